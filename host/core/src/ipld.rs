@@ -18,6 +18,7 @@
 mod block;
 mod cid;
 mod codec;
+mod fields;
 mod link;
 mod strict;
 
@@ -26,10 +27,12 @@ pub use self::cid::{
     CidError, DAG_CBOR, RAW, SHA2_256, cid_of, cid_of_dag_cbor, cid_of_raw, parse_cid,
 };
 pub use self::codec::{DecodeError, EncodeError, MAX_DEPTH, decode, encode};
+pub use self::fields::FieldError;
 pub use self::link::Link;
 pub use self::strict::Rule;
 pub use ::cid::Cid;
 pub use ipld_core::ipld::Ipld;
 
-pub(crate) use self::codec::{from_ipld, kind_of, to_ipld};
+pub(crate) use self::codec::kind_of;
+pub(crate) use self::fields::Fields;
 pub(crate) use self::strict::depth_of;

@@ -26,7 +26,9 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> 
 ///
 /// The bytes may come from anyone: they are limited in size and depth and never cause a panic.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    from_ipld(decode_value(bytes)?)
+    ipld_core::serde::from_ipld(decode_value(bytes)?).map_err(|error| DecodeError::Shape {
+        reason: error.to_string(),
+    })
 }
 
 fn decode_value(bytes: &[u8]) -> Result<Ipld, DecodeError> {
@@ -35,20 +37,6 @@ fn decode_value(bytes: &[u8]) -> Result<Ipld, DecodeError> {
     }
     strict::check(bytes).map_err(|(at, rule)| DecodeError::NotStrict { at, rule })?;
     serde_ipld_dagcbor::from_slice(bytes).map_err(|error| DecodeError::Shape {
-        reason: error.to_string(),
-    })
-}
-
-/// Reads a type from a value.
-pub(crate) fn from_ipld<T: DeserializeOwned>(value: Ipld) -> Result<T, DecodeError> {
-    ipld_core::serde::from_ipld(value).map_err(|error| DecodeError::Shape {
-        reason: error.to_string(),
-    })
-}
-
-/// Writes a type as a value.
-pub(crate) fn to_ipld<T: Serialize>(value: T) -> Result<Ipld, EncodeError> {
-    ipld_core::serde::to_ipld(value).map_err(|error| EncodeError::Value {
         reason: error.to_string(),
     })
 }

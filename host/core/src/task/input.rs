@@ -1,7 +1,6 @@
 //! What a component is asked: a function, its arguments, and for a command its standard input.
 
-use super::InstructionError;
-use crate::ipld::{Ipld, kind_of};
+use crate::ipld::{FieldError, Fields, Ipld};
 use std::collections::BTreeMap;
 
 /// A call's function and arguments.
@@ -36,39 +35,14 @@ impl Input {
         Ipld::Map(entries)
     }
 
-    pub(super) fn from_ipld(value: Ipld) -> Result<Self, InstructionError> {
-        let mut fields = super::instruction::Fields::of("input", value)?;
+    pub(super) fn from_ipld(value: Ipld) -> Result<Self, FieldError> {
+        let mut fields = Fields::of("input", value)?;
         let input = Self {
-            func: string("input.func", fields.take("func")?)?,
-            args: list("input.args", fields.take("args")?)?,
-            stdin: fields.take_optional("stdin").map(stdin).transpose()?,
+            func: fields.string("func")?,
+            args: fields.list("args")?,
+            stdin: fields.if_present("stdin", Fields::bytes)?,
         };
         fields.end()?;
         Ok(input)
-    }
-}
-
-pub(super) fn string(field: &'static str, value: Ipld) -> Result<String, InstructionError> {
-    match value {
-        Ipld::String(text) => Ok(text),
-        other => Err(InstructionError::kind(field, "a string", kind_of(&other))),
-    }
-}
-
-fn list(field: &'static str, value: Ipld) -> Result<Vec<Ipld>, InstructionError> {
-    match value {
-        Ipld::List(items) => Ok(items),
-        other => Err(InstructionError::kind(field, "a list", kind_of(&other))),
-    }
-}
-
-fn stdin(value: Ipld) -> Result<Vec<u8>, InstructionError> {
-    match value {
-        Ipld::Bytes(bytes) => Ok(bytes),
-        other => Err(InstructionError::kind(
-            "input.stdin",
-            "bytes",
-            kind_of(&other),
-        )),
     }
 }

@@ -1,8 +1,8 @@
 //! What to compute.
 
-use super::input::{self, Input};
+use super::input::Input;
 use super::{Nonce, NonceError, Resource, ResourceError};
-use crate::ipld::{self, Block, DecodeError, EncodeError, Ipld, Link, kind_of};
+use crate::ipld::{self, Block, DecodeError, EncodeError, FieldError, Fields, Ipld, Link};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -50,7 +50,7 @@ impl Instruction {
     /// they would change what is computed, or seem to.
     pub fn from_ipld(value: Ipld) -> Result<Self, InstructionError> {
         let mut fields = Fields::of("instruction", value)?;
-        operation(fields.take("op")?)?;
+        operation(fields.string("op")?)?;
         let resource = Resource::from_ipld(fields.take("rsc")?)?;
         let input = Input::from_ipld(fields.take("input")?)?;
         let nonce = Nonce::from_ipld(fields.take("nnc")?)?;
@@ -111,41 +111,11 @@ fn wire(resource: &Resource, input: &Input, nonce: &Nonce) -> Ipld {
     ]))
 }
 
-fn operation(value: Ipld) -> Result<(), InstructionError> {
-    match input::string("op", value)? {
-        op if op == WASM_RUN => Ok(()),
-        op => Err(InstructionError::Operation(op)),
-    }
-}
-
-/// The fields of a map, taken one by one until none may be left.
-pub(super) struct Fields {
-    of: &'static str,
-    entries: BTreeMap<String, Ipld>,
-}
-
-impl Fields {
-    pub(super) fn of(of: &'static str, value: Ipld) -> Result<Self, InstructionError> {
-        match value {
-            Ipld::Map(entries) => Ok(Self { of, entries }),
-            other => Err(InstructionError::kind(of, "a map", kind_of(&other))),
-        }
-    }
-
-    pub(super) fn take(&mut self, field: &'static str) -> Result<Ipld, InstructionError> {
-        let missing = InstructionError::Missing { of: self.of, field };
-        self.entries.remove(field).ok_or(missing)
-    }
-
-    pub(super) fn take_optional(&mut self, field: &'static str) -> Option<Ipld> {
-        self.entries.remove(field)
-    }
-
-    pub(super) fn end(self) -> Result<(), InstructionError> {
-        match self.entries.into_keys().next() {
-            None => Ok(()),
-            Some(field) => Err(InstructionError::Unknown { of: self.of, field }),
-        }
+fn operation(op: String) -> Result<(), InstructionError> {
+    if op == WASM_RUN {
+        Ok(())
+    } else {
+        Err(InstructionError::Operation(op))
     }
 }
 
@@ -159,32 +129,9 @@ pub enum InstructionError {
     /// A value has no encoding, or the whole is too large.
     #[error("an instruction has no encoding")]
     Encode(#[from] EncodeError),
-    /// A field holds another kind of value.
-    #[error("{field} should be {expected}, not {found}")]
-    Kind {
-        /// Path of the field.
-        field: &'static str,
-        /// What should stand there.
-        expected: &'static str,
-        /// What does.
-        found: &'static str,
-    },
-    /// A field is not there.
-    #[error("{of} has no {field}")]
-    Missing {
-        /// The map.
-        of: &'static str,
-        /// The field's name on the wire.
-        field: &'static str,
-    },
-    /// A field that we don't know.
-    #[error("{of} has an unknown field {field:?}")]
-    Unknown {
-        /// The map.
-        of: &'static str,
-        /// The field's name on the wire.
-        field: String,
-    },
+    /// A field is missing, unknown or of another kind.
+    #[error(transparent)]
+    Field(#[from] FieldError),
     /// Another operation than [`WASM_RUN`].
     #[error("operation {0:?} is not {WASM_RUN:?}")]
     Operation(String),
@@ -194,16 +141,6 @@ pub enum InstructionError {
     /// The nonce is not one.
     #[error(transparent)]
     Nonce(#[from] NonceError),
-}
-
-impl InstructionError {
-    pub(super) fn kind(field: &'static str, expected: &'static str, found: &'static str) -> Self {
-        Self::Kind {
-            field,
-            expected,
-            found,
-        }
-    }
 }
 
 #[cfg(test)]

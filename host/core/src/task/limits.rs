@@ -53,10 +53,10 @@ impl Default for Limits {
     /// Lets ordinary work pass:
     ///
     /// - a minute of time, after which a person at a terminal thinks that something hangs;
-    /// - 10¹² fuel: a fast machine burns some 10⁹ to 10¹⁰ a second, so time nearly always ends first, and
-    ///   a task that ends by fuel has run for minutes;
+    /// - 10¹² fuel: a machine burns some 10⁹ a second, so time nearly always ends first, and what ends by
+    ///   fuel would have run for minutes;
     /// - 1 GiB of memory, enough for a picture or a language runtime and far from filling a laptop;
-    /// - a million table elements, some twenty times what the largest guests we know use;
+    /// - a million table elements, more functions than a language runtime has;
     /// - 64 MiB of output as a value; more should be a stream, which this bounds too unless raised;
     /// - 1 MiB of log, a long read.
     fn default() -> Self {

@@ -1,0 +1,18 @@
+//! UCAN 1.0: signed statements of who may do what, and of what was done.
+//!
+//! Laid out as the specification is: [`did`] names a signer, [`varsig`] says how it signed, [`envelope`]
+//! holds payload and signature, [`command`] says what about, [`invocation`] is the payload of a request
+//! or, without an audience and without an end, of a statement of fact. A [receipt](crate::receipt) is
+//! the latter.
+//!
+//! A signature is checked over the bytes that came, never over a value encoded again.
+
+pub mod command;
+pub mod did;
+pub mod envelope;
+pub mod invocation;
+pub mod varsig;
+
+pub use self::command::Command;
+pub use self::did::Did;
+pub use self::invocation::Invocation;

@@ -1,0 +1,116 @@
+//! What: `/wasm/run`, a path from the general to the special.
+
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// A command, checked to be well formed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Command(String);
+
+impl Command {
+    /// True if leave to do this is leave to do `other`: the same command, or one below it.
+    ///
+    /// Whole segments count: `/wasm` covers `/wasm/run` and not `/wasmtime`.
+    pub fn covers(&self, other: &Self) -> bool {
+        if self.0 == "/" {
+            return true;
+        }
+        match other.0.strip_prefix(&self.0) {
+            Some(rest) => rest.is_empty() || rest.starts_with('/'),
+            None => false,
+        }
+    }
+
+    /// The command's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Command {
+    type Err = CommandError;
+
+    fn from_str(text: &str) -> Result<Self, CommandError> {
+        let Some(path) = text.strip_prefix('/') else {
+            return Err(CommandError::NoSlash);
+        };
+        if text.chars().any(char::is_uppercase) {
+            return Err(CommandError::Uppercase);
+        }
+        if text.ends_with('/') && !path.is_empty() {
+            return Err(CommandError::TrailingSlash);
+        }
+        if path.split('/').any(str::is_empty) && !path.is_empty() {
+            return Err(CommandError::EmptySegment);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which rule a command breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// It doesn't begin with a slash.
+    #[error("a command begins with a slash")]
+    NoSlash,
+    /// It has an upper-case letter.
+    #[error("a command is in lower case")]
+    Uppercase,
+    /// It ends with a slash and is not the top command.
+    #[error("a command does not end with a slash")]
+    TrailingSlash,
+    /// Two slashes follow each other.
+    #[error("a command has no empty segment")]
+    EmptySegment,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(text: &str) -> Command {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn covers_whole_segments() {
+        for (general, special, covers) in [
+            ("/", "/", true),
+            ("/", "/wasm/run", true),
+            ("/wasm", "/wasm", true),
+            ("/wasm", "/wasm/run", true),
+            ("/wasm", "/wasmtime", false),
+            ("/wasm/run", "/wasm", false),
+            ("/wasm", "/", false),
+            ("/crypto", "/cryptocurrency", false),
+        ] {
+            let (general, special) = (command(general), command(special));
+            assert_eq!(general.covers(&special), covers, "{general} {special}");
+        }
+    }
+
+    #[test]
+    fn the_rules() {
+        for (text, error) in [
+            ("", CommandError::NoSlash),
+            ("wasm", CommandError::NoSlash),
+            ("/Wasm", CommandError::Uppercase),
+            ("/É", CommandError::Uppercase),
+            ("/wasm/", CommandError::TrailingSlash),
+            ("//", CommandError::TrailingSlash),
+            ("//wasm", CommandError::EmptySegment),
+            ("/wasm//run", CommandError::EmptySegment),
+        ] {
+            assert_eq!(text.parse::<Command>(), Err(error), "{text}");
+        }
+        assert_eq!(command("/é/日本").as_str(), "/é/日本");
+    }
+}
