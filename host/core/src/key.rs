@@ -76,7 +76,7 @@ pub struct KeyError;
 mod tests {
     use super::*;
 
-    /// Written by `openssl genpkey -algorithm ed25519` from the seed 0, 1, 2, … 31.
+    /// The key of the seed 0, 1, 2, … 31, as `openssl pkey` reads and writes it.
     const OPENSSL: &str = "-----BEGIN PRIVATE KEY-----\n\
         MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n\
         -----END PRIVATE KEY-----\n";
