@@ -45,7 +45,7 @@ fn any_text() -> impl Strategy<Value = String> {
 
 /// The bytes written in hex.
 pub(crate) fn unhex(hex: &str) -> Vec<u8> {
-    assert!(hex.len() % 2 == 0, "{hex}");
+    assert!(hex.len().is_multiple_of(2), "{hex}");
     let digits = (0..hex.len()).step_by(2);
     digits
         .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex"))

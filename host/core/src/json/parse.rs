@@ -386,7 +386,8 @@ fn integer(digits: &str) -> Result<Ipld, Problem> {
 fn float(digits: &str) -> Result<Ipld, Problem> {
     match digits.parse::<f64>() {
         Ok(float) if !float.is_finite() => Err(Problem::FloatTooLarge),
-        Ok(float) if float == 0.0 => Ok(Ipld::Float(0.0)),
+        // Negative zero too.
+        Ok(0.0) => Ok(Ipld::Float(0.0)),
         Ok(float) => Ok(Ipld::Float(float)),
         Err(_) => Err(Problem::Expected("a number")),
     }

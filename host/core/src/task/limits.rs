@@ -23,9 +23,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Bounds that nothing reaches, for an operator who sets none: what the numbers can hold.
+    /// The maximum of an operator who sets none: as much as a task can make use of.
     ///
-    /// Memory stays at 4 GiB, the most that a 32-bit component can address, and time at 30 days.
+    /// That is 4 GiB of memory, the most that a 32-bit component can address, and 30 days of time.
     pub const MAX: Self = Self {
         fuel: u64::MAX,
         memory_bytes: 4 << 30,

@@ -368,6 +368,21 @@ mod tests {
     }
 
     #[test]
+    fn release_candidates_write_null_for_nothing() {
+        let nulls = OPTIONAL.map(|field| (field.to_owned(), Ipld::Null));
+        let Ipld::Map(mut entries) = statement().to_ipld() else {
+            panic!("a payload is a map");
+        };
+        entries.extend(nulls);
+        let candidate = Payload::from_ipld(Ipld::Map(entries.clone()), Version::Rc1);
+        assert_eq!(candidate, Ok(statement()));
+        assert!(Payload::from_ipld(Ipld::Map(entries.clone()), Version::V1).is_err());
+
+        entries.insert("prf".to_owned(), Ipld::Null);
+        assert!(Payload::from_ipld(Ipld::Map(entries), Version::Rc1).is_err());
+    }
+
+    #[test]
     fn a_delegation_is_not_taken() {
         let bytes = envelope::seal(Kind::Delegation, statement().to_ipld(), &key()).expect("seals");
         assert_eq!(Invocation::decode(&bytes), Err(InvocationError::Kind));
