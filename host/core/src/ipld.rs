@@ -1,9 +1,9 @@
 //! Content-addressed values: [`Cid`], [`Ipld`], [`Link`], [`Block`], and strict DAG-CBOR in and out.
 //!
 //! One value has one encoding, and so one name. [`encode`] writes that encoding; [`decode`] takes nothing
-//! else. Bytes are checked by a walk of our own ([`Rule`] lists what it asks) before a value is built from them, and types
-//! are read from the checked value, never from the stream, so what decodes here is what every other
-//! strict reader sees.
+//! else. Bytes are checked by a walk of our own, whose rules are [`Rule`], before a value is built from
+//! them, and types are read from the checked value, never from the stream, so what decodes here is what
+//! every other strict reader sees.
 //!
 //! ```
 //! use homestar_core::ipld::{self, Block, Ipld};
