@@ -1,1 +1,3 @@
 //! Values and rules.
+
+pub mod wit;
