@@ -65,7 +65,12 @@ mod tests {
 
     #[test]
     fn spellings_of_one_name_fold_to_one() {
-        for name in ["get-http-head", "get_http_head", "getHttpHead", "GetHTTPHead"] {
+        for name in [
+            "get-http-head",
+            "get_http_head",
+            "getHttpHead",
+            "GetHTTPHead",
+        ] {
             let folded = fold(name);
             assert!(
                 folded == "get-http-head" || folded == "get-httphead",
@@ -89,7 +94,12 @@ mod tests {
 
     #[test]
     fn distances() {
-        let cases = [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("ab", "ba", 2)];
+        let cases = [
+            ("", "", 0),
+            ("a", "", 1),
+            ("kitten", "sitting", 3),
+            ("ab", "ba", 2),
+        ];
         for (from, to, expected) in cases {
             let from: Vec<char> = from.chars().collect();
             let to: Vec<char> = to.chars().collect();

@@ -193,9 +193,7 @@ impl Type {
             Self::Record(fields) => fields.iter().find_map(|field| field.ty.handle()),
             Self::Tuple(types) => types.iter().find_map(Self::handle),
             Self::Variant(cases) => cases.iter().find_map(|case| case.ty.as_ref()?.handle()),
-            Self::Result { ok, err } => [ok, err]
-                .into_iter()
-                .find_map(|ty| ty.as_ref()?.handle()),
+            Self::Result { ok, err } => [ok, err].into_iter().find_map(|ty| ty.as_ref()?.handle()),
             _ => None,
         }
     }

@@ -208,7 +208,10 @@ mod tests {
     #[test]
     fn floats_are_equal_by_bits_and_nan_is_one_value() {
         assert_eq!(Value::F64(f64::NAN), Value::F64(-f64::NAN));
-        assert_eq!(Value::F32(f32::NAN), Value::F32(f32::from_bits(0x7fc0_0001)));
+        assert_eq!(
+            Value::F32(f32::NAN),
+            Value::F32(f32::from_bits(0x7fc0_0001))
+        );
         assert_ne!(Value::F64(0.0), Value::F64(-0.0));
         assert_ne!(Value::F32(1.0), Value::F64(1.0));
         assert_eq!(
