@@ -42,6 +42,6 @@ mod arbitrary;
 pub use function::Function;
 pub use ipld::{args_from_ipld, from_ipld, into_ipld};
 pub use mismatch::{ArgumentError, Mismatch};
-//pub use names::{NameError, resolve};
+pub use names::{Listed, NameError, resolve};
 pub use ty::{Case, Field, Type};
 pub use value::Value;

@@ -154,27 +154,7 @@ impl<'a> Reader<'a> {
     }
 
     fn string(self, node: &Node, ty: &Type) -> Result<String, WaveError> {
-        if node.ty() == NodeType::MultilineString {
-            self.check_last_line(node)?;
-        }
         self.leaf(node, ty, node.as_str(self.text)).map(Into::into)
-    }
-
-    /// `wasm-wave` refuses this too, but in 0.258.3 it panics on the way if the text is short: it
-    /// subtracts the length of the quotes from a position that doesn't include them.
-    fn check_last_line(self, node: &Node) -> Result<(), WaveError> {
-        let text = self.slice(node);
-        let inner = text
-            .get(3..text.len().saturating_sub(3))
-            .unwrap_or_default();
-        let last = inner.rsplit('\n').next().unwrap_or_default();
-        if last.len() < inner.len() && last.chars().all(|character| character == ' ') {
-            return Ok(());
-        }
-        Err(self.error(
-            node,
-            "a string in \"\"\" begins and ends on lines of its own,",
-        ))
     }
 
     fn bytes(self, node: &Node, ty: &Type) -> Result<Vec<u8>, WaveError> {

@@ -142,12 +142,12 @@ fn text_that_is_no_value_of_the_type_is_explained() {
         (
             "\"\\u{d800}\"",
             Type::String,
-            "invalid character escape at column 1",
+            "invalid character escape at column 2",
         ),
         (
             "\"\"\"a\"\"\"",
             Type::String,
-            "a string in \"\"\" begins and ends on lines of its own, at column 1",
+            "invalid multiline string: closing \"\"\" must be on a line preceded only by spaces at column 2",
         ),
         ("[1, 2", Type::list(Type::U8), "unexpected end at column 6"),
         (

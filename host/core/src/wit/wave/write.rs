@@ -135,7 +135,7 @@ impl WasmValue for Typed<'_> {
 
     fn unwrap_u8(&self) -> u8 {
         match self.item {
-            Item::Byte(byte) | Item::Value(Value::U8(byte)) => *byte,
+            Item::Byte(byte) | Item::Value(&Value::U8(byte)) => byte,
             Item::Value(_) => unreachable!("{CHECKED}"),
         }
     }
