@@ -70,6 +70,10 @@ fn names(function: &Function) -> Vec<String> {
         for local in &locals {
             names.push(format!("{interface}.{local}"));
             names.push(format!("{interface}#{local}"));
+            // WAVE puts the version last: `acme:math/ops.add@0.1.0`.
+            if let Some((unversioned, version)) = interface.split_once('@') {
+                names.push(format!("{unversioned}.{local}@{version}"));
+            }
         }
     }
     names
@@ -111,7 +115,7 @@ fn unknown(functions: &[Function], typed: &str) -> NameError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// No function has that name.
-    #[error("no function `{typed}`{}; there {available}", DidYouMean(nearest))]
+    #[error("no function `{typed}`; there {available}{}", DidYouMean(nearest))]
     Unknown {
         /// What was typed.
         typed: String,
@@ -184,7 +188,7 @@ struct DidYouMean<'a>(&'a Option<String>);
 impl Display for DidYouMean<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(name) => write!(f, ", did you mean `{name}`?"),
+            Some(name) => write!(f, "; did you mean `{name}`?"),
             None => Ok(()),
         }
     }
@@ -243,6 +247,7 @@ mod tests {
             ("acme:math/ops#add", "acme:math/ops@0.1.0#add"),
             ("acme:math/ops@0.1.0.add", "acme:math/ops@0.1.0#add"),
             ("acme:math/ops@0.1.0#add", "acme:math/ops@0.1.0#add"),
+            ("acme:math/ops.add@0.1.0", "acme:math/ops@0.1.0#add"),
             ("to-base64-url", "acme:math/ops@0.1.0#to-base64-url"),
             ("to_base64_url", "acme:math/ops@0.1.0#to-base64-url"),
             ("toBase64Url", "acme:math/ops@0.1.0#to-base64-url"),
@@ -287,7 +292,7 @@ mod tests {
             |functions: &[Function], typed| resolve(functions, typed).unwrap_err().to_string();
         assert_eq!(
             message(few, "ad"),
-            "no function `ad`, did you mean `acme:math/ops@0.1.0#add`?; there are `acme:math/ops@0.1.0#add`, `acme:math/ops@0.1.0#to-base64-url`"
+            "no function `ad`; there are `acme:math/ops@0.1.0#add`, `acme:math/ops@0.1.0#to-base64-url`; did you mean `acme:math/ops@0.1.0#add`?"
         );
         assert_eq!(
             message(&few[..1], "subtract"),

@@ -47,7 +47,7 @@ pub fn print(value: &Value, ty: &Type) -> String {
     text
 }
 
-/// Like [`print`], but cut after `chars_max` characters and then ended with `…`.
+/// Like [`print`](fn@print), but cut after `chars_max` characters and then ended with `…`.
 ///
 /// What would be cut is never produced, so a brief look at a large value is cheap.
 pub fn print_brief(value: &Value, ty: &Type, chars_max: usize) -> String {

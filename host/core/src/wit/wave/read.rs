@@ -195,6 +195,8 @@ impl<'a> Reader<'a> {
     }
 
     fn variant(self, node: &Node, ty: &Type, cases: &[Case]) -> Result<Value, WaveError> {
+        let names = cases.iter().map(|case| &case.name);
+        self.check_marked(node, names)?;
         let (name, payload) = self.leaf(node, ty, node.as_variant(self.text))?;
         let Some(index) = cases.iter().position(|case| *case.name == *name) else {
             return Err(self.unknown(node, "case", name, cases.iter().map(|case| &case.name)));
@@ -203,7 +205,30 @@ impl<'a> Reader<'a> {
         Ok(Value::Variant(index as u32, payload))
     }
 
+    /// A case whose name is a word of WAVE, such as `none` or `ok`, must be marked as a name.
+    fn check_marked<'n>(
+        self,
+        node: &Node,
+        mut names: impl Iterator<Item = &'n Arc<str>>,
+    ) -> Result<(), WaveError> {
+        let written = self
+            .slice(node)
+            .split('(')
+            .next()
+            .unwrap_or_default()
+            .trim_end();
+        let is_word = !matches!(node.ty(), NodeType::Label | NodeType::VariantWithPayload);
+        if is_word && names.any(|name| **name == *written) {
+            return Err(self.error(
+                node,
+                format!("the case `{written}` is written `%{written}`"),
+            ));
+        }
+        Ok(())
+    }
+
     fn enumeration(self, node: &Node, ty: &Type, names: &[Arc<str>]) -> Result<Value, WaveError> {
+        self.check_marked(node, names.iter())?;
         let name = self.leaf(node, ty, node.as_enum(self.text))?;
         match names.iter().position(|known| **known == *name) {
             Some(index) => Ok(Value::Enum(index as u32)),

@@ -119,7 +119,7 @@ fn text_that_is_no_value_of_the_type_is_explained() {
         (
             "none",
             shape(),
-            "expected `variant { none, circle(f32) }`, found `none` at column 1",
+            "the case `none` is written `%none` at column 1",
         ),
         (
             "circle(1e99)",
