@@ -50,6 +50,7 @@
 //! - [`receipt`]: the signed record of it
 //! - [`key`]: keys that sign
 //! - [`ucan`]: signed tokens
+//! - [`wit`]: types and values of components, and how IPLD becomes them
 
 pub mod ipld;
 pub mod json;
@@ -58,6 +59,7 @@ pub mod outcome;
 pub mod receipt;
 pub mod task;
 pub mod ucan;
+pub mod wit;
 
 #[cfg(test)]
 mod testing;
