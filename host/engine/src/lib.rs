@@ -1,1 +1,40 @@
-//! Runs components.
+//! Runs one WebAssembly component: one call, in a world where nothing can differ between two machines, under
+//! limits, and says what came of it and what it cost.
+//!
+//! ```text
+//! bytes ─ scan ─ compile ─ cache ─→ Component ─ Stage ─→ Instance ─ call ─→ Done { outcome, fuel, log, … }
+//!                                      │                    ↑
+//!                        its own types │     world: clock, random, stdio
+//!                                      └──── values, in and out of its memory: abi
+//! ```
+//!
+//! This is the only room that knows wasmtime, and the only one with `unsafe` code: in `abi.rs`, where values cross
+//! into a guest's memory, and where compiled code is loaded. It never reads a clock for a guest, never opens a
+//! connection, and keeps nothing but compiled code.
+
+mod abi;
+mod cache;
+mod call;
+mod compile;
+mod component;
+mod config;
+mod end;
+mod engine;
+mod error;
+mod instance;
+mod meter;
+mod scan;
+mod types;
+mod watchdog;
+pub mod wit;
+mod world;
+
+pub use call::{Call, CallError, Done};
+pub use compile::compile_worker;
+pub use component::{Component, Export, Origin};
+pub use config::{Allocation, Compiler, Config};
+pub use end::End;
+pub use engine::Engine;
+pub use error::{EngineError, LoadError, Missing, Source};
+pub use instance::{Instance, Setting};
+pub use world::stdio::Listener;

@@ -1,0 +1,278 @@
+//! A component that is ready to start: checked, compiled, linked, and described by its own type.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use homestar_core::ipld::Cid;
+use homestar_core::wit::{self, Function, NameError, Type, Value};
+use wasmtime::Store;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{self, ComponentExportIndex, Func, InstancePre};
+
+use crate::abi;
+use crate::error::{LoadError, Missing};
+use crate::instance::State;
+use crate::types::Translator;
+use crate::world::drive::drive;
+use crate::world;
+
+/// A component that is ready to start. Clones share it.
+#[derive(Clone)]
+pub struct Component(Arc<Shared>);
+
+struct Shared {
+    cid: Cid,
+    pre: InstancePre<State>,
+    /// Whether calls may wait, and so need a stack of their own: true once it imports functions.
+    may_wait: bool,
+    imports: Vec<String>,
+    exports: Vec<Export>,
+    functions: Vec<Function>,
+    origin: Origin,
+}
+
+/// Where the compiled code came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From the cache.
+    Cache,
+    /// From the compiler, which took this long.
+    Compiler {
+        /// Time it took.
+        time: Duration,
+        /// Why the code couldn't be kept, if it should have been.
+        not_kept: Option<String>,
+    },
+}
+
+/// A function that may be called.
+#[derive(Clone, Debug)]
+pub struct Export {
+    function: Function,
+    index: ComponentExportIndex,
+    flat_count: usize,
+}
+
+impl Export {
+    /// Returns its signature.
+    pub fn function(&self) -> &Function {
+        &self.function
+    }
+
+    /// Tells whether it is the entry of a command: `run` of `wasi:cli/run`.
+    pub fn is_command(&self) -> bool {
+        let interface = self.function.interface.as_deref().unwrap_or_default();
+        interface.starts_with("wasi:cli/run@") && self.function.name == "run"
+    }
+
+    pub(crate) fn takes(&self, args: &[Value]) -> bool {
+        let params = &self.function.params;
+        args.len() == params.len() && args.iter().zip(params).all(|(arg, (_, ty))| arg.fits(ty))
+    }
+
+    pub(crate) fn flat_count(&self) -> usize {
+        self.flat_count
+    }
+
+    pub(crate) fn in_instance(
+        &self,
+        store: &mut Store<State>,
+        instance: &component::Instance,
+    ) -> wasmtime::Result<Func> {
+        let function = instance.get_func(store, self.index);
+        function.ok_or_else(|| wasmtime::format_err!("`{}` is not exported", self.function.full_name()))
+    }
+}
+
+/// Returns how many core values the result of a function comes back as: see [`abi::Results`].
+fn results_flat_count(function: &Function) -> usize {
+    let count = function.result.as_ref().map_or(0, abi::flat_count);
+    if function.is_async { count } else { count.min(1) }
+}
+
+impl Component {
+    pub(crate) fn new(
+        cid: Cid,
+        compiled: &component::Component,
+        linker: &component::Linker<State>,
+        origin: Origin,
+    ) -> Result<Self, LoadError> {
+        let imports = Imports::of(compiled);
+        if !imports.missing.is_empty() {
+            return Err(LoadError::Missing { missing: imports.missing });
+        }
+        let pre = linker.instantiate_pre(compiled).map_err(|error| LoadError::Link { source: error.into() })?;
+        let exports = exports(compiled)?;
+        let functions = exports.iter().map(|export| export.function.clone()).collect();
+        Ok(Self(Arc::new(Shared {
+            cid,
+            pre,
+            may_wait: imports.has_functions || functions_are_async(&exports),
+            imports: imports.names,
+            exports,
+            functions,
+            origin,
+        })))
+    }
+
+    /// Returns the CID of the bytes it was loaded from.
+    pub fn cid(&self) -> &Cid {
+        &self.0.cid
+    }
+
+    /// Returns the names of what it imports.
+    pub fn imports(&self) -> &[String] {
+        &self.0.imports
+    }
+
+    /// Returns the functions that it exports, with those of its interfaces.
+    pub fn functions(&self) -> &[Function] {
+        &self.0.functions
+    }
+
+    /// Returns where its compiled code came from.
+    pub fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    /// Returns the function that a person means by `typed`, such as `add` or `acme:math/ops.add`.
+    pub fn find(&self, typed: &str) -> Result<&Export, NameError> {
+        let function = wit::resolve(&self.0.functions, typed)?;
+        let position = self.0.functions.iter().position(|other| std::ptr::eq(other, function));
+        Ok(&self.0.exports[position.expect("resolve returns one of the functions it was given")])
+    }
+
+    /// Returns the entry of the command that it is, if it is one.
+    pub fn command(&self) -> Option<&Export> {
+        self.0.exports.iter().find(|export| export.is_command())
+    }
+
+    pub(crate) fn engine(&self) -> &wasmtime::Engine {
+        self.0.pre.engine()
+    }
+
+    pub(crate) fn may_wait(&self) -> bool {
+        self.0.may_wait
+    }
+
+    pub(crate) fn start(&self, store: &mut Store<State>) -> wasmtime::Result<component::Instance> {
+        if self.may_wait() {
+            let clock = store.data().world.clock.clone();
+            return drive(self.0.pre.instantiate_async(store), &clock)?;
+        }
+        self.0.pre.instantiate(store)
+    }
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component").field("cid", &self.0.cid.to_string()).finish_non_exhaustive()
+    }
+}
+
+fn functions_are_async(exports: &[Export]) -> bool {
+    exports.iter().any(|export| export.function.is_async)
+}
+
+/// What a component imports, and what of it nothing provides.
+#[derive(Default)]
+struct Imports {
+    names: Vec<String>,
+    missing: Vec<Missing>,
+    has_functions: bool,
+}
+
+impl Imports {
+    fn of(compiled: &component::Component) -> Self {
+        let engine = compiled.engine();
+        let mut imports = Self::default();
+        for (name, item) in compiled.component_type().imports(engine) {
+            imports.names.push(name.to_owned());
+            imports.add(engine, name, &item.ty);
+        }
+        imports
+    }
+
+    fn add(&mut self, engine: &wasmtime::Engine, name: &str, item: &ComponentItem) {
+        let functions = match item {
+            ComponentItem::ComponentInstance(instance) => functions_of(engine, instance),
+            // Types alone need no provider.
+            ComponentItem::Type(_) => return,
+            _ => Vec::new(),
+        };
+        let is_interface = matches!(item, ComponentItem::ComponentInstance(_));
+        self.has_functions |= !functions.is_empty() || !is_interface;
+        let needs_nothing = is_interface && functions.is_empty();
+        if !needs_nothing && !world::offers(name) {
+            self.missing.push(Missing { import: name.to_owned(), functions });
+        }
+    }
+}
+
+fn functions_of(engine: &wasmtime::Engine, instance: &component::types::ComponentInstance) -> Vec<String> {
+    let functions = instance.exports(engine).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+    functions.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Returns the functions of `compiled`, those of its interfaces after its own.
+fn exports(compiled: &component::Component) -> Result<Vec<Export>, LoadError> {
+    let mut exporting = Exporting { compiled, translator: Translator::default(), own: Vec::new(), nested: Vec::new() };
+    for (name, item) in compiled.component_type().exports(compiled.engine()) {
+        match item.ty {
+            ComponentItem::ComponentFunc(ty) => exporting.function(None, name, &ty)?,
+            ComponentItem::ComponentInstance(ty) => exporting.interface(name, &ty, None)?,
+            _ => {}
+        }
+    }
+    let Exporting { mut own, nested, .. } = exporting;
+    own.extend(nested);
+    Ok(own)
+}
+
+struct Exporting<'a> {
+    compiled: &'a component::Component,
+    translator: Translator,
+    own: Vec<Export>,
+    nested: Vec<Export>,
+}
+
+impl Exporting<'_> {
+    fn function(
+        &mut self,
+        interface: Option<(&str, &ComponentExportIndex)>,
+        name: &str,
+        ty: &component::types::ComponentFunc,
+    ) -> Result<(), LoadError> {
+        let Some(index) = self.compiled.get_export_index(interface.map(|(_, index)| index), name) else {
+            return Ok(());
+        };
+        let function = self.translator.function(interface.map(|(name, _)| name), name, ty)?;
+        let flat_count = results_flat_count(&function);
+        let list = if interface.is_none() { &mut self.own } else { &mut self.nested };
+        list.push(Export { function, index, flat_count });
+        Ok(())
+    }
+
+    fn interface(
+        &mut self,
+        name: &str,
+        ty: &component::types::ComponentInstance,
+        parent: Option<&ComponentExportIndex>,
+    ) -> Result<(), LoadError> {
+        let local = name.rsplit_once("//").map_or(name, |(_, local)| local);
+        let Some(index) = self.compiled.get_export_index(parent, local) else {
+            return Ok(());
+        };
+        for (item_name, item) in ty.exports(self.compiled.engine()) {
+            match item.ty {
+                ComponentItem::ComponentFunc(ty) => self.function(Some((name, &index)), item_name, &ty)?,
+                ComponentItem::ComponentInstance(ty) => {
+                    self.interface(&format!("{name}//{item_name}"), &ty, Some(&index))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! How a call ends when it doesn't return: by a trap of the guest or at one of its limits.
+
+use std::fmt::Write as _;
+
+use homestar_core::outcome::{Failure, Kind};
+use homestar_core::task::Limits;
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::abi::{Broken, TooMuch};
+use crate::meter::HostFault;
+use crate::world::drive::Stuck;
+
+/// Something a task may have only so much of was used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", sentence(*.kind, *.limit))]
+pub(crate) struct LimitReached {
+    /// What was used up.
+    pub(crate) kind: Kind,
+    /// How much the task may have, in the unit of the kind.
+    pub(crate) limit: u64,
+}
+
+fn sentence(kind: Kind, limit: u64) -> String {
+    match kind {
+        Kind::Fuel => format!("used up its {limit} units of fuel"),
+        Kind::Memory => format!("asked for more than its {} of memory", bytes(limit)),
+        Kind::Table => format!("asked for more than its {limit} table elements"),
+        Kind::Time => format!("did not end within {} ms", limit),
+        Kind::Output => format!("returned more than {}", bytes(limit)),
+        Kind::Log => format!("logged more than {}", bytes(limit)),
+        other => format!("reached its limit of {limit} ({other})"),
+    }
+}
+
+/// Returns a number of bytes as people write it.
+fn bytes(count: u64) -> String {
+    for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+        if count >= size && count % size == 0 {
+            return format!("{} {unit}", count / size);
+        }
+    }
+    format!("{count} bytes")
+}
+
+/// How a call ended that returned nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By a trap of the guest or at one of its limits.
+    Failure(Failure),
+    /// A command asked to exit with this status.
+    Exit(i32),
+    /// This host failed the guest; that says nothing about the guest.
+    Host(String),
+}
+
+/// Returns the end at `limit`.
+pub(crate) fn of_limit(limit: LimitReached) -> End {
+    End::Failure(Failure::new(limit.kind, limit.to_string()))
+}
+
+/// Returns what `error` says of the end of a call.
+pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return End::Exit(exit.0);
+    }
+    if let Some(limit) = limit_in(error, limits) {
+        return of_limit(limit);
+    }
+    if error.is::<HostFault>() || error.is::<PoolConcurrencyLimitError>() {
+        return End::Host(format!("{error:#}"));
+    }
+    let trap = error.downcast_ref::<Trap>();
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    let is_of_the_guest = trap.is_some() || backtrace.is_some() || error.is::<Broken>() || error.is::<Stuck>();
+    if !is_of_the_guest {
+        return End::Host(format!("{error:#}"));
+    }
+    let (kind, mut message) = match trap {
+        Some(Trap::StackOverflow) => (Kind::Stack, "used up its stack".to_owned()),
+        Some(trap) => (Kind::Trap, plain(*trap)),
+        None => (Kind::Trap, error.root_cause().to_string()),
+    };
+    if let Some(backtrace) = backtrace {
+        where_it_was(backtrace, &mut message);
+    }
+    End::Failure(Failure::new(kind, message))
+}
+
+/// Returns the limit that `error` stands for, if it does.
+fn limit_in(error: &wasmtime::Error, limits: &Limits) -> Option<LimitReached> {
+    if let Some(limit) = error.downcast_ref::<LimitReached>() {
+        return Some(*limit);
+    }
+    if error.is::<TooMuch>() {
+        return Some(LimitReached { kind: Kind::Output, limit: limits.output_bytes });
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => Some(LimitReached { kind: Kind::Fuel, limit: limits.fuel }),
+        _ => None,
+    }
+}
+
+/// Most functions that a failure names: enough to find the place, few enough to read.
+const FRAMES_MAX: usize = 8;
+
+/// Appends the functions in which a guest was when it ended, innermost first.
+fn where_it_was(backtrace: &WasmBacktrace, message: &mut String) {
+    let names = backtrace.frames().iter().filter_map(|frame| {
+        frame.func_name().map(demangled)
+    });
+    for (number, name) in names.take(FRAMES_MAX).enumerate() {
+        let word = if number == 0 { "in" } else { "called by" };
+        // Writing to a string can't fail.
+        let _ = write!(message, "\n  {word} {name}");
+    }
+}
+
+/// Returns the name as the guest's author wrote it.
+fn demangled(name: &str) -> String {
+    rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"))
+}
+
+/// Returns wasmtime's words for `trap` without the prefix they all share.
+fn plain(trap: Trap) -> String {
+    let text = trap.to_string();
+    text.strip_prefix("wasm trap: ").unwrap_or(&text).to_owned()
+}

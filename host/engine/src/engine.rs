@@ -1,0 +1,182 @@
+//! The engine: loads components.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use homestar_core::ipld::{Cid, cid_of_raw};
+use homestar_core::task::Limits;
+use wasmtime::component::Linker;
+
+use crate::cache::Cache;
+use crate::component::{Component, Origin};
+use crate::compile::compile;
+use crate::config::{Config, Mode, wasmtime_config};
+use crate::end::End;
+use crate::error::{EngineError, LoadError};
+use crate::instance::{Instance, Setting, Stage, State};
+use crate::{scan, world};
+
+/// Loads components and runs them. See the [crate] for an example.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    cache: Option<Cache>,
+    sync: OnceLock<Side>,
+    concurrent: OnceLock<Side>,
+}
+
+/// wasmtime's engine for one of the two modes, with what it offers to components.
+struct Side {
+    engine: wasmtime::Engine,
+    /// Offers nothing, for components that ask for nothing.
+    bare: Linker<State>,
+    /// Offers the deterministic world.
+    world: OnceLock<Linker<State>>,
+}
+
+impl std::fmt::Debug for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Side").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Returns an engine. Opens the folder of its cache; everything else waits until it is needed.
+    pub fn new(config: Config) -> Result<Self, EngineError> {
+        let cache = match &config.cache {
+            Some(path) => Some(Cache::open(path, config.cache_bytes_max)?),
+            None => None,
+        };
+        Ok(Self { config, cache, sync: OnceLock::new(), concurrent: OnceLock::new() })
+    }
+
+    /// Loads the component in the file at `path`.
+    pub fn load_file(&self, path: &Path) -> Result<Component, LoadError> {
+        self.load(&read(path, self.config.component_bytes_max)?)
+    }
+
+    /// Loads a component: a binary component, or a core module that carries its component type.
+    pub fn load(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+        check_size(bytes.len() as u64, self.config.component_bytes_max)?;
+        let cid = cid_of_raw(bytes);
+        match self.load_cached(&cid)? {
+            Some(component) => Ok(component),
+            None => self.load_compiled(cid, bytes),
+        }
+    }
+
+    /// Starts `component`, to call its exports one by one. [`Engine::call`] does that for a whole task.
+    pub fn start(&self, component: &Component, setting: Setting, limits: &Limits) -> Result<Instance, End> {
+        Stage::new(component, setting, limits).start().map_err(|failed| failed.0)
+    }
+
+    /// Returns the bytes of the component at `path` as they would be loaded, for [`wit`](crate::wit::print).
+    pub fn read_file(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
+        read(path, self.config.component_bytes_max)
+    }
+
+    /// Which engine a component needs is known only after reading it, so both are asked.
+    fn load_cached(&self, cid: &Cid) -> Result<Option<Component>, LoadError> {
+        let Some(cache) = &self.cache else {
+            return Ok(None);
+        };
+        for mode in Mode::ALL {
+            let side = self.side(mode)?;
+            let code = cache.load(&cache.path(cid, &side.engine), &side.engine);
+            if let Some(code) = code {
+                return side.link(*cid, &code, mode, Origin::Cache).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn load_compiled(&self, cid: Cid, bytes: &[u8]) -> Result<Component, LoadError> {
+        let component = scan::component(bytes)?;
+        let mode = scan::mode(&component)?;
+        let side = self.side(mode)?;
+        let begin = Instant::now();
+        let code = compile(&component, &side.engine, mode, &self.config)?;
+        let time = begin.elapsed();
+        let not_kept = self.keep(&cid, side, &code).err().map(|error| error.to_string());
+        let code = deserialize(&side.engine, &code)?;
+        side.link(cid, &code, mode, Origin::Compiler { time, not_kept })
+    }
+
+    fn keep(&self, cid: &Cid, side: &Side, code: &[u8]) -> std::io::Result<()> {
+        match &self.cache {
+            Some(cache) => cache.save(&cache.path(cid, &side.engine), code),
+            None => Ok(()),
+        }
+    }
+
+    fn side(&self, mode: Mode) -> Result<&Side, LoadError> {
+        let slot = match mode {
+            Mode::Sync => &self.sync,
+            Mode::Concurrent => &self.concurrent,
+        };
+        if let Some(side) = slot.get() {
+            return Ok(side);
+        }
+        let side = Side::new(mode, &self.config).map_err(link_error)?;
+        Ok(slot.get_or_init(|| side))
+    }
+}
+
+impl Side {
+    fn new(mode: Mode, config: &Config) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(&wasmtime_config(mode, config.allocation))?;
+        Ok(Self { bare: Linker::new(&engine), engine, world: OnceLock::new() })
+    }
+
+    fn link(
+        &self,
+        cid: Cid,
+        code: &wasmtime::component::Component,
+        mode: Mode,
+        origin: Origin,
+    ) -> Result<Component, LoadError> {
+        let asks_for_nothing = code.component_type().imports(&self.engine).len() == 0;
+        let linker = if asks_for_nothing { &self.bare } else { self.world(mode)? };
+        Component::new(cid, code, linker, origin)
+    }
+
+    fn world(&self, mode: Mode) -> Result<&Linker<State>, LoadError> {
+        if let Some(linker) = self.world.get() {
+            return Ok(linker);
+        }
+        let mut linker = Linker::new(&self.engine);
+        world::add_to_linker(&mut linker, mode).map_err(link_error)?;
+        Ok(self.world.get_or_init(|| linker))
+    }
+}
+
+fn link_error(error: wasmtime::Error) -> LoadError {
+    LoadError::Link { source: error.into() }
+}
+
+#[expect(unsafe_code, reason = "the code comes from our own compiler")]
+fn deserialize(engine: &wasmtime::Engine, code: &[u8]) -> Result<wasmtime::component::Component, LoadError> {
+    // SAFETY: `code` was made by `compile` a moment ago, in this process or by a worker of this program.
+    unsafe { wasmtime::component::Component::deserialize(engine, code) }.map_err(link_error)
+}
+
+fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
+    let failed = |source| LoadError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    check_size(file.metadata().map_err(failed)?.len(), bytes_max)?;
+    let mut bytes = Vec::new();
+    // A pipe says that it has no bytes, and a file may grow, so the end is watched too.
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)?;
+    check_size(bytes.len() as u64, bytes_max)?;
+    Ok(bytes)
+}
+
+fn check_size(bytes: u64, bytes_max: u64) -> Result<(), LoadError> {
+    if bytes > bytes_max {
+        return Err(LoadError::TooLarge { bytes, bytes_max });
+    }
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! One component at work: its memories, its world, its limits.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use homestar_core::outcome::Kind;
+use homestar_core::task::Limits;
+use homestar_core::wit::Value;
+use wasmtime::component::Func;
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtxView, WasiView};
+
+use crate::abi::{self, Args};
+use crate::component::{Component, Export};
+use crate::end::{self, End, LimitReached};
+use crate::meter::Meter;
+use crate::watchdog::{self, Watch};
+use crate::world::drive::drive;
+use crate::world::{Given, World, stdio::Capture, stdio::Listener};
+
+/// What wasmtime keeps for us beside an instance.
+pub(crate) struct State {
+    pub(crate) world: World,
+    meter: Meter,
+    deadline: Instant,
+    time_max: Duration,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.world.ctx()
+    }
+}
+
+/// Most bytes that one call of a host function may copy out of a guest. It bounds what the guest makes this
+/// process allocate at once; what a result may weigh is counted after.
+const HOST_CALL_BYTES_MIN: u64 = 1 << 20;
+
+/// What a task gives to an instance. All of it follows from the instruction, but who listens.
+#[derive(Clone, Default)]
+pub struct Setting {
+    /// SHA-256 digest in the CID of the instruction; random numbers follow from it.
+    pub seed: [u8; 32],
+    /// Arguments of a command, without the name of the program.
+    pub arguments: Vec<String>,
+    /// Standard input.
+    pub stdin: Bytes,
+    /// Whether standard output is the result (of a command) or belongs to the log.
+    pub is_command: bool,
+    /// Is told of standard output while it is written.
+    pub on_stdout: Option<Listener>,
+    /// Is told of the log while it is written.
+    pub on_log: Option<Listener>,
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setting")
+            .field("arguments", &self.arguments)
+            .field("is_command", &self.is_command)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a component runs: the store of wasmtime, and what was written.
+pub(crate) struct Stage {
+    store: Store<State>,
+    component: Component,
+    limits: Limits,
+    stdout: Capture,
+    log: Capture,
+    _watch: Watch,
+}
+
+impl Stage {
+    pub(crate) fn new(component: &Component, setting: Setting, limits: &Limits) -> Self {
+        let log = Capture::new(Kind::Log, limits.log_bytes, setting.on_log.clone());
+        let stdout = match setting.is_command {
+            true => Capture::new(Kind::Output, limits.output_bytes, setting.on_stdout.clone()),
+            false => log.clone(),
+        };
+        let store = store(component, setting, limits, &stdout, &log);
+        Self {
+            _watch: watchdog::watch(store.engine(), store.data().deadline),
+            store,
+            component: component.clone(),
+            limits: *limits,
+            stdout,
+            log,
+        }
+    }
+
+    /// Starts the component; its own start functions run under the limits too.
+    pub(crate) fn start(mut self) -> Result<Instance, Box<(End, Self)>> {
+        let component = self.component.clone();
+        match (component.start(&mut self.store), self.exceeded()) {
+            (Ok(instance), None) => Ok(Instance { stage: self, instance, is_over: false }),
+            (_, Some(limit)) => Err(Box::new((end::of_limit(limit), self))),
+            (Err(error), None) => Err(Box::new((end::of(&error, &self.limits), self))),
+        }
+    }
+
+    /// Returns the fuel used so far.
+    pub(crate) fn fuel(&self) -> u64 {
+        self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0))
+    }
+
+    /// Returns the most linear memory there was, in bytes.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        self.store.data().meter.memory_peak()
+    }
+
+    /// Takes what a command wrote to standard output.
+    pub(crate) fn take_stdout(&mut self) -> Vec<u8> {
+        self.stdout.take()
+    }
+
+    /// Takes what was written to the log: standard error, and standard output of anything but a command.
+    pub(crate) fn take_log(&mut self) -> Vec<u8> {
+        self.log.take()
+    }
+
+    fn exceeded(&self) -> Option<LimitReached> {
+        self.stdout.exceeded().or_else(|| self.log.exceeded())
+    }
+}
+
+/// A component that was started. Its exports may be called until one of them ends by a trap or a limit; fuel,
+/// time and memory are counted over all of them.
+pub struct Instance {
+    stage: Stage,
+    instance: wasmtime::component::Instance,
+    is_over: bool,
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("component", &self.stage.component).finish_non_exhaustive()
+    }
+}
+
+impl Instance {
+    /// Calls `export` with `args`, one for each of its parameters.
+    pub fn call(&mut self, export: &Export, args: Vec<Value>) -> Result<Option<Value>, End> {
+        if self.is_over {
+            return Err(End::Host("the instance has ended before".into()));
+        }
+        if !export.takes(&args) {
+            return Err(End::Host(format!("the arguments don't fit `{}`", export.function())));
+        }
+        let returned = self.enter(export, Args(args));
+        let end = match (returned, self.stage.exceeded()) {
+            (Ok(value), None) => return self.weighed(value),
+            (_, Some(limit)) => end::of_limit(limit),
+            (Err(error), None) => end::of(&error, &self.stage.limits),
+        };
+        self.is_over = true;
+        Err(end)
+    }
+
+    pub(crate) fn into_stage(self) -> Stage {
+        self.stage
+    }
+
+    /// Lets `value` pass if the task may return that much.
+    fn weighed(&self, value: Option<Value>) -> Result<Option<Value>, End> {
+        let limit = self.stage.limits.output_bytes;
+        match &value {
+            Some(value) if weight(value) > limit.saturating_add(size_of::<Value>() as u64) => {
+                Err(end::of_limit(LimitReached { kind: Kind::Output, limit }))
+            }
+            _ => Ok(value),
+        }
+    }
+
+    /// Picks the way by which the result comes back: see [`abi::Results`].
+    fn enter(&mut self, export: &Export, args: Args) -> wasmtime::Result<Option<Value>> {
+        let function = export.in_instance(&mut self.stage.store, &self.instance)?;
+        match export.flat_count() {
+            0 => self.enter_as::<0>(function, args),
+            1 => self.enter_as::<1>(function, args),
+            2 => self.enter_as::<2>(function, args),
+            3 => self.enter_as::<3>(function, args),
+            4 => self.enter_as::<4>(function, args),
+            5 => self.enter_as::<5>(function, args),
+            6 => self.enter_as::<6>(function, args),
+            7 => self.enter_as::<7>(function, args),
+            8 => self.enter_as::<8>(function, args),
+            9 => self.enter_as::<9>(function, args),
+            10 => self.enter_as::<10>(function, args),
+            11 => self.enter_as::<11>(function, args),
+            12 => self.enter_as::<12>(function, args),
+            13 => self.enter_as::<13>(function, args),
+            14 => self.enter_as::<14>(function, args),
+            15 => self.enter_as::<15>(function, args),
+            16 => self.enter_as::<16>(function, args),
+            _ => self.enter_as::<17>(function, args),
+        }
+    }
+
+    fn enter_as<const FLAT: usize>(&mut self, function: Func, args: Args) -> wasmtime::Result<Option<Value>> {
+        let function = abi::typed::<FLAT>(function);
+        let store = &mut self.stage.store;
+        let results = if self.stage.component.may_wait() {
+            let clock = store.data().world.clock.clone();
+            drive(function.call_async(store, args), &clock)??
+        } else {
+            function.call(store, args)?
+        };
+        Ok(results.0)
+    }
+}
+
+fn store(component: &Component, setting: Setting, limits: &Limits, stdout: &Capture, log: &Capture) -> Store<State> {
+    let now = Instant::now();
+    let given = Given {
+        seed: setting.seed,
+        arguments: setting.arguments,
+        stdin: setting.stdin,
+        stdout: stdout.clone(),
+        stderr: log.clone(),
+    };
+    let state = State {
+        world: World::new(given),
+        meter: Meter::new(limits),
+        // A time beyond what the clock can hold is a time that never comes; a century will do.
+        deadline: now.checked_add(limits.time).unwrap_or(now + CENTURY),
+        time_max: limits.time,
+    };
+    let mut store = Store::new(component.engine(), state);
+    store.limiter(|state| &mut state.meter);
+    store.set_fuel(limits.fuel).expect("fuel is on in every engine");
+    let host_call_bytes = limits.output_bytes.max(HOST_CALL_BYTES_MIN);
+    store.set_hostcall_fuel(usize::try_from(host_call_bytes).unwrap_or(usize::MAX));
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|store| {
+        let State { deadline, time_max, .. } = store.data();
+        if Instant::now() < *deadline {
+            return Ok(UpdateDeadline::Continue(1));
+        }
+        let limit = u64::try_from(time_max.as_millis()).unwrap_or(u64::MAX);
+        Err(LimitReached { kind: Kind::Time, limit }.into())
+    });
+    store
+}
+
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// Returns how much of the host's memory `value` stands for, in bytes: the length of texts and byte strings, and
+/// the size of a value for every other part.
+fn weight(value: &Value) -> u64 {
+    let own = size_of::<Value>() as u64;
+    let rest = match value {
+        Value::String(text) => text.len() as u64,
+        Value::Bytes(bytes) => bytes.len() as u64,
+        Value::List(values) | Value::Record(values) | Value::Tuple(values) => values.iter().map(weight).sum(),
+        Value::Variant(_, Some(payload)) | Value::Option(Some(payload)) => weight(payload),
+        Value::Result(Ok(Some(payload)) | Err(Some(payload))) => weight(payload),
+        _ => 0,
+    };
+    own + rest
+}
