@@ -1,7 +1,6 @@
 //! Async exports.
 
-use wit_bindgen::rt::async_support::{StreamReader, StreamResult, spawn};
-use wit_bindgen::yield_async;
+use wit_bindgen::{StreamReader, StreamResult, spawn_local, yield_async};
 
 wit_bindgen::generate!();
 
@@ -39,15 +38,32 @@ impl Guest for Asynchronous {
     }
 
     async fn sum(
-        a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64, h: u64, i: u64, j: u64, k: u64,
-        l: u64, m: u64, n: u64, o: u64, p: u64, q: u64,
+        a: u64,
+        b: u64,
+        c: u64,
+        d: u64,
+        e: u64,
+        f: u64,
+        g: u64,
+        h: u64,
+        i: u64,
+        j: u64,
+        k: u64,
+        l: u64,
+        m: u64,
+        n: u64,
+        o: u64,
+        p: u64,
+        q: u64,
     ) -> u64 {
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q].iter().sum()
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q]
+            .iter()
+            .sum()
     }
 
     async fn upper(mut text: StreamReader<u8>) -> StreamReader<u8> {
         let (mut writer, reader) = wit_stream::new();
-        spawn(async move {
+        spawn_local(async move {
             while let Some(mut chunk) = next_chunk(&mut text).await {
                 chunk.make_ascii_uppercase();
                 if !writer.write_all(chunk).await.is_empty() {
@@ -68,11 +84,12 @@ impl Guest for Asynchronous {
 
     async fn count(n: u64) -> StreamReader<u8> {
         let (mut writer, reader) = wit_stream::new();
-        spawn(async move {
+        spawn_local(async move {
             let mut next = 0;
             while next < n {
                 let end = n.min(next + CHUNK_BYTES as u64);
-                if !writer.write_all((next..end).map(|byte| byte as u8).collect()).await.is_empty() {
+                let chunk = (next..end).map(|byte| byte as u8).collect();
+                if !writer.write_all(chunk).await.is_empty() {
                     return; // nobody reads on
                 }
                 next = end;

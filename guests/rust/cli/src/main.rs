@@ -12,7 +12,10 @@ fn main() {
     if let Err(error) = io::stdin().read_to_end(&mut input) {
         fail(&format!("can't read standard input: {error}"));
     }
-    let counts: Vec<_> = columns.chars().map(|column| count(column, &input).to_string()).collect();
+    let counts: Vec<_> = columns
+        .chars()
+        .map(|column| count(column, &input))
+        .collect();
     println!("{}", counts.join(" "));
 }
 
@@ -22,19 +25,27 @@ fn columns(arguments: impl Iterator<Item = String>) -> Result<String, String> {
     for argument in arguments {
         match argument.as_str() {
             "-l" | "-w" | "-c" => wanted += &argument[1..],
-            _ => return Err(format!("unknown argument {argument:?}, known are -l, -w and -c")),
+            _ => {
+                return Err(format!(
+                    "unknown argument {argument:?}, known are -l, -w and -c"
+                ));
+            }
         }
     }
     let all = "lwc".chars();
-    Ok(all.filter(|column| wanted.is_empty() || wanted.contains(*column)).collect())
+    Ok(all
+        .filter(|column| wanted.is_empty() || wanted.contains(*column))
+        .collect())
 }
 
-fn count(column: char, input: &[u8]) -> usize {
-    match column {
+fn count(column: char, input: &[u8]) -> String {
+    let words = || input.split(u8::is_ascii_whitespace);
+    let count = match column {
         'l' => input.iter().filter(|byte| **byte == b'\n').count(),
-        'w' => input.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count(),
+        'w' => words().filter(|word| !word.is_empty()).count(),
         _ => input.len(),
-    }
+    };
+    count.to_string()
 }
 
 fn fail(message: &str) -> ! {

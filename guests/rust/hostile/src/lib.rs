@@ -108,7 +108,11 @@ unsafe fn unchecked_divide(a: u32, b: u32) -> u32 {
 fn relaxed_square_error() -> f32 {
     let above = f32x4_splat(black_box(1.0 + f32::EPSILON));
     let below = f32x4_splat(black_box(1.0 - f32::EPSILON));
-    f32x4_extract_lane::<0>(f32x4_relaxed_madd(above, below, f32x4_splat(black_box(-1.0))))
+    f32x4_extract_lane::<0>(f32x4_relaxed_madd(
+        above,
+        below,
+        f32x4_splat(black_box(-1.0)),
+    ))
 }
 
 export!(Hostile);

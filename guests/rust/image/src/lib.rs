@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use homestar::image::types::{Bounds, Error};
+use homestar::image::types::Bounds;
 use image::{DynamicImage, ImageFormat};
 
 wit_bindgen::generate!();

@@ -13,7 +13,9 @@ struct Nosy;
 
 impl Guest for Nosy {
     fn now() -> (u64, u32) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         (since.as_secs(), since.subsec_nanos())
     }
 

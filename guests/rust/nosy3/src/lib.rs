@@ -57,7 +57,11 @@ async fn all<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) {
     let mut waiting: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
     poll_fn(|context: &mut Context<'_>| {
         waiting.retain_mut(|future| future.as_mut().poll(context).is_pending());
-        if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        if waiting.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }

@@ -27,7 +27,10 @@ impl Guest for Text {
     }
 
     fn longest_word(text: String) -> Option<String> {
-        words(&text).rev().max_by_key(|word| word.chars().count()).map(String::from)
+        words(&text)
+            .rev()
+            .max_by_key(|word| word.chars().count())
+            .map(String::from)
     }
 }
 

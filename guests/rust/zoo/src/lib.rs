@@ -76,10 +76,41 @@ impl echo::Guest for Zoo {
     }
 
     fn many_parameters(
-        a: u8, b: u16, c: u32, d: u64, e: i8, f: i16, g: i32, h: i64, i: f32, j: f64, k: bool,
-        l: char, m: String, n: Vec<u8>, o: Option<u32>, p: Point,
+        a: u8,
+        b: u16,
+        c: u32,
+        d: u64,
+        e: i8,
+        f: i16,
+        g: i32,
+        h: i64,
+        i: f32,
+        j: f64,
+        k: bool,
+        l: char,
+        m: String,
+        n: Vec<u8>,
+        o: Option<u32>,
+        p: Point,
     ) -> Many {
-        Many { a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p }
+        Many {
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            g,
+            h,
+            i,
+            j,
+            k,
+            l,
+            m,
+            n,
+            o,
+            p,
+        }
     }
 
     fn many_results() -> Many {
@@ -147,7 +178,11 @@ impl GuestCounter for Count {
     }
 
     fn larger(a: Counter, b: Counter) -> Counter {
-        if a.get::<Self>().value() >= b.get::<Self>().value() { a } else { b }
+        if a.get::<Self>().value() >= b.get::<Self>().value() {
+            a
+        } else {
+            b
+        }
     }
 }
 
