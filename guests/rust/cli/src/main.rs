@@ -1,7 +1,8 @@
 //! Counts lines, words and bytes of its standard input, as `wc` does.
 //!
 //! `cli` prints all three, `cli -l`, `-w`, `-c` or several of them just those. With an argument it
-//! doesn't know it prints a message to standard error and ends with exit code 3.
+//! doesn't know it prints a message to standard error and ends with exit code 3, of which WASI 0.2
+//! passes on only that it isn't 0.
 
 use std::io::{self, Read};
 use std::process;

@@ -65,7 +65,8 @@ impl Guest for Hostile {
         nothing();
     }
 
-    fn exit(success: bool) {
+    /// Not called `exit`: an export of the world is a C symbol of that name, and libc has one.
+    fn leave(success: bool) {
         std::process::exit(if success { 0 } else { 1 })
     }
 
