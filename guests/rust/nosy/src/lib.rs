@@ -53,7 +53,8 @@ impl Guest for Nosy {
         env::args().collect()
     }
 
-    fn connect(address: String) -> Result<(), String> {
+    /// Not called `connect`: an export of the world is a C symbol of that name, and libc has one.
+    fn connect_to(address: String) -> Result<(), String> {
         TcpStream::connect(address).map(drop).map_err(text)
     }
 
