@@ -144,11 +144,20 @@ fn build(sources: &Path, target_dir: &Path, target: &str, others: &[&str]) {
     }
     clean(&mut cargo);
     cargo.env("CARGO_TARGET_DIR", target_dir.join("rust"));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_this_machine());
     let status = cargo.status().expect("cargo runs, as it started this");
     assert!(
         status.success(),
         "the guests for {target} don't build, see above"
     );
+}
+
+/// A guest is named by the hash of its bytes, so they should not say in which home they were built.
+fn without_this_machine() -> String {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let crates = home.unwrap_or_default().join("registry/src");
+    format!("--remap-path-prefix={}=crates", crates.display())
 }
 
 /// Takes away what the outer build decided for itself. What says where crates come from, where the
