@@ -1,6 +1,9 @@
 //! Async exports.
 
-#![expect(clippy::too_many_arguments, reason = "`sum` is there to have that many")]
+#![expect(
+    clippy::too_many_arguments,
+    reason = "`sum` is there to have that many"
+)]
 
 use wit_bindgen::{StreamReader, StreamResult, spawn_local, yield_async};
 
