@@ -1,0 +1,20 @@
+//! Needs `acme:weather/forecast`, which no one provides.
+
+use acme::weather::forecast;
+
+wit_bindgen::generate!({ generate_all });
+
+struct Needs;
+
+impl Guest for Needs {
+    fn advice(place: String) -> String {
+        match forecast::today(&place) {
+            Ok(today) if today.chance_of_rain > 0.5 => "take an umbrella".into(),
+            Ok(today) if today.temperature < 10.0 => "take a coat".into(),
+            Ok(_) => "go as you are".into(),
+            Err(reason) => format!("look out of the window: {reason}"),
+        }
+    }
+}
+
+export!(Needs);

@@ -1,0 +1,122 @@
+//! The guests that tests, benches and examples run, built when they are needed.
+//!
+//! Those in Rust are built along with this crate, by its build script, so that a function per guest
+//! has nothing to do but say where the component is:
+//!
+//! ```
+//! let bytes = std::fs::read(homestar_guests::add())?;
+//! assert!(bytes.starts_with(b"\0asm"));
+//! # Ok::<_, std::io::Error>(())
+//! ```
+//!
+//! Those in [`python`] and JavaScript ([`quickjs`], [`spidermonkey`]) are built when they are first
+//! asked for, because the tools take a while to install and not everyone has them. What is built
+//! lies in the target folder, under `guests`.
+//!
+//! This crate knows nothing of the host. What a guest exports stands in its `wit` folder.
+
+use std::path::Path;
+
+mod scripted;
+
+pub use scripted::{Unavailable, or_skip, python, quickjs, spidermonkey};
+
+macro_rules! rust_guests {
+    ($($(#[doc = $doc:literal])* $name:ident = $variable:literal,)*) => {
+        $(
+            $(#[doc = $doc])*
+            #[must_use]
+            pub fn $name() -> &'static Path {
+                Path::new(env!($variable))
+            }
+        )*
+
+        /// All guests in Rust, by name.
+        pub const RUST: &[(&str, &str)] = &[$((stringify!($name), env!($variable)),)*];
+    };
+}
+
+rust_guests! {
+    /// Adds two numbers: the smallest guest. Imports nothing.
+    add = "HOMESTAR_GUEST_ADD",
+    /// Async functions and streams. Imports nothing.
+    asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
+    /// A command that counts lines, words and bytes of its input, as `wc` does.
+    cli = "HOMESTAR_GUEST_CLI",
+    /// Greets by name, with the WASI that Rust's standard library imports.
+    hello = "HOMESTAR_GUEST_HELLO",
+    /// Misbehaves in every way a guest can: traps, recursion, endless loops, memory and output.
+    hostile = "HOMESTAR_GUEST_HOSTILE",
+    /// Crops, turns, greys and blurs PNG and JPEG pictures. Imports nothing.
+    image = "HOMESTAR_GUEST_IMAGE",
+    /// Imports `acme:weather/forecast@0.1.0`, which nobody provides.
+    needs = "HOMESTAR_GUEST_NEEDS",
+    /// Looks at everything outside that WASI 0.2 offers: clocks, files, network, environment.
+    nosy = "HOMESTAR_GUEST_NOSY",
+    /// Looks at the clocks and random numbers of WASI 0.3.
+    nosy3 = "HOMESTAR_GUEST_NOSY3",
+    /// A core module, not yet a component, that carries its component type in a custom section.
+    plain = "HOMESTAR_GUEST_PLAIN",
+    /// Counts words and lines. Imports nothing.
+    text = "HOMESTAR_GUEST_TEXT",
+    /// Gives back what it gets, for every WIT type. Imports nothing.
+    zoo = "HOMESTAR_GUEST_ZOO",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, io};
+
+    /// A component's first bytes, and a core module's.
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+    #[test]
+    fn every_guest_in_rust_is_offered() -> io::Result<()> {
+        let mut folders = Vec::new();
+        for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/rust"))? {
+            let entry = entry?;
+            if entry.path().join("Cargo.toml").exists() {
+                folders.push(entry.file_name().into_string().unwrap());
+            }
+        }
+        folders.sort();
+        let offered: Vec<_> = RUST.iter().map(|(name, _)| *name).collect();
+        assert_eq!(offered, folders);
+        Ok(())
+    }
+
+    #[test]
+    fn guests_in_rust_are_components_but_for_the_plain_one() -> io::Result<()> {
+        for (name, path) in RUST {
+            let start = if *name == "plain" { MODULE } else { COMPONENT };
+            assert!(fs::read(path)?.starts_with(start), "{name}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn python_is_a_component() {
+        let Some(path) = or_skip(python()) else {
+            return;
+        };
+        assert!(fs::read(path).unwrap().starts_with(COMPONENT));
+    }
+
+    #[test]
+    fn quickjs_is_a_component() {
+        let Some(path) = or_skip(quickjs()) else {
+            return;
+        };
+        assert!(fs::read(path).unwrap().starts_with(COMPONENT));
+    }
+
+    #[test]
+    fn spidermonkey_is_a_component() {
+        let Some(path) = or_skip(spidermonkey()) else {
+            return;
+        };
+        assert!(fs::read(path).unwrap().starts_with(COMPONENT));
+    }
+}

@@ -1,0 +1,275 @@
+//! Guests in Python and JavaScript: built at first use, once, whichever process asks first.
+//!
+//! Tools go to `guests/<language>-<hash>`, named after what is to be installed, and a guest to a
+//! folder in there, named after its sources. So a change of the sources doesn't install again, and
+//! a change of a version doesn't meet old tools.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Why a guest can't be had on this machine: a tool is missing, or can't be installed.
+#[derive(Debug)]
+pub struct Unavailable(String);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// The path of a guest, or none where tests may be skipped: a person without the tools can test the
+/// rest. In CI (the environment variable `CI` is set) nothing is skipped.
+///
+/// ```
+/// use homestar_guests::{or_skip, python};
+///
+/// # fn test() {
+/// let Some(path) = or_skip(python()) else { return };
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// In CI, if the guest is unavailable.
+pub fn or_skip(guest: Result<PathBuf, Unavailable>) -> Option<PathBuf> {
+    match guest {
+        Ok(path) => Some(path),
+        Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
+}
+
+/// Summarizes people, in Python. Its runtime imports all of WASI 0.2.
+///
+/// # Errors
+///
+/// Without `python3`, or if its package `componentize-py` can't be installed.
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn python() -> Result<PathBuf, Unavailable> {
+    let version = version("python3")?;
+    let tools = Tools::new("python", &["requirements.txt"], &version);
+    let _lock = tools.lock();
+    tools.install(|folder| {
+        run(Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(folder.join("venv")))?;
+        run(Command::new(folder.join("venv/bin/python"))
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "-r"])
+            .arg(tools.sources.join("requirements.txt")))
+    })?;
+    Ok(tools.build("python", |folder, out| {
+        run(Command::new(tools.folder.join("venv/bin/componentize-py"))
+            .current_dir(folder)
+            .args(["-d", "wit", "-w", "people", "componentize", "app", "-o"])
+            .arg(out))
+    }))
+}
+
+/// Summarizes people, in JavaScript run by QuickJS: small, and quick to build.
+///
+/// # Errors
+///
+/// Without `node` and `npm`, or if the packages can't be installed.
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn quickjs() -> Result<PathBuf, Unavailable> {
+    js("quickjs")
+}
+
+/// Summarizes people, in JavaScript run by SpiderMonkey: the same source as [`quickjs`], another
+/// engine.
+///
+/// # Errors
+///
+/// Without `node` and `npm`, or if the packages can't be installed.
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn spidermonkey() -> Result<PathBuf, Unavailable> {
+    js("spidermonkey")
+}
+
+fn js(engine: &str) -> Result<PathBuf, Unavailable> {
+    let version = version("node")?;
+    let tools = Tools::new("js", &["package.json"], &version);
+    let _lock = tools.lock();
+    tools.install(|folder| {
+        fs::copy(
+            tools.sources.join("package.json"),
+            folder.join("package.json"),
+        )
+        .map_err(|error| error.to_string())?;
+        run(Command::new("npm").current_dir(folder).args([
+            "install",
+            "--no-package-lock",
+            "--no-audit",
+            "--no-fund",
+        ]))
+    })?;
+    // Sources are copied below the tools, so node finds `node_modules` on its way up.
+    Ok(tools.build(engine, |folder, out| {
+        run(Command::new("node")
+            .current_dir(folder)
+            .args(["build.mjs", engine])
+            .arg(out))
+    }))
+}
+
+/// What a language needs to build its guests, in a folder of its own.
+struct Tools {
+    language: &'static str,
+    sources: PathBuf,
+    folder: PathBuf,
+}
+
+impl Tools {
+    /// The tools that the files `wanted` ask for, to go with this `version` of the language.
+    fn new(language: &'static str, wanted: &[&str], version: &str) -> Self {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join(language);
+        let mut hasher = DefaultHasher::new();
+        hasher.write(version.as_bytes());
+        for file in wanted {
+            hash(&sources.join(file), &mut hasher).expect("the sources can be read");
+        }
+        let name = format!("{language}-{:016x}", hasher.finish());
+        let folder = Path::new(env!("HOMESTAR_GUESTS")).join(name);
+        Self {
+            language,
+            sources,
+            folder,
+        }
+    }
+
+    /// Waits until no other process builds with these tools. The lock ends with the file.
+    fn lock(&self) -> File {
+        let open = || {
+            fs::create_dir_all(env!("HOMESTAR_GUESTS"))?;
+            let file = File::create(self.folder.with_extension("lock"))?;
+            file.lock()?;
+            Ok::<_, io::Error>(file)
+        };
+        open().expect("the target folder can be written and locked")
+    }
+
+    fn install(&self, install: impl Fn(&Path) -> Result<(), String>) -> Result<(), Unavailable> {
+        let done = self.folder.join("installed");
+        if done.exists() {
+            return Ok(());
+        }
+        let unavailable = |reason| {
+            Unavailable(format!(
+                "the tools for {} can't be installed: {reason}",
+                self.language
+            ))
+        };
+        let fresh = || {
+            if self.folder.exists() {
+                fs::remove_dir_all(&self.folder)?;
+            }
+            fs::create_dir_all(&self.folder)
+        };
+        fresh().map_err(|error| unavailable(error.to_string()))?;
+        install(&self.folder).map_err(unavailable)?;
+        fs::write(done, "").map_err(|error| unavailable(error.to_string()))
+    }
+
+    /// Builds in a copy of the sources, unless that was done before.
+    fn build(&self, guest: &str, build: impl Fn(&Path, &Path) -> Result<(), String>) -> PathBuf {
+        let mut hasher = DefaultHasher::new();
+        hash(&self.sources, &mut hasher).expect("the sources can be read");
+        let folder = self.folder.join(format!("{:016x}", hasher.finish()));
+        let built = folder.join(format!("{guest}.wasm"));
+        if !built.exists() {
+            copy(&self.sources, &folder).expect("the target folder can be written");
+            let unfinished = folder.join(format!("{guest}.unfinished.wasm"));
+            if let Err(reason) = build(&folder, &unfinished) {
+                panic!("the guest {guest} doesn't build: {reason}");
+            }
+            fs::rename(unfinished, &built).expect("the target folder can be written");
+        }
+        built
+    }
+}
+
+/// What `tool --version` says.
+fn version(tool: &str) -> Result<String, Unavailable> {
+    match Command::new(tool).arg("--version").output() {
+        Ok(output) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Err(error) => Err(Unavailable(format!("{tool} doesn't run here: {error}"))),
+    }
+}
+
+/// Runs `command`; if it fails, the error is what it printed.
+fn run(command: &mut Command) -> Result<(), String> {
+    let program = command.get_program().to_owned();
+    let failed = |reason: &str| format!("{}: {reason}", program.display());
+    let output = command
+        .output()
+        .map_err(|error| failed(&error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(failed(&format!(
+        "{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&said)
+    )))
+}
+
+/// Adds names and contents of everything at `path`, in a fixed order.
+fn hash(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
+    hasher.write(path.file_name().unwrap_or_default().as_encoded_bytes());
+    if path.is_file() {
+        hasher.write(&fs::read(path)?);
+        return Ok(());
+    }
+    for entry in entries(path)? {
+        hash(&entry, hasher)?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    if from.is_file() {
+        return fs::copy(from, to).map(drop);
+    }
+    fs::create_dir_all(to)?;
+    for entry in entries(from)? {
+        copy(&entry, &to.join(entry.file_name().unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+/// What is in a folder of sources, sorted, without what tools leave behind when run there by hand.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    const LEFT_BEHIND: &[&str] = &["__pycache__", "node_modules", ".venv", "package-lock.json"];
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !LEFT_BEHIND
+            .iter()
+            .any(|name| entry.file_name() == OsStr::new(name))
+        {
+            entries.push(entry.path());
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
