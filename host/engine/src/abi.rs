@@ -161,7 +161,11 @@ unsafe impl<const FLAT: usize> Lift for Results<FLAT> {
 }
 
 /// Loads a result that lies at `address`.
-fn from_memory(cx: &mut LiftContext<'_>, tuple: &TypeTuple, address: u32) -> wasmtime::Result<Option<Value>> {
+fn from_memory(
+    cx: &mut LiftContext<'_>,
+    tuple: &TypeTuple,
+    address: u32,
+) -> wasmtime::Result<Option<Value>> {
     let [ty] = &*tuple.types else {
         return Ok(None);
     };
@@ -240,7 +244,10 @@ fn allocate<T>(cx: &mut LowerContext<'_, T>, align: u32, bytes: usize) -> wasmti
 
 /// Keeps a trap or a limit as it is and makes anything else a fault of the guest.
 fn of_the_guest(error: wasmtime::Error) -> wasmtime::Error {
-    if error.is::<wasmtime::Trap>() || error.is::<LimitReached>() || error.is::<wasmtime::WasmBacktrace>() {
+    if error.is::<wasmtime::Trap>()
+        || error.is::<LimitReached>()
+        || error.is::<wasmtime::WasmBacktrace>()
+    {
         return error;
     }
     Broken(error.to_string()).into()
@@ -299,9 +306,14 @@ fn lower<T>(
     Ok(())
 }
 
-fn lower_string<T>(cx: &mut LowerContext<'_, T>, text: &str, slots: &mut Slots) -> wasmtime::Result<()> {
+fn lower_string<T>(
+    cx: &mut LowerContext<'_, T>,
+    text: &str,
+    slots: &mut Slots,
+) -> wasmtime::Result<()> {
     let mut pair = MaybeUninit::uninit();
-    text.linear_lower_to_flat(cx, InterfaceType::String, &mut pair).map_err(of_the_guest)?;
+    text.linear_lower_to_flat(cx, InterfaceType::String, &mut pair)
+        .map_err(of_the_guest)?;
     // SAFETY: lowering a string initialises both values or returns an error.
     let pair: [ValRaw; 2] = unsafe { pair.assume_init() };
     pair.into_iter().for_each(|value| slots.push(value));
@@ -330,7 +342,8 @@ fn store<T>(
         (InterfaceType::Float64, Value::F64(v)) => *cx.get(address) = canonical64(*v).to_le_bytes(),
         (InterfaceType::Char, Value::Char(v)) => *cx.get(address) = u32::from(*v).to_le_bytes(),
         (InterfaceType::String, Value::String(v)) => {
-            v.linear_lower_to_memory(cx, ty, address).map_err(of_the_guest)?;
+            v.linear_lower_to_memory(cx, ty, address)
+                .map_err(of_the_guest)?;
         }
         (InterfaceType::List(index), value) => {
             let (list, count) = store_list(cx, types[index].element, value)?;
@@ -354,7 +367,12 @@ fn store<T>(
             let variant = Variant::of(types, ty, value)?;
             store_case(cx, variant.info, variant.case, address);
             if let Some((ty, payload)) = variant.payload {
-                store(cx, ty, payload, address + variant.info.payload_offset32 as usize)?;
+                store(
+                    cx,
+                    ty,
+                    payload,
+                    address + variant.info.payload_offset32 as usize,
+                )?;
             }
         }
     }
@@ -420,7 +438,10 @@ fn store_case<T>(cx: &mut LowerContext<'_, T>, info: &VariantInfo, case: u32, ad
 }
 
 fn store_flags<T>(cx: &mut LowerContext<'_, T>, size: u32, words: &[u32], address: usize) {
-    let bytes = words.iter().flat_map(|word| word.to_le_bytes()).take(size as usize);
+    let bytes = words
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .take(size as usize);
     for (offset, byte) in bytes.enumerate() {
         *cx.get(address + offset) = [byte];
     }
@@ -428,12 +449,20 @@ fn store_flags<T>(cx: &mut LowerContext<'_, T>, size: u32, words: &[u32], addres
 
 /// The canonical ABI has one NaN, so that its bits carry nothing.
 fn canonical32(value: f32) -> u32 {
-    if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
+    if value.is_nan() {
+        0x7fc0_0000
+    } else {
+        value.to_bits()
+    }
 }
 
 /// See [`canonical32`].
 fn canonical64(value: f64) -> u64 {
-    if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() }
+    if value.is_nan() {
+        0x7ff8_0000_0000_0000
+    } else {
+        value.to_bits()
+    }
 }
 
 /// A value of a type with cases: a variant, an option or a result.
@@ -445,7 +474,11 @@ struct Variant<'a> {
 }
 
 impl<'a> Variant<'a> {
-    fn of(types: &'a ComponentTypes, ty: InterfaceType, value: &'a Value) -> wasmtime::Result<Self> {
+    fn of(
+        types: &'a ComponentTypes,
+        ty: InterfaceType,
+        value: &'a Value,
+    ) -> wasmtime::Result<Self> {
         let (info, abi, case, ty, payload) = match (ty, value) {
             (InterfaceType::Variant(index), Value::Variant(case, payload)) => {
                 let ty = &types[index];
@@ -474,7 +507,12 @@ impl<'a> Variant<'a> {
             _ => return mismatch(),
         };
         let flat_count = abi.flat_count(usize::MAX).unwrap_or(FLAT_MAX);
-        Ok(Self { case, payload, info, flat_count })
+        Ok(Self {
+            case,
+            payload,
+            info,
+            flat_count,
+        })
     }
 }
 
@@ -494,12 +532,17 @@ fn next(flat: &mut Flat<'_>) -> wasmtime::Result<ValRaw> {
 
 impl<'a, 'b> Lifting<'a, 'b> {
     fn new(cx: &'a mut LiftContext<'b>) -> Self {
-        Self { types: cx.types, cx }
+        Self {
+            types: cx.types,
+            cx,
+        }
     }
 
     /// Counts `bytes` of this process's memory against the limit on what a guest may return.
     fn charge(&mut self, count: usize, bytes: usize) -> wasmtime::Result<()> {
-        self.cx.consume_fuel_array(count, bytes).map_err(|_| TooMuch.into())
+        self.cx
+            .consume_fuel_array(count, bytes)
+            .map_err(|_| TooMuch.into())
     }
 
     /// Returns `count` elements at `address`, if they lie inside memory.
@@ -508,8 +551,15 @@ impl<'a, 'b> Lifting<'a, 'b> {
         if address % align != 0 {
             return broken("a pointer that the guest returned is not aligned");
         }
-        let memory = self.cx.memory().get(start..).and_then(|rest| rest.get(..bytes));
-        memory.map_or_else(|| broken("a pointer that the guest returned lies outside of its memory"), Ok)
+        let memory = self
+            .cx
+            .memory()
+            .get(start..)
+            .and_then(|rest| rest.get(..bytes));
+        memory.map_or_else(
+            || broken("a pointer that the guest returned lies outside of its memory"),
+            Ok,
+        )
     }
 
     fn lift(&mut self, ty: InterfaceType, flat: &mut Flat<'_>) -> wasmtime::Result<Value> {
@@ -537,11 +587,19 @@ impl<'a, 'b> Lifting<'a, 'b> {
             }
             InterfaceType::Record(index) => {
                 let fields = types[index].fields.iter();
-                Value::Record(fields.map(|field| self.lift(field.ty, flat)).collect::<Result<_, _>>()?)
+                Value::Record(
+                    fields
+                        .map(|field| self.lift(field.ty, flat))
+                        .collect::<Result<_, _>>()?,
+                )
             }
             InterfaceType::Tuple(index) => {
                 let fields = types[index].types.iter();
-                Value::Tuple(fields.map(|ty| self.lift(*ty, flat)).collect::<Result<_, _>>()?)
+                Value::Tuple(
+                    fields
+                        .map(|ty| self.lift(*ty, flat))
+                        .collect::<Result<_, _>>()?,
+                )
             }
             InterfaceType::Enum(index) => {
                 let case = next(flat)?.get_u32();
@@ -647,7 +705,9 @@ impl<'a, 'b> Lifting<'a, 'b> {
         self.charge(bytes.len(), 1)?;
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(Value::String(text.to_owned())),
-            Err(error) => broken(format!("a string that the guest returned is not UTF-8: {error}")),
+            Err(error) => broken(format!(
+                "a string that the guest returned is not UTF-8: {error}"
+            )),
         }
     }
 
@@ -658,7 +718,12 @@ impl<'a, 'b> Lifting<'a, 'b> {
         text.map(Value::String).map_err(of_the_guest)
     }
 
-    fn list(&mut self, element: InterfaceType, address: u32, count: u32) -> wasmtime::Result<Value> {
+    fn list(
+        &mut self,
+        element: InterfaceType,
+        address: u32,
+        count: u32,
+    ) -> wasmtime::Result<Value> {
         let abi = self.types.canonical_abi(&element);
         let bytes = self.slice(address, count, abi.size32, abi.align32)?;
         if element == InterfaceType::U8 {
@@ -667,10 +732,19 @@ impl<'a, 'b> Lifting<'a, 'b> {
         }
         self.charge(count as usize, size_of::<Value>())?;
         let elements = bytes.chunks_exact(abi.size32 as usize);
-        Ok(Value::List(elements.map(|bytes| self.load(element, bytes)).collect::<Result<_, _>>()?))
+        Ok(Value::List(
+            elements
+                .map(|bytes| self.load(element, bytes))
+                .collect::<Result<_, _>>()?,
+        ))
     }
 
-    fn case(&mut self, ty: InterfaceType, case: u32, payload: Option<Value>) -> wasmtime::Result<Value> {
+    fn case(
+        &mut self,
+        ty: InterfaceType,
+        case: u32,
+        payload: Option<Value>,
+    ) -> wasmtime::Result<Value> {
         let payload = payload.map(Box::new);
         if payload.is_some() {
             self.charge(1, size_of::<Value>())?;
@@ -714,7 +788,11 @@ impl<'a> Cases<'a> {
             _ => return mismatch(),
         };
         let flat_count = abi.flat_count(usize::MAX).unwrap_or(1);
-        Ok(Self { payloads, info, flat_count })
+        Ok(Self {
+            payloads,
+            info,
+            flat_count,
+        })
     }
 
     fn payload(&self, case: u32) -> wasmtime::Result<Option<InterfaceType>> {
@@ -722,7 +800,14 @@ impl<'a> Cases<'a> {
             Payloads::Two(types) => types.get(case as usize).copied(),
             Payloads::Many(ty) => ty.cases.get_index(case as usize).map(|(_, ty)| *ty),
         };
-        payload.map_or_else(|| broken(format!("the guest returned case {case}, which its type doesn't have")), Ok)
+        payload.map_or_else(
+            || {
+                broken(format!(
+                    "the guest returned case {case}, which its type doesn't have"
+                ))
+            },
+            Ok,
+        )
     }
 }
 
@@ -730,7 +815,9 @@ fn checked_case(case: u32, count: usize) -> wasmtime::Result<()> {
     if (case as usize) < count {
         return Ok(());
     }
-    broken(format!("the guest returned case {case} of an enum with {count}"))
+    broken(format!(
+        "the guest returned case {case} of an enum with {count}"
+    ))
 }
 
 fn load_case(info: &VariantInfo, bytes: &[u8]) -> u32 {
@@ -742,7 +829,10 @@ fn load_case(info: &VariantInfo, bytes: &[u8]) -> u32 {
 
 fn character(bits: u32) -> wasmtime::Result<Value> {
     let character = char::from_u32(bits).map(Value::Char);
-    character.map_or_else(|| broken(format!("the guest returned {bits:#x} as a character")), Ok)
+    character.map_or_else(
+        || broken(format!("the guest returned {bits:#x} as a character")),
+        Ok,
+    )
 }
 
 /// Bits beyond the last flag mean nothing and are dropped, as the canonical ABI says.
@@ -761,5 +851,8 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
 }
 
 fn pair(bytes: &[u8]) -> (u32, u32) {
-    (u32::from_le_bytes(array(bytes)), u32::from_le_bytes(array(&bytes[4..])))
+    (
+        u32::from_le_bytes(array(bytes)),
+        u32::from_le_bytes(array(&bytes[4..])),
+    )
 }

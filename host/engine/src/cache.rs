@@ -40,15 +40,23 @@ const TRAILER_BYTES: usize = 8 + 8 + 16;
 impl Cache {
     /// Opens the folder at `path`, and creates it when it doesn't exist.
     pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<Self, EngineError> {
-        let error = |reason: String| EngineError::Cache { path: path.to_owned(), reason };
+        let error = |reason: String| EngineError::Cache {
+            path: path.to_owned(),
+            reason,
+        };
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path)
             .and_then(|()| fs::metadata(path))
             .map_err(|source| error(source.to_string()))
-            .and_then(|metadata| is_ours_alone(&metadata).map_err(|reason| error(reason.to_owned())))?;
-        Ok(Self { folder: path.to_owned(), bytes_max })
+            .and_then(|metadata| {
+                is_ours_alone(&metadata).map_err(|reason| error(reason.to_owned()))
+            })?;
+        Ok(Self {
+            folder: path.to_owned(),
+            bytes_max,
+        })
     }
 
     /// Returns where the code of `component` for `engine` is kept.
@@ -58,13 +66,16 @@ impl Cache {
         component.hash().digest().hash(&mut hasher);
         component.codec().hash(&mut hasher);
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        self.folder.join(format!("{:032x}.{ENDING}", hasher.digest128()))
+        self.folder
+            .join(format!("{:032x}.{ENDING}", hasher.digest128()))
     }
 
     /// Returns the code at `path` if it is there and whole.
     pub(crate) fn load(&self, path: &Path, engine: &wasmtime::Engine) -> Option<Component> {
         let file = File::open(path).ok()?;
-        let loaded = check(&file).map_err(|_| ()).and_then(|()| deserialize(engine, path).map_err(|_| ()));
+        let loaded = check(&file)
+            .map_err(|_| ())
+            .and_then(|()| deserialize(engine, path).map_err(|_| ()));
         if loaded.is_err() {
             // Damaged, or made by something that calls itself the same: the next save replaces it.
             let _ = fs::remove_file(path);
@@ -91,7 +102,9 @@ impl Cache {
             let path = entry?.path();
             if path.extension().is_some_and(|ending| ending == ENDING) {
                 // Another process may have removed it.
-                let Ok(metadata) = fs::metadata(&path) else { continue };
+                let Ok(metadata) = fs::metadata(&path) else {
+                    continue;
+                };
                 files.push((metadata.modified()?, metadata.len(), path));
             }
         }
@@ -141,12 +154,18 @@ fn trailer_of(code_bytes: u64, hasher: &Xxh3) -> [u8; TRAILER_BYTES] {
 /// Reads `file` once and compares it with its trailer.
 fn check(mut file: &File) -> io::Result<()> {
     let damaged = || io::Error::from(io::ErrorKind::InvalidData);
-    let code_bytes = file.metadata()?.len().checked_sub(TRAILER_BYTES as u64).ok_or_else(damaged)?;
+    let code_bytes = file
+        .metadata()?
+        .len()
+        .checked_sub(TRAILER_BYTES as u64)
+        .ok_or_else(damaged)?;
     let mut hasher = Xxh3::new();
     let mut buffer = vec![0; 256 << 10];
     let mut left = code_bytes;
     while left > 0 {
-        let count = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let count = buffer
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
         file.read_exact(&mut buffer[..count])?;
         hasher.update(&buffer[..count]);
         left -= count as u64;
@@ -154,10 +173,15 @@ fn check(mut file: &File) -> io::Result<()> {
     let mut found = [0; TRAILER_BYTES];
     file.read_exact(&mut found)?;
     file.seek(SeekFrom::Start(0))?;
-    (found == trailer_of(code_bytes, &hasher)).then_some(()).ok_or_else(damaged)
+    (found == trailer_of(code_bytes, &hasher))
+        .then_some(())
+        .ok_or_else(damaged)
 }
 
-#[expect(unsafe_code, reason = "the checksum was compared, and the folder belongs to the user alone")]
+#[expect(
+    unsafe_code,
+    reason = "the checksum was compared, and the folder belongs to the user alone"
+)]
 fn deserialize(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file is what `save` wrote from the compiler's output: nobody else may write to the folder, and
     // `check` compared its checksum. wasmtime itself refuses code of another version or configuration.
@@ -207,9 +231,13 @@ mod tests {
             cache.save(&path(name), &[0; 68]).unwrap();
         }
         let file = File::open(path("a")).unwrap();
-        file.set_modified(SystemTime::now() + std::time::Duration::from_secs(60)).unwrap();
+        file.set_modified(SystemTime::now() + std::time::Duration::from_secs(60))
+            .unwrap();
         cache.save(&path("d"), &[0; 68]).unwrap();
         let left = |name| path(name).exists();
-        assert_eq!([left("a"), left("b"), left("c"), left("d")], [true, false, true, true]);
+        assert_eq!(
+            [left("a"), left("b"), left("c"), left("d")],
+            [true, false, true, true]
+        );
     }
 }

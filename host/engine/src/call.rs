@@ -31,13 +31,21 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// Returns a task that nobody listens to.
     pub fn new(instruction: &'a Instruction, limits: &'a Limits) -> Self {
-        Self { instruction, limits, on_stdout: None, on_log: None }
+        Self {
+            instruction,
+            limits,
+            on_stdout: None,
+            on_log: None,
+        }
     }
 }
 
 impl std::fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("instruction", &self.instruction).field("limits", &self.limits).finish()
+        f.debug_struct("Call")
+            .field("instruction", &self.instruction)
+            .field("limits", &self.limits)
+            .finish()
     }
 }
 
@@ -70,7 +78,9 @@ pub enum CallError {
     #[error(transparent)]
     Arguments(#[from] ArgumentError),
     /// The function takes or returns something that can't be written down.
-    #[error("`{function}` uses {handle}, and a handle lives only as long as the component that made it")]
+    #[error(
+        "`{function}` uses {handle}, and a handle lives only as long as the component that made it"
+    )]
     Handle {
         /// The function, as WIT.
         function: String,
@@ -103,9 +113,16 @@ impl Engine {
         let input = call.instruction.input();
         let export = component.find(&input.func)?;
         if let Some(handle) = export.function().handle() {
-            return Err(CallError::Handle { function: export.function().to_string(), handle: handle.to_string() });
+            return Err(CallError::Handle {
+                function: export.function().to_string(),
+                handle: handle.to_string(),
+            });
         }
-        let task = if export.is_command() { Task::command(input)? } else { Task::function(export, input)? };
+        let task = if export.is_command() {
+            Task::command(input)?
+        } else {
+            Task::function(export, input)?
+        };
         let setting = Setting {
             seed: seed(call.instruction),
             arguments: task.arguments,
@@ -158,20 +175,37 @@ impl Task {
     fn function(export: &Export, input: &Input) -> Result<Self, CallError> {
         let function = export.function();
         if input.stdin.is_some() {
-            return Err(CallError::Stdin { function: function.full_name() });
+            return Err(CallError::Stdin {
+                function: function.full_name(),
+            });
         }
         let args = wit::args_from_ipld(function, input.args.clone())?;
-        Ok(Self { args, arguments: Vec::new(), stdin: Bytes::new() })
+        Ok(Self {
+            args,
+            arguments: Vec::new(),
+            stdin: Bytes::new(),
+        })
     }
 
     fn command(input: &Input) -> Result<Self, CallError> {
         let argument = |(position, arg): (usize, &Ipld)| match arg {
             Ipld::String(text) => Ok(text.clone()),
-            _ => Err(CallError::CommandArgument { number: position + 1 }),
+            _ => Err(CallError::CommandArgument {
+                number: position + 1,
+            }),
         };
-        let arguments = input.args.iter().enumerate().map(argument).collect::<Result<_, _>>()?;
+        let arguments = input
+            .args
+            .iter()
+            .enumerate()
+            .map(argument)
+            .collect::<Result<_, _>>()?;
         let stdin = input.stdin.clone().unwrap_or_default().into();
-        Ok(Self { args: Vec::new(), arguments, stdin })
+        Ok(Self {
+            args: Vec::new(),
+            arguments,
+            stdin,
+        })
     }
 }
 
@@ -211,7 +245,13 @@ fn of_command(status: i32, stage: &mut Stage) -> Outcome {
     if status == 0 {
         return Outcome::Ok(stdout);
     }
-    let value = Ipld::Map([("status".to_owned(), Ipld::Integer(status.into())), ("stdout".to_owned(), stdout)].into());
+    let value = Ipld::Map(
+        [
+            ("status".to_owned(), Ipld::Integer(status.into())),
+            ("stdout".to_owned(), stdout),
+        ]
+        .into(),
+    );
     let failure = Failure::new(Kind::Exit, format!("exited with status {status}"));
     Outcome::Error(failure.with_value(value))
 }
@@ -248,6 +288,8 @@ const MESSAGE_CHARS_MAX: usize = 500;
 fn written(value: Option<&(Value, Type)>) -> Result<Ipld, CallError> {
     match value {
         None => Ok(Ipld::Null),
-        Some((value, ty)) => wit::into_ipld(value.clone(), ty).map_err(|error| CallError::Host(error.to_string())),
+        Some((value, ty)) => {
+            wit::into_ipld(value.clone(), ty).map_err(|error| CallError::Host(error.to_string()))
+        }
     }
 }

@@ -25,13 +25,22 @@ pub(crate) fn compile(
         Compiler::Process { program, arguments } => {
             let mut command = Command::new(program);
             command.args(arguments);
-            Worker { mode, config, program }.run(command, component)
+            Worker {
+                mode,
+                config,
+                program,
+            }
+            .run(command, component)
         }
     }
 }
 
 fn precompile(component: &[u8], engine: &wasmtime::Engine) -> Result<Vec<u8>, LoadError> {
-    engine.precompile_component(component).map_err(|error| LoadError::Invalid { source: error.into() })
+    engine
+        .precompile_component(component)
+        .map_err(|error| LoadError::Invalid {
+            source: error.into(),
+        })
 }
 
 /// Status of a worker whose component breaks the rules of WebAssembly; it says which one on standard error.
@@ -52,7 +61,10 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     fn run(&self, mut command: Command, component: &[u8]) -> Result<Vec<u8>, LoadError> {
-        let failed = |source: io::Error| LoadError::Compiler { program: self.program.to_owned(), source };
+        let failed = |source: io::Error| LoadError::Compiler {
+            program: self.program.to_owned(),
+            source,
+        };
         let output = tempfile::NamedTempFile::new().map_err(failed)?;
         let input = input(component).map_err(failed)?;
         let mut child = command
@@ -73,7 +85,10 @@ impl Worker<'_> {
 
     /// Waits for the end of `child`, and ends it when its time is up.
     fn wait(&self, child: &mut Child) -> Result<ExitStatus, LoadError> {
-        let failed = |source: io::Error| LoadError::Compiler { program: self.program.to_owned(), source };
+        let failed = |source: io::Error| LoadError::Compiler {
+            program: self.program.to_owned(),
+            source,
+        };
         let deadline = Instant::now() + self.config.compile_time_max;
         loop {
             if let Some(status) = child.try_wait().map_err(failed)? {
@@ -83,7 +98,9 @@ impl Worker<'_> {
                 // It may have ended by itself in between.
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(LoadError::CompileTime { time_max: self.config.compile_time_max });
+                return Err(LoadError::CompileTime {
+                    time_max: self.config.compile_time_max,
+                });
             }
             thread::sleep(ASK_EVERY);
         }
@@ -95,14 +112,19 @@ impl Worker<'_> {
         }
         let words = words.trim();
         if status.code() == Some(INVALID_STATUS.into()) {
-            return Err(LoadError::Invalid { source: words.into() });
+            return Err(LoadError::Invalid {
+                source: words.into(),
+            });
         }
         let reason = match words.lines().last() {
             Some(line) => format!("{line} ({status})"),
             None => status.to_string(),
         };
         let memory_bytes_max = self.config.compile_memory_bytes_max;
-        Err(LoadError::CompileEnded { memory_bytes_max, reason })
+        Err(LoadError::CompileEnded {
+            memory_bytes_max,
+            reason,
+        })
     }
 }
 
@@ -140,9 +162,15 @@ pub fn compile_worker(arguments: &[impl AsRef<OsStr>]) -> ExitCode {
         return said("the arguments are: MODE MEMORY-BYTES OUTPUT".into(), 2);
     };
     let mode = mode.as_ref().to_str().and_then(Mode::parse);
-    let memory_bytes_max = memory_bytes_max.as_ref().to_str().and_then(|text| text.parse().ok());
+    let memory_bytes_max = memory_bytes_max
+        .as_ref()
+        .to_str()
+        .and_then(|text| text.parse().ok());
     let (Some(mode), Some(memory_bytes_max)) = (mode, memory_bytes_max) else {
-        return said("the arguments are: sync|concurrent MEMORY-BYTES OUTPUT".into(), 2);
+        return said(
+            "the arguments are: sync|concurrent MEMORY-BYTES OUTPUT".into(),
+            2,
+        );
     };
     match work(mode, memory_bytes_max, Path::new(output)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -163,12 +191,17 @@ impl From<io::Error> for Failed {
 }
 
 fn work(mode: Mode, memory_bytes_max: u64, output: &Path) -> Result<(), Failed> {
-    let limit = Rlimit { current: Some(memory_bytes_max), maximum: Some(memory_bytes_max) };
+    let limit = Rlimit {
+        current: Some(memory_bytes_max),
+        maximum: Some(memory_bytes_max),
+    };
     setrlimit(Resource::As, limit).map_err(io::Error::from)?;
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;
     let engine = wasmtime::Engine::new(&wasmtime_config(mode, Allocation::OnDemand));
     let engine = engine.map_err(|error| Failed::Other(format!("{error:#}")))?;
-    let code = engine.precompile_component(&component).map_err(|error| Failed::Invalid(format!("{error:#}")))?;
+    let code = engine
+        .precompile_component(&component)
+        .map_err(|error| Failed::Invalid(format!("{error:#}")))?;
     Ok(fs::write(output, code)?)
 }

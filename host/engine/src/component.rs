@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homestar_core::ipld::Cid;
-use homestar_core::wit::{self, Function, NameError, Type, Value};
+use homestar_core::wit::{self, Function, NameError, Value};
 use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{self, ComponentExportIndex, Func, InstancePre};
@@ -14,8 +14,8 @@ use crate::abi;
 use crate::error::{LoadError, Missing};
 use crate::instance::State;
 use crate::types::Translator;
-use crate::world::drive::drive;
 use crate::world;
+use crate::world::drive::drive;
 
 /// A component that is ready to start. Clones share it.
 #[derive(Clone)]
@@ -81,14 +81,19 @@ impl Export {
         instance: &component::Instance,
     ) -> wasmtime::Result<Func> {
         let function = instance.get_func(store, self.index);
-        function.ok_or_else(|| wasmtime::format_err!("`{}` is not exported", self.function.full_name()))
+        function
+            .ok_or_else(|| wasmtime::format_err!("`{}` is not exported", self.function.full_name()))
     }
 }
 
 /// Returns how many core values the result of a function comes back as: see [`abi::Results`].
 fn results_flat_count(function: &Function) -> usize {
     let count = function.result.as_ref().map_or(0, abi::flat_count);
-    if function.is_async { count } else { count.min(1) }
+    if function.is_async {
+        count
+    } else {
+        count.min(1)
+    }
 }
 
 impl Component {
@@ -100,11 +105,20 @@ impl Component {
     ) -> Result<Self, LoadError> {
         let imports = Imports::of(compiled);
         if !imports.missing.is_empty() {
-            return Err(LoadError::Missing { missing: imports.missing });
+            return Err(LoadError::Missing {
+                missing: imports.missing,
+            });
         }
-        let pre = linker.instantiate_pre(compiled).map_err(|error| LoadError::Link { source: error.into() })?;
+        let pre = linker
+            .instantiate_pre(compiled)
+            .map_err(|error| LoadError::Link {
+                source: error.into(),
+            })?;
         let exports = exports(compiled)?;
-        let functions = exports.iter().map(|export| export.function.clone()).collect();
+        let functions = exports
+            .iter()
+            .map(|export| export.function.clone())
+            .collect();
         Ok(Self(Arc::new(Shared {
             cid,
             pre,
@@ -139,7 +153,11 @@ impl Component {
     /// Returns the function that a person means by `typed`, such as `add` or `acme:math/ops.add`.
     pub fn find(&self, typed: &str) -> Result<&Export, NameError> {
         let function = wit::resolve(&self.0.functions, typed)?;
-        let position = self.0.functions.iter().position(|other| std::ptr::eq(other, function));
+        let position = self
+            .0
+            .functions
+            .iter()
+            .position(|other| std::ptr::eq(other, function));
         Ok(&self.0.exports[position.expect("resolve returns one of the functions it was given")])
     }
 
@@ -167,7 +185,9 @@ impl Component {
 
 impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Component").field("cid", &self.0.cid.to_string()).finish_non_exhaustive()
+        f.debug_struct("Component")
+            .field("cid", &self.0.cid.to_string())
+            .finish_non_exhaustive()
     }
 }
 
@@ -205,19 +225,32 @@ impl Imports {
         self.has_functions |= !functions.is_empty() || !is_interface;
         let needs_nothing = is_interface && functions.is_empty();
         if !needs_nothing && !world::offers(name) {
-            self.missing.push(Missing { import: name.to_owned(), functions });
+            self.missing.push(Missing {
+                import: name.to_owned(),
+                functions,
+            });
         }
     }
 }
 
-fn functions_of(engine: &wasmtime::Engine, instance: &component::types::ComponentInstance) -> Vec<String> {
-    let functions = instance.exports(engine).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+fn functions_of(
+    engine: &wasmtime::Engine,
+    instance: &component::types::ComponentInstance,
+) -> Vec<String> {
+    let functions = instance
+        .exports(engine)
+        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
     functions.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Returns the functions of `compiled`, those of its interfaces after its own.
 fn exports(compiled: &component::Component) -> Result<Vec<Export>, LoadError> {
-    let mut exporting = Exporting { compiled, translator: Translator::default(), own: Vec::new(), nested: Vec::new() };
+    let mut exporting = Exporting {
+        compiled,
+        translator: Translator::default(),
+        own: Vec::new(),
+        nested: Vec::new(),
+    };
     for (name, item) in compiled.component_type().exports(compiled.engine()) {
         match item.ty {
             ComponentItem::ComponentFunc(ty) => exporting.function(None, name, &ty)?,
@@ -225,7 +258,9 @@ fn exports(compiled: &component::Component) -> Result<Vec<Export>, LoadError> {
             _ => {}
         }
     }
-    let Exporting { mut own, nested, .. } = exporting;
+    let Exporting {
+        mut own, nested, ..
+    } = exporting;
     own.extend(nested);
     Ok(own)
 }
@@ -244,13 +279,26 @@ impl Exporting<'_> {
         name: &str,
         ty: &component::types::ComponentFunc,
     ) -> Result<(), LoadError> {
-        let Some(index) = self.compiled.get_export_index(interface.map(|(_, index)| index), name) else {
+        let Some(index) = self
+            .compiled
+            .get_export_index(interface.map(|(_, index)| index), name)
+        else {
             return Ok(());
         };
-        let function = self.translator.function(interface.map(|(name, _)| name), name, ty)?;
+        let function = self
+            .translator
+            .function(interface.map(|(name, _)| name), name, ty)?;
         let flat_count = results_flat_count(&function);
-        let list = if interface.is_none() { &mut self.own } else { &mut self.nested };
-        list.push(Export { function, index, flat_count });
+        let list = if interface.is_none() {
+            &mut self.own
+        } else {
+            &mut self.nested
+        };
+        list.push(Export {
+            function,
+            index,
+            flat_count,
+        });
         Ok(())
     }
 
@@ -266,7 +314,9 @@ impl Exporting<'_> {
         };
         for (item_name, item) in ty.exports(self.compiled.engine()) {
             match item.ty {
-                ComponentItem::ComponentFunc(ty) => self.function(Some((name, &index)), item_name, &ty)?,
+                ComponentItem::ComponentFunc(ty) => {
+                    self.function(Some((name, &index)), item_name, &ty)?
+                }
                 ComponentItem::ComponentInstance(ty) => {
                     self.interface(&format!("{name}//{item_name}"), &ty, Some(&index))?;
                 }

@@ -1,6 +1,7 @@
 //! How a call ends when it doesn't return: by a trap of the guest or at one of its limits.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use homestar_core::outcome::{Failure, Kind};
 use homestar_core::task::Limits;
@@ -11,25 +12,32 @@ use crate::abi::{Broken, TooMuch};
 use crate::meter::HostFault;
 use crate::world::drive::Stuck;
 
-/// Something a task may have only so much of was used up.
+/// Something of which a task may have only so much was used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", sentence(*.kind, *.limit))]
-pub(crate) struct LimitReached {
-    /// What was used up.
-    pub(crate) kind: Kind,
-    /// How much the task may have, in the unit of the kind.
-    pub(crate) limit: u64,
+pub(crate) enum LimitReached {
+    #[error("used up its {0} units of fuel")]
+    Fuel(u64),
+    #[error("asked for more than its {} of memory", bytes(*.0))]
+    Memory(u64),
+    #[error("asked for more than its {0} elements of tables")]
+    Table(u64),
+    #[error("did not end within {0:?}")]
+    Time(Duration),
+    #[error("returned more than {}", bytes(*.0))]
+    Output(u64),
+    #[error("logged more than {}", bytes(*.0))]
+    Log(u64),
 }
 
-fn sentence(kind: Kind, limit: u64) -> String {
-    match kind {
-        Kind::Fuel => format!("used up its {limit} units of fuel"),
-        Kind::Memory => format!("asked for more than its {} of memory", bytes(limit)),
-        Kind::Table => format!("asked for more than its {limit} table elements"),
-        Kind::Time => format!("did not end within {} ms", limit),
-        Kind::Output => format!("returned more than {}", bytes(limit)),
-        Kind::Log => format!("logged more than {}", bytes(limit)),
-        other => format!("reached its limit of {limit} ({other})"),
+impl LimitReached {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Fuel(_) => Kind::Fuel,
+            Self::Memory(_) | Self::Table(_) => Kind::Memory,
+            Self::Time(_) => Kind::Time,
+            Self::Output(_) => Kind::Output,
+            Self::Log(_) => Kind::Log,
+        }
     }
 }
 
@@ -56,7 +64,7 @@ pub enum End {
 
 /// Returns the end at `limit`.
 pub(crate) fn of_limit(limit: LimitReached) -> End {
-    End::Failure(Failure::new(limit.kind, limit.to_string()))
+    End::Failure(Failure::new(limit.kind(), limit.to_string()))
 }
 
 /// Returns what `error` says of the end of a call.
@@ -72,7 +80,8 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
     }
     let trap = error.downcast_ref::<Trap>();
     let backtrace = error.downcast_ref::<WasmBacktrace>();
-    let is_of_the_guest = trap.is_some() || backtrace.is_some() || error.is::<Broken>() || error.is::<Stuck>();
+    let is_of_the_guest =
+        trap.is_some() || backtrace.is_some() || error.is::<Broken>() || error.is::<Stuck>();
     if !is_of_the_guest {
         return End::Host(format!("{error:#}"));
     }
@@ -93,10 +102,10 @@ fn limit_in(error: &wasmtime::Error, limits: &Limits) -> Option<LimitReached> {
         return Some(*limit);
     }
     if error.is::<TooMuch>() {
-        return Some(LimitReached { kind: Kind::Output, limit: limits.output_bytes });
+        return Some(LimitReached::Output(limits.output_bytes));
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => Some(LimitReached { kind: Kind::Fuel, limit: limits.fuel }),
+        Some(Trap::OutOfFuel) => Some(LimitReached::Fuel(limits.fuel)),
         _ => None,
     }
 }
@@ -106,9 +115,10 @@ const FRAMES_MAX: usize = 8;
 
 /// Appends the functions in which a guest was when it ended, innermost first.
 fn where_it_was(backtrace: &WasmBacktrace, message: &mut String) {
-    let names = backtrace.frames().iter().filter_map(|frame| {
-        frame.func_name().map(demangled)
-    });
+    let names = backtrace
+        .frames()
+        .iter()
+        .filter_map(|frame| frame.func_name().map(demangled));
     for (number, name) in names.take(FRAMES_MAX).enumerate() {
         let word = if number == 0 { "in" } else { "called by" };
         // Writing to a string can't fail.

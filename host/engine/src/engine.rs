@@ -11,8 +11,8 @@ use homestar_core::task::Limits;
 use wasmtime::component::Linker;
 
 use crate::cache::Cache;
-use crate::component::{Component, Origin};
 use crate::compile::compile;
+use crate::component::{Component, Origin};
 use crate::config::{Config, Mode, wasmtime_config};
 use crate::end::End;
 use crate::error::{EngineError, LoadError};
@@ -50,7 +50,12 @@ impl Engine {
             Some(path) => Some(Cache::open(path, config.cache_bytes_max)?),
             None => None,
         };
-        Ok(Self { config, cache, sync: OnceLock::new(), concurrent: OnceLock::new() })
+        Ok(Self {
+            config,
+            cache,
+            sync: OnceLock::new(),
+            concurrent: OnceLock::new(),
+        })
     }
 
     /// Loads the component in the file at `path`.
@@ -69,8 +74,15 @@ impl Engine {
     }
 
     /// Starts `component`, to call its exports one by one. [`Engine::call`] does that for a whole task.
-    pub fn start(&self, component: &Component, setting: Setting, limits: &Limits) -> Result<Instance, End> {
-        Stage::new(component, setting, limits).start().map_err(|failed| failed.0)
+    pub fn start(
+        &self,
+        component: &Component,
+        setting: Setting,
+        limits: &Limits,
+    ) -> Result<Instance, End> {
+        Stage::new(component, setting, limits)
+            .start()
+            .map_err(|failed| failed.0)
     }
 
     /// Returns the bytes of the component at `path` as they would be loaded, for [`wit`](crate::wit::print).
@@ -100,7 +112,10 @@ impl Engine {
         let begin = Instant::now();
         let code = compile(&component, &side.engine, mode, &self.config)?;
         let time = begin.elapsed();
-        let not_kept = self.keep(&cid, side, &code).err().map(|error| error.to_string());
+        let not_kept = self
+            .keep(&cid, side, &code)
+            .err()
+            .map(|error| error.to_string());
         let code = deserialize(&side.engine, &code)?;
         side.link(cid, &code, mode, Origin::Compiler { time, not_kept })
     }
@@ -128,7 +143,11 @@ impl Engine {
 impl Side {
     fn new(mode: Mode, config: &Config) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(&wasmtime_config(mode, config.allocation))?;
-        Ok(Self { bare: Linker::new(&engine), engine, world: OnceLock::new() })
+        Ok(Self {
+            bare: Linker::new(&engine),
+            engine,
+            world: OnceLock::new(),
+        })
     }
 
     fn link(
@@ -139,7 +158,11 @@ impl Side {
         origin: Origin,
     ) -> Result<Component, LoadError> {
         let asks_for_nothing = code.component_type().imports(&self.engine).len() == 0;
-        let linker = if asks_for_nothing { &self.bare } else { self.world(mode)? };
+        let linker = if asks_for_nothing {
+            &self.bare
+        } else {
+            self.world(mode)?
+        };
         Component::new(cid, code, linker, origin)
     }
 
@@ -154,22 +177,32 @@ impl Side {
 }
 
 fn link_error(error: wasmtime::Error) -> LoadError {
-    LoadError::Link { source: error.into() }
+    LoadError::Link {
+        source: error.into(),
+    }
 }
 
 #[expect(unsafe_code, reason = "the code comes from our own compiler")]
-fn deserialize(engine: &wasmtime::Engine, code: &[u8]) -> Result<wasmtime::component::Component, LoadError> {
+fn deserialize(
+    engine: &wasmtime::Engine,
+    code: &[u8],
+) -> Result<wasmtime::component::Component, LoadError> {
     // SAFETY: `code` was made by `compile` a moment ago, in this process or by a worker of this program.
     unsafe { wasmtime::component::Component::deserialize(engine, code) }.map_err(link_error)
 }
 
 fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
-    let failed = |source| LoadError::Read { path: path.to_owned(), source };
+    let failed = |source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let file = File::open(path).map_err(failed)?;
     check_size(file.metadata().map_err(failed)?.len(), bytes_max)?;
     let mut bytes = Vec::new();
     // A pipe says that it has no bytes, and a file may grow, so the end is watched too.
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(bytes_max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     check_size(bytes.len() as u64, bytes_max)?;
     Ok(bytes)
 }

@@ -121,12 +121,22 @@ const FUNCTIONS_MAX: usize = 5;
 fn list(missing: &[Missing]) -> String {
     let one = |missing: &Missing| {
         let Missing { import, functions } = missing;
-        let names = functions.iter().take(FUNCTIONS_MAX).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let names = functions
+            .iter()
+            .take(FUNCTIONS_MAX)
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
         match functions.len() {
             0 => format!("the import `{import}`"),
             1 => format!("the import `{import}` with its function {names}"),
-            count if count <= FUNCTIONS_MAX => format!("the import `{import}` with its functions {names}"),
-            count => format!("the import `{import}` with its functions {names} and {} more", count - FUNCTIONS_MAX),
+            count if count <= FUNCTIONS_MAX => {
+                format!("the import `{import}` with its functions {names}")
+            }
+            count => format!(
+                "the import `{import}` with its functions {names} and {} more",
+                count - FUNCTIONS_MAX
+            ),
         }
     };
     missing.iter().map(one).collect::<Vec<_>>().join("; ")

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use homestar_core::outcome::Kind;
 use homestar_core::task::Limits;
 use homestar_core::wit::Value;
 use wasmtime::component::Func;
@@ -74,9 +73,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(component: &Component, setting: Setting, limits: &Limits) -> Self {
-        let log = Capture::new(Kind::Log, limits.log_bytes, setting.on_log.clone());
+        let log = Capture::new(limits.log_bytes, LimitReached::Log, setting.on_log.clone());
         let stdout = match setting.is_command {
-            true => Capture::new(Kind::Output, limits.output_bytes, setting.on_stdout.clone()),
+            true => Capture::new(
+                limits.output_bytes,
+                LimitReached::Output,
+                setting.on_stdout.clone(),
+            ),
             false => log.clone(),
         };
         let store = store(component, setting, limits, &stdout, &log);
@@ -94,7 +97,11 @@ impl Stage {
     pub(crate) fn start(mut self) -> Result<Instance, Box<(End, Self)>> {
         let component = self.component.clone();
         match (component.start(&mut self.store), self.exceeded()) {
-            (Ok(instance), None) => Ok(Instance { stage: self, instance, is_over: false }),
+            (Ok(instance), None) => Ok(Instance {
+                stage: self,
+                instance,
+                is_over: false,
+            }),
             (_, Some(limit)) => Err(Box::new((end::of_limit(limit), self))),
             (Err(error), None) => Err(Box::new((end::of(&error, &self.limits), self))),
         }
@@ -102,7 +109,9 @@ impl Stage {
 
     /// Returns the fuel used so far.
     pub(crate) fn fuel(&self) -> u64 {
-        self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0))
+        self.limits
+            .fuel
+            .saturating_sub(self.store.get_fuel().unwrap_or(0))
     }
 
     /// Returns the most linear memory there was, in bytes.
@@ -135,7 +144,9 @@ pub struct Instance {
 
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instance").field("component", &self.stage.component).finish_non_exhaustive()
+        f.debug_struct("Instance")
+            .field("component", &self.stage.component)
+            .finish_non_exhaustive()
     }
 }
 
@@ -146,7 +157,10 @@ impl Instance {
             return Err(End::Host("the instance has ended before".into()));
         }
         if !export.takes(&args) {
-            return Err(End::Host(format!("the arguments don't fit `{}`", export.function())));
+            return Err(End::Host(format!(
+                "the arguments don't fit `{}`",
+                export.function()
+            )));
         }
         let returned = self.enter(export, Args(args));
         let end = match (returned, self.stage.exceeded()) {
@@ -167,7 +181,7 @@ impl Instance {
         let limit = self.stage.limits.output_bytes;
         match &value {
             Some(value) if weight(value) > limit.saturating_add(size_of::<Value>() as u64) => {
-                Err(end::of_limit(LimitReached { kind: Kind::Output, limit }))
+                Err(end::of_limit(LimitReached::Output(limit)))
             }
             _ => Ok(value),
         }
@@ -198,7 +212,11 @@ impl Instance {
         }
     }
 
-    fn enter_as<const FLAT: usize>(&mut self, function: Func, args: Args) -> wasmtime::Result<Option<Value>> {
+    fn enter_as<const FLAT: usize>(
+        &mut self,
+        function: Func,
+        args: Args,
+    ) -> wasmtime::Result<Option<Value>> {
         let function = abi::typed::<FLAT>(function);
         let store = &mut self.stage.store;
         let results = if self.stage.component.may_wait() {
@@ -211,7 +229,13 @@ impl Instance {
     }
 }
 
-fn store(component: &Component, setting: Setting, limits: &Limits, stdout: &Capture, log: &Capture) -> Store<State> {
+fn store(
+    component: &Component,
+    setting: Setting,
+    limits: &Limits,
+    stdout: &Capture,
+    log: &Capture,
+) -> Store<State> {
     let now = Instant::now();
     let given = Given {
         seed: setting.seed,
@@ -229,17 +253,20 @@ fn store(component: &Component, setting: Setting, limits: &Limits, stdout: &Capt
     };
     let mut store = Store::new(component.engine(), state);
     store.limiter(|state| &mut state.meter);
-    store.set_fuel(limits.fuel).expect("fuel is on in every engine");
+    store
+        .set_fuel(limits.fuel)
+        .expect("fuel is on in every engine");
     let host_call_bytes = limits.output_bytes.max(HOST_CALL_BYTES_MIN);
     store.set_hostcall_fuel(usize::try_from(host_call_bytes).unwrap_or(usize::MAX));
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|store| {
-        let State { deadline, time_max, .. } = store.data();
+        let State {
+            deadline, time_max, ..
+        } = store.data();
         if Instant::now() < *deadline {
             return Ok(UpdateDeadline::Continue(1));
         }
-        let limit = u64::try_from(time_max.as_millis()).unwrap_or(u64::MAX);
-        Err(LimitReached { kind: Kind::Time, limit }.into())
+        Err(LimitReached::Time(*time_max).into())
     });
     store
 }
@@ -253,7 +280,9 @@ fn weight(value: &Value) -> u64 {
     let rest = match value {
         Value::String(text) => text.len() as u64,
         Value::Bytes(bytes) => bytes.len() as u64,
-        Value::List(values) | Value::Record(values) | Value::Tuple(values) => values.iter().map(weight).sum(),
+        Value::List(values) | Value::Record(values) | Value::Tuple(values) => {
+            values.iter().map(weight).sum()
+        }
         Value::Variant(_, Some(payload)) | Value::Option(Some(payload)) => weight(payload),
         Value::Result(Ok(Some(payload)) | Err(Some(payload))) => weight(payload),
         _ => 0,

@@ -1,6 +1,5 @@
 //! What one task uses of memory and tables, counted over all instances of its composition.
 
-use homestar_core::outcome::Kind;
 use homestar_core::task::Limits;
 use wasmtime::ResourceLimiter;
 
@@ -38,21 +37,39 @@ impl Meter {
 }
 
 /// Adds the growth from `current` to `desired` to `total`, if that is at most `max`.
-fn grow(total: &mut u64, current: usize, desired: usize, max: u64, kind: Kind) -> wasmtime::Result<bool> {
+fn grow(
+    total: &mut u64,
+    current: usize,
+    desired: usize,
+    max: u64,
+    limit: LimitReached,
+) -> wasmtime::Result<bool> {
     let after = total.saturating_add(desired.saturating_sub(current) as u64);
     if after > max {
-        return Err(LimitReached { kind, limit: max }.into());
+        return Err(limit.into());
     }
     *total = after;
     Ok(true)
 }
 
 impl ResourceLimiter for Meter {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        grow(&mut self.memory_bytes, current, desired, self.memory_bytes_max, Kind::Memory)
+        let max = self.memory_bytes_max;
+        grow(
+            &mut self.memory_bytes,
+            current,
+            desired,
+            max,
+            LimitReached::Memory(max),
+        )
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -63,11 +80,23 @@ impl ResourceLimiter for Meter {
         Err(HostFault(error.to_string()).into())
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        grow(&mut self.table_elements, current, desired, self.table_elements_max, Kind::Table)
+        let max = self.table_elements_max;
+        grow(
+            &mut self.table_elements,
+            current,
+            desired,
+            max,
+            LimitReached::Table(max),
+        )
     }
 }
 

@@ -1,8 +1,8 @@
 //! A first look at bytes from outside, before anything expensive is done with them.
 
 use wasmparser::{
-    CanonicalFunction, CanonicalOption, ComponentDefinedType, ComponentType, ComponentTypeDeclaration, Encoding,
-    InstanceTypeDeclaration, Parser, Payload,
+    CanonicalFunction, CanonicalOption, ComponentDefinedType, ComponentType,
+    ComponentTypeDeclaration, Encoding, InstanceTypeDeclaration, Parser, Payload,
 };
 
 use crate::config::Mode;
@@ -12,7 +12,9 @@ use crate::error::LoadError;
 /// turned into one.
 pub(crate) fn component(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
     if bytes.get(..4) != Some(b"\0asm") {
-        return Err(LoadError::NotWasm { found: looks_like(bytes) });
+        return Err(LoadError::NotWasm {
+            found: looks_like(bytes),
+        });
     }
     if Parser::is_component(bytes) {
         return Ok(bytes.into());
@@ -20,7 +22,9 @@ pub(crate) fn component(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, Load
     if !carries_component_type(bytes)? {
         return Err(LoadError::CoreModule);
     }
-    let invalid = |error: anyhow::Error| LoadError::Invalid { source: error.into() };
+    let invalid = |error: anyhow::Error| LoadError::Invalid {
+        source: error.into(),
+    };
     let encoded = wit_component::ComponentEncoder::default()
         .validate(true)
         .module(bytes)
@@ -69,9 +73,16 @@ pub(crate) fn mode(component: &[u8]) -> Result<Mode, LoadError> {
 
 fn asks_for_concurrency(payload: &Payload<'_>) -> wasmparser::Result<bool> {
     match payload {
-        Payload::Version { encoding: Encoding::Module, .. } => Ok(false),
-        Payload::ComponentCanonicalSection(section) => any(section.clone(), |function| Ok(is_concurrent(&function))),
-        Payload::ComponentTypeSection(section) => any(section.clone(), |ty| Ok(type_is_concurrent(&ty))),
+        Payload::Version {
+            encoding: Encoding::Module,
+            ..
+        } => Ok(false),
+        Payload::ComponentCanonicalSection(section) => {
+            any(section.clone(), |function| Ok(is_concurrent(&function)))
+        }
+        Payload::ComponentTypeSection(section) => {
+            any(section.clone(), |ty| Ok(type_is_concurrent(&ty)))
+        }
         _ => Ok(false),
     }
 }
@@ -92,7 +103,12 @@ fn any<'a, T: wasmparser::FromReader<'a>>(
 fn is_concurrent(function: &CanonicalFunction) -> bool {
     match function {
         CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
-            options.iter().any(|option| matches!(option, CanonicalOption::Async | CanonicalOption::Callback(_)))
+            options.iter().any(|option| {
+                matches!(
+                    option,
+                    CanonicalOption::Async | CanonicalOption::Callback(_)
+                )
+            })
         }
         CanonicalFunction::ResourceNew { .. }
         | CanonicalFunction::ResourceDrop { .. }
@@ -105,24 +121,33 @@ fn type_is_concurrent(ty: &ComponentType<'_>) -> bool {
     match ty {
         ComponentType::Defined(defined) => is_concurrent_value(defined),
         ComponentType::Func(function) => function.async_,
-        ComponentType::Component(declarations) => declarations.iter().any(|declaration| match declaration {
-            ComponentTypeDeclaration::Type(ty) => type_is_concurrent(ty),
-            _ => false,
-        }),
-        ComponentType::Instance(declarations) => declarations.iter().any(|declaration| match declaration {
-            InstanceTypeDeclaration::Type(ty) => type_is_concurrent(ty),
-            _ => false,
-        }),
+        ComponentType::Component(declarations) => {
+            declarations.iter().any(|declaration| match declaration {
+                ComponentTypeDeclaration::Type(ty) => type_is_concurrent(ty),
+                _ => false,
+            })
+        }
+        ComponentType::Instance(declarations) => {
+            declarations.iter().any(|declaration| match declaration {
+                InstanceTypeDeclaration::Type(ty) => type_is_concurrent(ty),
+                _ => false,
+            })
+        }
         ComponentType::Resource { .. } => false,
     }
 }
 
 fn is_concurrent_value(ty: &ComponentDefinedType<'_>) -> bool {
-    matches!(ty, ComponentDefinedType::Future(_) | ComponentDefinedType::Stream(_))
+    matches!(
+        ty,
+        ComponentDefinedType::Future(_) | ComponentDefinedType::Stream(_)
+    )
 }
 
 fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
-    LoadError::Invalid { source: Box::new(error) }
+    LoadError::Invalid {
+        source: Box::new(error),
+    }
 }
 
 #[cfg(test)]
@@ -145,12 +170,18 @@ mod tests {
 
     #[test]
     fn a_bare_module_is_not_a_component() {
-        assert!(matches!(component(b"\0asm\x01\0\0\0"), Err(LoadError::CoreModule)));
+        assert!(matches!(
+            component(b"\0asm\x01\0\0\0"),
+            Err(LoadError::CoreModule)
+        ));
     }
 
     #[test]
     fn broken_wasm_is_an_error() {
-        assert!(matches!(component(b"\0asm\x01\0\0\0\xff\xff"), Err(LoadError::Invalid { .. })));
+        assert!(matches!(
+            component(b"\0asm\x01\0\0\0\xff\xff"),
+            Err(LoadError::Invalid { .. })
+        ));
         assert!(mode(b"\0asm\x0d\0\x01\0\xff\xff").is_err());
     }
 }

@@ -26,7 +26,9 @@ impl Translator {
         name: &str,
         ty: &ComponentFunc,
     ) -> Result<Function, LoadError> {
-        let params = ty.params().map(|(name, ty)| Ok((name.to_owned(), self.ty(&ty)?)));
+        let params = ty
+            .params()
+            .map(|(name, ty)| Ok((name.to_owned(), self.ty(&ty)?)));
         let params = params.collect::<Result<_, LoadError>>()?;
         let result = ty.results().next().map(|ty| self.ty(&ty)).transpose()?;
         Ok(Function {
@@ -41,7 +43,9 @@ impl Translator {
     fn ty(&mut self, ty: &types::Type) -> Result<Type, LoadError> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
-            return Err(LoadError::TypesTooLarge { nodes_max: NODES_MAX });
+            return Err(LoadError::TypesTooLarge {
+                nodes_max: NODES_MAX,
+            });
         }
         Ok(match ty {
             types::Type::Bool => Type::Bool,
@@ -66,7 +70,9 @@ impl Translator {
             types::Type::Variant(variant) => Type::Variant(self.cases(variant)?),
             types::Type::Enum(names) => Type::enumeration(names.names()),
             types::Type::Option(option) => Type::option(self.ty(&option.ty())?),
-            types::Type::Result(result) => Type::result(self.maybe(result.ok())?, self.maybe(result.err())?),
+            types::Type::Result(result) => {
+                Type::result(self.maybe(result.ok())?, self.maybe(result.err())?)
+            }
             types::Type::Flags(flags) => Type::flags(flags.names()),
             types::Type::Own(_) => Type::Own("resource".into()),
             types::Type::Borrow(_) => Type::Borrow("resource".into()),
@@ -74,7 +80,9 @@ impl Translator {
             types::Type::Stream(stream) => Type::Stream(self.maybe(stream.ty())?.map(Into::into)),
             types::Type::ErrorContext => Type::ErrorContext,
             types::Type::Map(_) | types::Type::FixedLengthList(_) => {
-                return Err(LoadError::Invalid { source: NOT_ON.into() });
+                return Err(LoadError::Invalid {
+                    source: NOT_ON.into(),
+                });
             }
         })
     }
@@ -84,10 +92,26 @@ impl Translator {
     }
 
     fn fields(&mut self, record: &types::Record) -> Result<std::sync::Arc<[Field]>, LoadError> {
-        record.fields().map(|field| Ok(Field { name: field.name.into(), ty: self.ty(&field.ty)? })).collect()
+        record
+            .fields()
+            .map(|field| {
+                Ok(Field {
+                    name: field.name.into(),
+                    ty: self.ty(&field.ty)?,
+                })
+            })
+            .collect()
     }
 
     fn cases(&mut self, variant: &types::Variant) -> Result<std::sync::Arc<[Case]>, LoadError> {
-        variant.cases().map(|case| Ok(Case { name: case.name.into(), ty: self.maybe(case.ty)? })).collect()
+        variant
+            .cases()
+            .map(|case| {
+                Ok(Case {
+                    name: case.name.into(),
+                    ty: self.maybe(case.ty)?,
+                })
+            })
+            .collect()
     }
 }

@@ -85,7 +85,10 @@ fn watch_forever(shared: &Shared) {
     loop {
         let wait = move_overdue(&state.deadlines, Instant::now());
         state = match wait {
-            None => shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            None => shared
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner),
             Some(wait) => {
                 let waited = shared.changed.wait_timeout(state, wait);
                 waited.unwrap_or_else(PoisonError::into_inner).0

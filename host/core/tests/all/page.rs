@@ -4,7 +4,7 @@ use homestar_core::wit::wave::{Arg, Call};
 use homestar_core::wit::{Type, Value, from_ipld, into_ipld, wave};
 use ipld_core::ipld::Ipld;
 
-const PAGE: &str = include_str!("../../../docs/values.md");
+const PAGE: &str = include_str!("../../../../docs/values.md");
 
 /// The rows of the table that starts with this heading, each as its cells.
 fn table(heading: &str) -> Vec<Vec<&'static str>> {

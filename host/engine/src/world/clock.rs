@@ -43,7 +43,10 @@ impl Clock {
         let number = state.next;
         state.next += 1;
         drop(state);
-        Sleep { clock: self.clone(), key: (at, number) }
+        Sleep {
+            clock: self.clone(),
+            key: (at, number),
+        }
     }
 
     /// Moves time to the first moment for which something sleeps and wakes what sleeps until then.

@@ -69,13 +69,18 @@ impl World {
 impl WasiView for World {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         if let Wasi::Asleep(given) = &mut self.wasi {
-            let given = given.take().expect("taken once, since the next line replaces it");
+            let given = given
+                .take()
+                .expect("taken once, since the next line replaces it");
             self.wasi = Wasi::Awake(Box::new(wasi(*given)));
         }
         let Wasi::Awake(ctx) = &mut self.wasi else {
             unreachable!("awake since the lines above");
         };
-        WasiCtxView { ctx, table: &mut self.table }
+        WasiCtxView {
+            ctx,
+            table: &mut self.table,
+        }
     }
 }
 

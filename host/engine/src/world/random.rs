@@ -25,7 +25,11 @@ impl Random {
         };
         let mut seeds = stream(2);
         let insecure_seed = u128::from(seeds.next_u64()) << 64 | u128::from(seeds.next_u64());
-        Self { secure: stream(0), insecure: stream(1), insecure_seed }
+        Self {
+            secure: stream(0),
+            insecure: stream(1),
+            insecure_seed,
+        }
     }
 }
 
@@ -47,6 +51,9 @@ mod tests {
     fn the_numbers_are_fixed_forever() {
         let mut random = Random::new([0; 32]);
         // RFC 8439, A.1, test vector 1: the first key stream block of the zero key.
-        assert_eq!(random.secure.next_u64(), u64::from_le_bytes([0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90]));
+        assert_eq!(
+            random.secure.next_u64(),
+            u64::from_le_bytes([0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90])
+        );
     }
 }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use homestar_core::outcome::Kind;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
@@ -24,8 +23,8 @@ pub(crate) struct Capture(Arc<Mutex<Buffer>>);
 struct Buffer {
     bytes: Vec<u8>,
     bytes_max: u64,
-    /// Which limit it is.
-    kind: Kind,
+    /// Which limit that is.
+    limit: fn(u64) -> LimitReached,
     is_exceeded: bool,
     listener: Option<Listener>,
 }
@@ -34,8 +33,18 @@ struct Buffer {
 const WRITE_BYTES_MAX: usize = 64 << 10;
 
 impl Capture {
-    pub(crate) fn new(kind: Kind, bytes_max: u64, listener: Option<Listener>) -> Self {
-        let buffer = Buffer { bytes: Vec::new(), bytes_max, kind, is_exceeded: false, listener };
+    pub(crate) fn new(
+        bytes_max: u64,
+        limit: fn(u64) -> LimitReached,
+        listener: Option<Listener>,
+    ) -> Self {
+        let buffer = Buffer {
+            bytes: Vec::new(),
+            bytes_max,
+            limit,
+            is_exceeded: false,
+            listener,
+        };
         Self(Arc::new(Mutex::new(buffer)))
     }
 
@@ -47,7 +56,7 @@ impl Capture {
     /// Returns the limit if more was written than it allows.
     pub(crate) fn exceeded(&self) -> Option<LimitReached> {
         let buffer = self.lock();
-        buffer.is_exceeded.then(|| LimitReached { kind: buffer.kind, limit: buffer.bytes_max })
+        buffer.is_exceeded.then(|| (buffer.limit)(buffer.bytes_max))
     }
 
     fn put(&self, bytes: &[u8]) -> Result<(), LimitReached> {
@@ -73,7 +82,9 @@ impl Capture {
 impl fmt::Debug for Capture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let buffer = self.lock();
-        f.debug_struct("Capture").field("len", &buffer.bytes.len()).field("kind", &buffer.kind).finish()
+        f.debug_struct("Capture")
+            .field("bytes", &buffer.bytes.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,7 +111,8 @@ impl Pollable for Capture {
 
 impl OutputStream for Capture {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.put(&bytes).map_err(|limit| StreamError::Trap(limit.into()))
+        self.put(&bytes)
+            .map_err(|limit| StreamError::Trap(limit.into()))
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -115,8 +127,16 @@ impl OutputStream for Capture {
 /// WASI 0.3 writes through this. It has no way to trap, so the guest sees an error and the end of the call
 /// asks [`Capture::exceeded`].
 impl AsyncWrite for Capture {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.put(bytes).map(|()| bytes.len()).map_err(io::Error::other))
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(
+            self.put(bytes)
+                .map(|()| bytes.len())
+                .map_err(io::Error::other),
+        )
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -136,10 +156,11 @@ mod tests {
     fn keeps_what_fits_and_says_what_does_not() {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let copy = heard.clone();
-        let listener: Listener = Arc::new(move |bytes| copy.lock().unwrap().extend_from_slice(bytes));
-        let capture = Capture::new(Kind::Log, 5, Some(listener));
+        let listener: Listener =
+            Arc::new(move |bytes| copy.lock().unwrap().extend_from_slice(bytes));
+        let capture = Capture::new(5, LimitReached::Log, Some(listener));
         assert_eq!(capture.put(b"abc"), Ok(()));
-        assert_eq!(capture.put(b"def"), Err(LimitReached { kind: Kind::Log, limit: 5 }));
+        assert_eq!(capture.put(b"def"), Err(LimitReached::Log(5)));
         assert_eq!(capture.take(), b"abcde");
         assert_eq!(*heard.lock().unwrap(), b"abcde");
     }

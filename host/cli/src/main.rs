@@ -1,0 +1,2 @@
+//! The homestar command.
+fn main() {}
