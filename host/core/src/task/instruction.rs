@@ -2,7 +2,9 @@
 
 use super::input::Input;
 use super::{Nonce, NonceError, Resource, ResourceError};
-use crate::ipld::{self, Block, DecodeError, EncodeError, FieldError, Fields, Ipld, Link};
+use crate::ipld::{
+    self, Block, DAG_CBOR, DecodeError, EncodeError, FieldError, Fields, Ipld, Link,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -24,15 +26,16 @@ pub struct Instruction {
 impl Instruction {
     /// Asks for a function of a component.
     ///
-    /// Fails where an argument has no DAG-CBOR form or the whole does not fit a block: large data is
-    /// passed by link.
+    /// Fails where an argument has no DAG-CBOR form. An instruction with large arguments may be larger than a
+    /// block: such a one can be run here, but not sent.
     pub fn new(
         resource: impl Into<Resource>,
         input: Input,
         nonce: Nonce,
     ) -> Result<Self, InstructionError> {
         let resource = resource.into();
-        let block = Block::of_dag_cbor(&wire(&resource, &input, &nonce))?;
+        let bytes = ipld::encode(&wire(&resource, &input, &nonce))?;
+        let block = Block::new(DAG_CBOR, bytes);
         Ok(Self {
             resource,
             input,
