@@ -22,7 +22,7 @@ use crate::world::drive::drive;
 pub struct Component(Arc<Shared>);
 
 struct Shared {
-    cid: Cid,
+    identity: Identity,
     pre: InstancePre<State>,
     /// Whether calls may wait, and so need a stack of their own: true once it imports functions.
     may_wait: bool,
@@ -30,6 +30,13 @@ struct Shared {
     exports: Vec<Export>,
     functions: Vec<Function>,
     origin: Origin,
+}
+
+/// What a component is: the bytes it was loaded from, and the effects in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) cid: Cid,
+    pub(crate) effects: Vec<Cid>,
 }
 
 /// Where the compiled code came from.
@@ -98,7 +105,7 @@ fn results_flat_count(function: &Function) -> usize {
 
 impl Component {
     pub(crate) fn new(
-        cid: Cid,
+        identity: Identity,
         compiled: &component::Component,
         linker: &component::Linker<State>,
         origin: Origin,
@@ -120,7 +127,7 @@ impl Component {
             .map(|export| export.function.clone())
             .collect();
         Ok(Self(Arc::new(Shared {
-            cid,
+            identity,
             pre,
             may_wait: imports.has_functions || functions_are_async(&exports),
             imports: imports.names,
@@ -132,7 +139,12 @@ impl Component {
 
     /// Returns the CID of the bytes it was loaded from.
     pub fn cid(&self) -> &Cid {
-        &self.0.cid
+        &self.0.identity.cid
+    }
+
+    /// Returns the CIDs of the effects that were wired to it, in the order in which they were first asked for.
+    pub fn effects(&self) -> &[Cid] {
+        &self.0.identity.effects
     }
 
     /// Returns the names of what it imports.
@@ -186,7 +198,7 @@ impl Component {
 impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Component")
-            .field("cid", &self.0.cid.to_string())
+            .field("cid", &self.cid().to_string())
             .finish_non_exhaustive()
     }
 }
@@ -228,6 +240,8 @@ impl Imports {
             self.missing.push(Missing {
                 import: name.to_owned(),
                 functions,
+                asker: None,
+                offered: None,
             });
         }
     }

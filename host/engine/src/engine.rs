@@ -12,11 +12,14 @@ use wasmtime::component::Linker;
 
 use crate::cache::Cache;
 use crate::compile::compile;
-use crate::component::{Component, Origin};
+use crate::compose::compose;
+use crate::component::{Component, Identity, Origin};
 use crate::config::{Config, Mode, wasmtime_config};
+use crate::effects::Effects;
 use crate::end::End;
 use crate::error::{EngineError, LoadError};
 use crate::instance::{Instance, Setting, Stage, State};
+use crate::parts::Part;
 use crate::{scan, world};
 
 /// Loads components and runs them. See the [crate] for an example.
@@ -65,12 +68,22 @@ impl Engine {
 
     /// Loads a component: a binary component, or a core module that carries its component type.
     pub fn load(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+        self.load_with(bytes, &Effects::new())
+    }
+
+    /// Loads a component together with what it asks for of `effects`.
+    pub fn load_with(&self, bytes: &[u8], effects: &Effects) -> Result<Component, LoadError> {
         check_size(bytes.len() as u64, self.config.component_bytes_max)?;
-        let cid = cid_of_raw(bytes);
-        match self.load_cached(&cid)? {
-            Some(component) => Ok(component),
-            None => self.load_compiled(cid, bytes),
+        let guest = scan::component(bytes)?;
+        let identity = Identity { cid: cid_of_raw(bytes), effects: Vec::new() };
+        let imports = scan::imports(&guest)?;
+        if imports.iter().all(|import| world::offers(import)) {
+            return self.load_whole(&identity, &identity.cid, &guest);
         }
+        let composition = compose(&Part::read(&guest)?, effects)?;
+        let whole = cid_of_raw(&composition.bytes);
+        let identity = Identity { effects: composition.effects, ..identity };
+        self.load_whole(&identity, &whole, &composition.bytes)
     }
 
     /// Starts `component`, to call its exports one by one. [`Engine::call`] does that for a whole task.
@@ -90,39 +103,43 @@ impl Engine {
         read(path, self.config.component_bytes_max)
     }
 
+    /// Loads what asks for nothing that the world doesn't offer. Its code is kept under the name `whole`.
+    fn load_whole(&self, identity: &Identity, whole: &Cid, bytes: &[u8]) -> Result<Component, LoadError> {
+        match self.load_cached(identity, whole)? {
+            Some(component) => Ok(component),
+            None => self.load_compiled(identity, whole, bytes),
+        }
+    }
+
     /// Which engine a component needs is known only after reading it, so both are asked.
-    fn load_cached(&self, cid: &Cid) -> Result<Option<Component>, LoadError> {
+    fn load_cached(&self, identity: &Identity, whole: &Cid) -> Result<Option<Component>, LoadError> {
         let Some(cache) = &self.cache else {
             return Ok(None);
         };
         for mode in Mode::ALL {
             let side = self.side(mode)?;
-            let code = cache.load(&cache.path(cid, &side.engine), &side.engine);
+            let code = cache.load(&cache.path(whole, &side.engine), &side.engine);
             if let Some(code) = code {
-                return side.link(*cid, &code, mode, Origin::Cache).map(Some);
+                return side.link(identity, &code, mode, Origin::Cache).map(Some);
             }
         }
         Ok(None)
     }
 
-    fn load_compiled(&self, cid: Cid, bytes: &[u8]) -> Result<Component, LoadError> {
-        let component = scan::component(bytes)?;
-        let mode = scan::mode(&component)?;
+    fn load_compiled(&self, identity: &Identity, whole: &Cid, bytes: &[u8]) -> Result<Component, LoadError> {
+        let mode = scan::mode(bytes)?;
         let side = self.side(mode)?;
         let begin = Instant::now();
-        let code = compile(&component, &side.engine, mode, &self.config)?;
+        let code = compile(bytes, &side.engine, mode, &self.config)?;
         let time = begin.elapsed();
-        let not_kept = self
-            .keep(&cid, side, &code)
-            .err()
-            .map(|error| error.to_string());
+        let not_kept = self.keep(whole, side, &code).err().map(|error| error.to_string());
         let code = deserialize(&side.engine, &code)?;
-        side.link(cid, &code, mode, Origin::Compiler { time, not_kept })
+        side.link(identity, &code, mode, Origin::Compiler { time, not_kept })
     }
 
-    fn keep(&self, cid: &Cid, side: &Side, code: &[u8]) -> std::io::Result<()> {
+    fn keep(&self, whole: &Cid, side: &Side, code: &[u8]) -> std::io::Result<()> {
         match &self.cache {
-            Some(cache) => cache.save(&cache.path(cid, &side.engine), code),
+            Some(cache) => cache.save(&cache.path(whole, &side.engine), code),
             None => Ok(()),
         }
     }
@@ -152,7 +169,7 @@ impl Side {
 
     fn link(
         &self,
-        cid: Cid,
+        identity: &Identity,
         code: &wasmtime::component::Component,
         mode: Mode,
         origin: Origin,
@@ -163,7 +180,7 @@ impl Side {
         } else {
             self.world(mode)?
         };
-        Component::new(cid, code, linker, origin)
+        Component::new(identity.clone(), code, linker, origin)
     }
 
     fn world(&self, mode: Mode) -> Result<&Linker<State>, LoadError> {
@@ -191,7 +208,7 @@ fn deserialize(
     unsafe { wasmtime::component::Component::deserialize(engine, code) }.map_err(link_error)
 }
 
-fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
     let failed = |source| LoadError::Read {
         path: path.to_owned(),
         source,

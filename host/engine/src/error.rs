@@ -97,6 +97,38 @@ pub enum LoadError {
         /// What is missing.
         missing: Vec<Missing>,
     },
+    /// Two effects in one folder provide the same interface.
+    #[error("two effects provide `{import}`: {} and {}", paths[0].display(), paths[1].display())]
+    TwoProviders {
+        /// The interface.
+        import: String,
+        /// The files.
+        paths: [PathBuf; 2],
+    },
+    /// An effect offers an interface of the right name whose types differ.
+    #[error("{} offers `{import}`, but not as it is asked for", path.display())]
+    DoesNotFit {
+        /// The interface.
+        import: String,
+        /// The effect.
+        path: PathBuf,
+        /// What differs.
+        #[source]
+        source: Source,
+    },
+    /// Effects ask for each other.
+    #[error("effects ask for each other in a circle: {}", files(.paths))]
+    Circle {
+        /// The effects among which the circle is.
+        paths: Vec<PathBuf>,
+    },
+    /// The parts can't be joined.
+    #[error("the component can't be joined with its effects")]
+    Compose {
+        /// Why not.
+        #[source]
+        source: Source,
+    },
     /// wasmtime refuses to link the component.
     #[error("the component can't be linked")]
     Link {
@@ -113,6 +145,14 @@ pub struct Missing {
     pub import: String,
     /// Functions that the component wants of it; empty when the import is a function itself.
     pub functions: Vec<String>,
+    /// The effect that asks for it; none if it is the guest.
+    pub asker: Option<PathBuf>,
+    /// An effect that offers another version of it, and which.
+    pub offered: Option<(PathBuf, String)>,
+}
+
+fn files(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Most functions named in one message.
@@ -120,14 +160,14 @@ const FUNCTIONS_MAX: usize = 5;
 
 fn list(missing: &[Missing]) -> String {
     let one = |missing: &Missing| {
-        let Missing { import, functions } = missing;
+        let Missing { import, functions, asker, .. } = missing;
         let names = functions
             .iter()
             .take(FUNCTIONS_MAX)
             .map(|name| format!("`{name}`"))
             .collect::<Vec<_>>()
             .join(", ");
-        match functions.len() {
+        let what = match functions.len() {
             0 => format!("the import `{import}`"),
             1 => format!("the import `{import}` with its function {names}"),
             count if count <= FUNCTIONS_MAX => {
@@ -137,6 +177,10 @@ fn list(missing: &[Missing]) -> String {
                 "the import `{import}` with its functions {names} and {} more",
                 count - FUNCTIONS_MAX
             ),
+        };
+        match asker {
+            Some(path) => format!("{what}, for {}", path.display()),
+            None => what,
         }
     };
     missing.iter().map(one).collect::<Vec<_>>().join("; ")

@@ -1,7 +1,7 @@
 //! A first look at bytes from outside, before anything expensive is done with them.
 
 use wasmparser::{
-    CanonicalFunction, CanonicalOption, ComponentDefinedType, ComponentType,
+    CanonicalFunction, CanonicalOption, Chunk, ComponentDefinedType, ComponentType,
     ComponentTypeDeclaration, Encoding, InstanceTypeDeclaration, Parser, Payload,
 };
 
@@ -59,6 +59,35 @@ fn carries_component_type(module: &[u8]) -> Result<bool, LoadError> {
         }
     }
     Ok(false)
+}
+
+/// Returns the names of what `component` imports, without looking at what is inside of it.
+pub(crate) fn imports(component: &[u8]) -> Result<Vec<String>, LoadError> {
+    let mut parser = Parser::new(0);
+    let mut names = Vec::new();
+    let mut rest = component;
+    loop {
+        let Chunk::Parsed { payload, consumed } = parser.parse(rest, true).map_err(invalid)? else {
+            // All bytes are there, so the parser never asks for more.
+            return Ok(names);
+        };
+        let mut skipped = 0;
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    names.push(import.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::ModuleSection { unchecked_range, .. } | Payload::ComponentSection { unchecked_range, .. } => {
+                skipped = unchecked_range.end.saturating_sub(unchecked_range.start);
+            }
+            Payload::End(_) => return Ok(names),
+            _ => {}
+        }
+        // The parser has counted what is inside of it; its bytes are ours to pass over.
+        let next = consumed.saturating_add(usize::try_from(skipped).unwrap_or(usize::MAX));
+        rest = rest.get(next..).unwrap_or_default();
+    }
 }
 
 /// Returns which engine `component` needs.

@@ -1,0 +1,220 @@
+//! Wiring: a guest and the effects it asks for become one component.
+//!
+//! Every import is satisfied by exactly one provider, chosen before anything runs: the deterministic world, or one
+//! effect. The parts are joined into one component, so every type of the component model works between them and a
+//! call costs an adapter.
+//!
+//! An effect that both asks for and offers an interface stands in front of the others that offer it: a cache, a
+//! retry, a filter. Everybody who asks for the interface reaches the one in front, and it reaches the next.
+
+use std::collections::HashMap;
+
+use homestar_core::ipld::Cid;
+use wac_graph::types::{Package, are_semver_compatible};
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
+
+use crate::effects::{Effect, Effects};
+use crate::error::{LoadError, Missing};
+use crate::parts::{Import, Part};
+
+/// A guest with the effects it asks for.
+pub(crate) struct Composition {
+    /// The component that they are together.
+    pub(crate) bytes: Vec<u8>,
+    /// The effects in it, in the order in which they were first asked for.
+    pub(crate) effects: Vec<Cid>,
+}
+
+/// Joins `guest` with what it asks for of `effects`.
+pub(crate) fn compose(guest: &Part, effects: &Effects) -> Result<Composition, LoadError> {
+    let mut wiring = Wiring { effects, chosen: Vec::new(), wires: Vec::new(), missing: Vec::new() };
+    wiring.add(None, guest)?;
+    if !wiring.missing.is_empty() {
+        return Err(LoadError::Missing { missing: wiring.missing });
+    }
+    let bytes = encode(guest, &wiring)?;
+    Ok(Composition { bytes, effects: wiring.chosen.iter().map(|effect| *effect.cid()).collect() })
+}
+
+/// Who provides what to whom. Parts are numbered: 0 is the guest, then the chosen effects.
+struct Wiring<'a> {
+    effects: &'a Effects,
+    chosen: Vec<&'a Effect>,
+    wires: Vec<Wire>,
+    missing: Vec<Missing>,
+}
+
+/// One import that an effect provides.
+struct Wire {
+    asker: usize,
+    import: String,
+    provider: usize,
+    export: String,
+}
+
+impl<'a> Wiring<'a> {
+    /// Wires what `part` asks for, and what its providers ask for in turn.
+    fn add(&mut self, asker: Option<&'a Effect>, part: &Part) -> Result<(), LoadError> {
+        let number = asker.map_or(0, |effect| self.number(effect));
+        for import in part.asks() {
+            let Some((provider, export)) = provider(self.effects, asker, import)? else {
+                self.miss(asker, import);
+                continue;
+            };
+            let is_new = !self.chosen.iter().any(|chosen| chosen.path() == provider.path());
+            if is_new {
+                self.chosen.push(provider);
+            }
+            let wire = Wire {
+                asker: number,
+                import: import.name.clone(),
+                provider: self.number(provider),
+                export: export.to_owned(),
+            };
+            self.wires.push(wire);
+            if is_new {
+                self.add(Some(provider), provider.part())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn number(&self, effect: &Effect) -> usize {
+        let position = self.chosen.iter().position(|chosen| chosen.path() == effect.path());
+        1 + position.expect("an effect is chosen before it asks or provides")
+    }
+
+    fn miss(&mut self, asker: Option<&Effect>, import: &Import) {
+        self.missing.push(Missing {
+            import: import.name.clone(),
+            functions: import.functions.clone(),
+            asker: asker.map(|effect| effect.path().to_owned()),
+            offered: near(self.effects, &import.name),
+        });
+    }
+}
+
+/// Returns who provides `import` to `asker`, and the name under which it does.
+fn provider<'a>(
+    effects: &'a Effects,
+    asker: Option<&'a Effect>,
+    import: &Import,
+) -> Result<Option<(&'a Effect, &'a str)>, LoadError> {
+    let offers = effects.iter().filter_map(|effect| {
+        let export = effect.offers().find(|export| fits(export, &import.name))?;
+        Some((effect, export))
+    });
+    let (in_front, sources): (Vec<_>, Vec<_>) = offers.partition(|(effect, _)| stands_in_front(effect, &import.name));
+    let asks_from = asker.and_then(|asker| in_front.iter().position(|(effect, _)| effect.path() == asker.path()));
+    let next = in_front.get(asks_from.map_or(0, |position| position + 1));
+    match next {
+        Some(next) => Ok(Some(*next)),
+        None => source(&sources, &import.name),
+    }
+}
+
+/// Returns the one source in the first folder that has any.
+fn source<'a>(
+    sources: &[(&'a Effect, &'a str)],
+    import: &str,
+) -> Result<Option<(&'a Effect, &'a str)>, LoadError> {
+    let Some(first) = sources.first() else {
+        return Ok(None);
+    };
+    let mut same = sources.iter().filter(|(effect, _)| effect.folder() == first.0.folder());
+    match (same.next(), same.next()) {
+        (Some((a, _)), Some((b, _))) => Err(LoadError::TwoProviders {
+            import: import.to_owned(),
+            paths: [a.path().to_owned(), b.path().to_owned()],
+        }),
+        _ => Ok(Some(*first)),
+    }
+}
+
+/// An effect that asks for what it offers.
+fn stands_in_front(effect: &Effect, interface: &str) -> bool {
+    effect.asks().any(|import| fits(import, interface))
+}
+
+fn fits(export: &str, import: &str) -> bool {
+    export == import || are_semver_compatible(export, import)
+}
+
+/// Returns an effect that offers another version of `import`, for a message.
+fn near(effects: &Effects, import: &str) -> Option<(std::path::PathBuf, String)> {
+    let (interface, _) = import.split_once('@')?;
+    effects.iter().find_map(|effect| {
+        let export = effect.offers().find(|export| export.split_once('@').is_some_and(|(name, _)| name == interface))?;
+        Some((effect.path().to_owned(), export.to_owned()))
+    })
+}
+
+fn encode(guest: &Part, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
+    let mut joining = Joining::default();
+    joining.add("guest", &guest.bytes)?;
+    for effect in &wiring.chosen {
+        joining.add(&effect.cid().to_string(), &effect.part().bytes)?;
+    }
+    for wire in &wiring.wires {
+        joining.connect(wire, wiring)?;
+    }
+    joining.finish(guest, wiring)
+}
+
+/// The parts as `wac-graph` knows them.
+#[derive(Default)]
+struct Joining {
+    graph: CompositionGraph,
+    instances: Vec<NodeId>,
+    aliases: HashMap<(usize, String), NodeId>,
+}
+
+impl Joining {
+    /// Adds the next part. Its name stands in the composition, so it may not depend on where a file lies.
+    fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), LoadError> {
+        let package = Package::from_bytes(name, None, bytes, self.graph.types_mut()).map_err(compose_error)?;
+        let package = self.graph.register_package(package).map_err(compose_error)?;
+        self.instances.push(self.graph.instantiate(package));
+        Ok(())
+    }
+
+    fn connect(&mut self, wire: &Wire, wiring: &Wiring<'_>) -> Result<(), LoadError> {
+        let export = self.alias(wire.provider, &wire.export)?;
+        let asker = self.instances[wire.asker];
+        self.graph.set_instantiation_argument(asker, &wire.import, export).map_err(|error| LoadError::DoesNotFit {
+            import: wire.import.clone(),
+            path: wiring.chosen[wire.provider - 1].path().to_owned(),
+            source: error.into(),
+        })
+    }
+
+    fn alias(&mut self, part: usize, export: &str) -> Result<NodeId, LoadError> {
+        let key = (part, export.to_owned());
+        if let Some(node) = self.aliases.get(&key) {
+            return Ok(*node);
+        }
+        let node = self.graph.alias_instance_export(self.instances[part], export).map_err(compose_error)?;
+        self.aliases.insert(key, node);
+        Ok(node)
+    }
+
+    /// Exports what the guest exports, and encodes.
+    fn finish(mut self, guest: &Part, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
+        for export in &guest.all_exports {
+            let node = self.alias(0, export)?;
+            self.graph.export(node, export).map_err(compose_error)?;
+        }
+        // The compiler validates what comes of it.
+        let options = EncodeOptions { validate: false, ..EncodeOptions::default() };
+        self.graph.encode(options).map_err(|error| match error {
+            wac_graph::EncodeError::GraphContainsCycle { .. } => LoadError::Circle {
+                paths: wiring.chosen.iter().map(|effect| effect.path().to_owned()).collect(),
+            },
+            error => compose_error(error),
+        })
+    }
+}
+
+fn compose_error(error: impl Into<crate::error::Source>) -> LoadError {
+    LoadError::Compose { source: error.into() }
+}

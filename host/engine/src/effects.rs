@@ -1,0 +1,162 @@
+//! Effects: components that offer interfaces to others, found in folders.
+//!
+//! An effect has no manifest. What it offers and what it asks for is read from its own type.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use homestar_core::ipld::{Cid, cid_of_raw};
+
+use crate::error::LoadError;
+use crate::parts::Part;
+
+/// Components that offer interfaces, in the order in which they are asked: those of a folder that was added
+/// earlier first, and inside a folder by file name.
+#[derive(Clone, Debug, Default)]
+pub struct Effects {
+    effects: Vec<Effect>,
+}
+
+/// One component that offers interfaces.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    path: PathBuf,
+    folder: usize,
+    cid: Cid,
+    part: Arc<Part>,
+}
+
+impl Effect {
+    /// Returns the file it lies in.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the CID of the file.
+    pub fn cid(&self) -> &Cid {
+        &self.cid
+    }
+
+    /// Returns the interfaces it offers.
+    pub fn offers(&self) -> impl Iterator<Item = &str> {
+        self.part.exports.iter().map(String::as_str)
+    }
+
+    /// Returns what it asks for and the deterministic world doesn't offer.
+    pub fn asks(&self) -> impl Iterator<Item = &str> {
+        self.part.asks().map(|import| import.name.as_str())
+    }
+
+    pub(crate) fn folder(&self) -> usize {
+        self.folder
+    }
+
+    pub(crate) fn part(&self) -> &Part {
+        &self.part
+    }
+}
+
+/// A file in a folder of effects that is none. The others are not touched by it.
+#[derive(Debug, thiserror::Error)]
+pub enum EffectError {
+    /// The folder can't be read.
+    #[error("can't read the folder {}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file isn't a component.
+    #[error("{} can't be used as an effect", path.display())]
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: LoadError,
+    },
+    /// The component offers no interface.
+    #[error("{} offers no interface, so nothing can import it", path.display())]
+    NoInterface {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl EffectError {
+    /// Returns the file or folder it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Folder { folder: path, .. } | Self::Load { path, .. } | Self::NoInterface { path } => path,
+        }
+    }
+}
+
+impl Effects {
+    /// Returns no effects.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the effects in `folder`: its files that end in `.wasm`. A file that is none is returned as an error, and
+    /// a folder that doesn't exist has no effects.
+    pub fn add_folder(&mut self, folder: &Path, bytes_max: u64) -> Vec<EffectError> {
+        let paths = match files(folder) {
+            Ok(paths) => paths,
+            Err(source) => return vec![EffectError::Folder { folder: folder.to_owned(), source }],
+        };
+        let number = self.effects.last().map_or(0, |effect| effect.folder + 1);
+        let mut errors = Vec::new();
+        for path in paths {
+            match read(path, number, bytes_max) {
+                Ok(effect) => self.effects.push(effect),
+                Err(error) => errors.push(error),
+            }
+        }
+        errors
+    }
+
+    /// Returns the effects, in the order in which they are asked.
+    pub fn iter(&self) -> impl Iterator<Item = &Effect> {
+        self.effects.iter()
+    }
+
+    /// Tells whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.effects.is_empty()
+    }
+}
+
+/// Returns the components in `folder`, by name.
+fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "wasm") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(path: PathBuf, folder: usize, bytes_max: u64) -> Result<Effect, EffectError> {
+    let bytes = crate::engine::read(&path, bytes_max);
+    let part = bytes.and_then(|bytes| Ok((cid_of_raw(&bytes), Part::read(&bytes)?)));
+    let (cid, part) = match part {
+        Ok(read) => read,
+        Err(source) => return Err(EffectError::Load { path, source }),
+    };
+    if part.exports.is_empty() {
+        return Err(EffectError::NoInterface { path });
+    }
+    Ok(Effect { path, folder, cid, part: Arc::new(part) })
+}
