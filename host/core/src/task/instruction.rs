@@ -24,15 +24,19 @@ pub struct Instruction {
 impl Instruction {
     /// Asks for a function of a component.
     ///
-    /// Fails where an argument has no DAG-CBOR form or the whole does not fit a block: large data is
-    /// passed by link.
+    /// Fails where an argument has no DAG-CBOR form. The block may be larger than
+    /// [`MAX_BLOCK_BYTES`](crate::ipld::MAX_BLOCK_BYTES); such a one can be run here and named, but not
+    /// sent. Who asks others passes large data by link.
     pub fn new(
         resource: impl Into<Resource>,
         input: Input,
         nonce: Nonce,
     ) -> Result<Self, InstructionError> {
         let resource = resource.into();
-        let block = Block::of_dag_cbor(&wire(&resource, &input, &nonce))?;
+        let block = Block::new(
+            ipld::DAG_CBOR,
+            ipld::encode(&wire(&resource, &input, &nonce))?,
+        );
         Ok(Self {
             resource,
             input,
@@ -126,7 +130,7 @@ pub enum InstructionError {
     /// The bytes are not strict DAG-CBOR.
     #[error("an instruction is not strict DAG-CBOR")]
     Decode(#[from] DecodeError),
-    /// A value has no encoding, or the whole is too large.
+    /// A value has no encoding.
     #[error("an instruction has no encoding")]
     Encode(#[from] EncodeError),
     /// A field is missing, unknown or of another kind.
