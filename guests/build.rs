@@ -9,10 +9,12 @@ const UNKNOWN: (&str, &[&str]) = (
     "wasm32-unknown-unknown",
     &[
         "add",
+        "almanac",
         "asynchronous",
         "image",
         "needs",
         "nosy3",
+        "pessimist",
         "plain",
         "text",
         "zoo",

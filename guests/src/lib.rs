@@ -39,6 +39,8 @@ macro_rules! rust_guests {
 rust_guests! {
     /// Adds two numbers: the smallest guest. Imports nothing.
     add = "HOMESTAR_GUEST_ADD",
+    /// An effect that offers `acme:weather/forecast@0.1.0`. Imports nothing.
+    almanac = "HOMESTAR_GUEST_ALMANAC",
     /// Async functions and streams. Imports nothing.
     asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
     /// A command that counts lines, words and bytes of its input, as `wc` does.
@@ -49,12 +51,14 @@ rust_guests! {
     hostile = "HOMESTAR_GUEST_HOSTILE",
     /// Crops, turns, greys and blurs PNG and JPEG pictures. Imports nothing.
     image = "HOMESTAR_GUEST_IMAGE",
-    /// Imports `acme:weather/forecast@0.1.0`, which nobody provides.
+    /// Imports `acme:weather/forecast@0.1.0`, which `almanac` offers.
     needs = "HOMESTAR_GUEST_NEEDS",
     /// Looks at everything outside that WASI 0.2 offers: clocks, files, network, environment.
     nosy = "HOMESTAR_GUEST_NOSY",
     /// Looks at the clocks and random numbers of WASI 0.3.
     nosy3 = "HOMESTAR_GUEST_NOSY3",
+    /// An effect that offers what it asks for, and so stands in front of another.
+    pessimist = "HOMESTAR_GUEST_PESSIMIST",
     /// A core module, not yet a component, that carries its component type in a custom section.
     plain = "HOMESTAR_GUEST_PLAIN",
     /// Counts words and lines. Imports nothing.

@@ -27,13 +27,23 @@ pub(crate) struct Composition {
 
 /// Joins `guest` with what it asks for of `effects`.
 pub(crate) fn compose(guest: &Part, effects: &Effects) -> Result<Composition, LoadError> {
-    let mut wiring = Wiring { effects, chosen: Vec::new(), wires: Vec::new(), missing: Vec::new() };
+    let mut wiring = Wiring {
+        effects,
+        chosen: Vec::new(),
+        wires: Vec::new(),
+        missing: Vec::new(),
+    };
     wiring.add(None, guest)?;
     if !wiring.missing.is_empty() {
-        return Err(LoadError::Missing { missing: wiring.missing });
+        return Err(LoadError::Missing {
+            missing: wiring.missing,
+        });
     }
     let bytes = encode(guest, &wiring)?;
-    Ok(Composition { bytes, effects: wiring.chosen.iter().map(|effect| *effect.cid()).collect() })
+    Ok(Composition {
+        bytes,
+        effects: wiring.chosen.iter().map(|effect| *effect.cid()).collect(),
+    })
 }
 
 /// Who provides what to whom. Parts are numbered: 0 is the guest, then the chosen effects.
@@ -61,7 +71,10 @@ impl<'a> Wiring<'a> {
                 self.miss(asker, import);
                 continue;
             };
-            let is_new = !self.chosen.iter().any(|chosen| chosen.path() == provider.path());
+            let is_new = !self
+                .chosen
+                .iter()
+                .any(|chosen| chosen.path() == provider.path());
             if is_new {
                 self.chosen.push(provider);
             }
@@ -80,7 +93,10 @@ impl<'a> Wiring<'a> {
     }
 
     fn number(&self, effect: &Effect) -> usize {
-        let position = self.chosen.iter().position(|chosen| chosen.path() == effect.path());
+        let position = self
+            .chosen
+            .iter()
+            .position(|chosen| chosen.path() == effect.path());
         1 + position.expect("an effect is chosen before it asks or provides")
     }
 
@@ -104,8 +120,13 @@ fn provider<'a>(
         let export = effect.offers().find(|export| fits(export, &import.name))?;
         Some((effect, export))
     });
-    let (in_front, sources): (Vec<_>, Vec<_>) = offers.partition(|(effect, _)| stands_in_front(effect, &import.name));
-    let asks_from = asker.and_then(|asker| in_front.iter().position(|(effect, _)| effect.path() == asker.path()));
+    let (in_front, sources): (Vec<_>, Vec<_>) =
+        offers.partition(|(effect, _)| stands_in_front(effect, &import.name));
+    let asks_from = asker.and_then(|asker| {
+        in_front
+            .iter()
+            .position(|(effect, _)| effect.path() == asker.path())
+    });
     let next = in_front.get(asks_from.map_or(0, |position| position + 1));
     match next {
         Some(next) => Ok(Some(*next)),
@@ -121,7 +142,9 @@ fn source<'a>(
     let Some(first) = sources.first() else {
         return Ok(None);
     };
-    let mut same = sources.iter().filter(|(effect, _)| effect.folder() == first.0.folder());
+    let mut same = sources
+        .iter()
+        .filter(|(effect, _)| effect.folder() == first.0.folder());
     match (same.next(), same.next()) {
         (Some((a, _)), Some((b, _))) => Err(LoadError::TwoProviders {
             import: import.to_owned(),
@@ -144,7 +167,11 @@ fn fits(export: &str, import: &str) -> bool {
 fn near(effects: &Effects, import: &str) -> Option<(std::path::PathBuf, String)> {
     let (interface, _) = import.split_once('@')?;
     effects.iter().find_map(|effect| {
-        let export = effect.offers().find(|export| export.split_once('@').is_some_and(|(name, _)| name == interface))?;
+        let export = effect.offers().find(|export| {
+            export
+                .split_once('@')
+                .is_some_and(|(name, _)| name == interface)
+        })?;
         Some((effect.path().to_owned(), export.to_owned()))
     })
 }
@@ -172,8 +199,12 @@ struct Joining {
 impl Joining {
     /// Adds the next part. Its name stands in the composition, so it may not depend on where a file lies.
     fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), LoadError> {
-        let package = Package::from_bytes(name, None, bytes, self.graph.types_mut()).map_err(compose_error)?;
-        let package = self.graph.register_package(package).map_err(compose_error)?;
+        let package = Package::from_bytes(name, None, bytes, self.graph.types_mut())
+            .map_err(compose_error)?;
+        let package = self
+            .graph
+            .register_package(package)
+            .map_err(compose_error)?;
         self.instances.push(self.graph.instantiate(package));
         Ok(())
     }
@@ -181,11 +212,13 @@ impl Joining {
     fn connect(&mut self, wire: &Wire, wiring: &Wiring<'_>) -> Result<(), LoadError> {
         let export = self.alias(wire.provider, &wire.export)?;
         let asker = self.instances[wire.asker];
-        self.graph.set_instantiation_argument(asker, &wire.import, export).map_err(|error| LoadError::DoesNotFit {
-            import: wire.import.clone(),
-            path: wiring.chosen[wire.provider - 1].path().to_owned(),
-            source: error.into(),
-        })
+        self.graph
+            .set_instantiation_argument(asker, &wire.import, export)
+            .map_err(|error| LoadError::DoesNotFit {
+                import: wire.import.clone(),
+                path: wiring.chosen[wire.provider - 1].path().to_owned(),
+                source: error.into(),
+            })
     }
 
     fn alias(&mut self, part: usize, export: &str) -> Result<NodeId, LoadError> {
@@ -193,7 +226,10 @@ impl Joining {
         if let Some(node) = self.aliases.get(&key) {
             return Ok(*node);
         }
-        let node = self.graph.alias_instance_export(self.instances[part], export).map_err(compose_error)?;
+        let node = self
+            .graph
+            .alias_instance_export(self.instances[part], export)
+            .map_err(compose_error)?;
         self.aliases.insert(key, node);
         Ok(node)
     }
@@ -205,10 +241,17 @@ impl Joining {
             self.graph.export(node, export).map_err(compose_error)?;
         }
         // The compiler validates what comes of it.
-        let options = EncodeOptions { validate: false, ..EncodeOptions::default() };
+        let options = EncodeOptions {
+            validate: false,
+            ..EncodeOptions::default()
+        };
         self.graph.encode(options).map_err(|error| match error {
             wac_graph::EncodeError::GraphContainsCycle { .. } => LoadError::Circle {
-                paths: wiring.chosen.iter().map(|effect| effect.path().to_owned()).collect(),
+                paths: wiring
+                    .chosen
+                    .iter()
+                    .map(|effect| effect.path().to_owned())
+                    .collect(),
             },
             error => compose_error(error),
         })
@@ -216,5 +259,7 @@ impl Joining {
 }
 
 fn compose_error(error: impl Into<crate::error::Source>) -> LoadError {
-    LoadError::Compose { source: error.into() }
+    LoadError::Compose {
+        source: error.into(),
+    }
 }

@@ -90,7 +90,9 @@ impl EffectError {
     /// Returns the file or folder it is about.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Folder { folder: path, .. } | Self::Load { path, .. } | Self::NoInterface { path } => path,
+            Self::Folder { folder: path, .. }
+            | Self::Load { path, .. }
+            | Self::NoInterface { path } => path,
         }
     }
 }
@@ -106,7 +108,12 @@ impl Effects {
     pub fn add_folder(&mut self, folder: &Path, bytes_max: u64) -> Vec<EffectError> {
         let paths = match files(folder) {
             Ok(paths) => paths,
-            Err(source) => return vec![EffectError::Folder { folder: folder.to_owned(), source }],
+            Err(source) => {
+                return vec![EffectError::Folder {
+                    folder: folder.to_owned(),
+                    source,
+                }];
+            }
         };
         let number = self.effects.last().map_or(0, |effect| effect.folder + 1);
         let mut errors = Vec::new();
@@ -158,5 +165,10 @@ fn read(path: PathBuf, folder: usize, bytes_max: u64) -> Result<Effect, EffectEr
     if part.exports.is_empty() {
         return Err(EffectError::NoInterface { path });
     }
-    Ok(Effect { path, folder, cid, part: Arc::new(part) })
+    Ok(Effect {
+        path,
+        folder,
+        cid,
+        part: Arc::new(part),
+    })
 }

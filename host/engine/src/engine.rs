@@ -12,8 +12,8 @@ use wasmtime::component::Linker;
 
 use crate::cache::Cache;
 use crate::compile::compile;
-use crate::compose::compose;
 use crate::component::{Component, Identity, Origin};
+use crate::compose::compose;
 use crate::config::{Config, Mode, wasmtime_config};
 use crate::effects::Effects;
 use crate::end::End;
@@ -68,21 +68,31 @@ impl Engine {
 
     /// Loads a component: a binary component, or a core module that carries its component type.
     pub fn load(&self, bytes: &[u8]) -> Result<Component, LoadError> {
-        self.load_with(bytes, &Effects::new())
+        self.load_with(bytes, Effects::new)
     }
 
-    /// Loads a component together with what it asks for of `effects`.
-    pub fn load_with(&self, bytes: &[u8], effects: &Effects) -> Result<Component, LoadError> {
+    /// Loads a component together with what it asks for of `effects`, which is called only if it asks for anything.
+    pub fn load_with(
+        &self,
+        bytes: &[u8],
+        effects: impl FnOnce() -> Effects,
+    ) -> Result<Component, LoadError> {
         check_size(bytes.len() as u64, self.config.component_bytes_max)?;
         let guest = scan::component(bytes)?;
-        let identity = Identity { cid: cid_of_raw(bytes), effects: Vec::new() };
+        let identity = Identity {
+            cid: cid_of_raw(bytes),
+            effects: Vec::new(),
+        };
         let imports = scan::imports(&guest)?;
         if imports.iter().all(|import| world::offers(import)) {
             return self.load_whole(&identity, &identity.cid, &guest);
         }
-        let composition = compose(&Part::read(&guest)?, effects)?;
+        let composition = compose(&Part::read(&guest)?, &effects())?;
         let whole = cid_of_raw(&composition.bytes);
-        let identity = Identity { effects: composition.effects, ..identity };
+        let identity = Identity {
+            effects: composition.effects,
+            ..identity
+        };
         self.load_whole(&identity, &whole, &composition.bytes)
     }
 
@@ -104,7 +114,12 @@ impl Engine {
     }
 
     /// Loads what asks for nothing that the world doesn't offer. Its code is kept under the name `whole`.
-    fn load_whole(&self, identity: &Identity, whole: &Cid, bytes: &[u8]) -> Result<Component, LoadError> {
+    fn load_whole(
+        &self,
+        identity: &Identity,
+        whole: &Cid,
+        bytes: &[u8],
+    ) -> Result<Component, LoadError> {
         match self.load_cached(identity, whole)? {
             Some(component) => Ok(component),
             None => self.load_compiled(identity, whole, bytes),
@@ -112,7 +127,11 @@ impl Engine {
     }
 
     /// Which engine a component needs is known only after reading it, so both are asked.
-    fn load_cached(&self, identity: &Identity, whole: &Cid) -> Result<Option<Component>, LoadError> {
+    fn load_cached(
+        &self,
+        identity: &Identity,
+        whole: &Cid,
+    ) -> Result<Option<Component>, LoadError> {
         let Some(cache) = &self.cache else {
             return Ok(None);
         };
@@ -126,13 +145,21 @@ impl Engine {
         Ok(None)
     }
 
-    fn load_compiled(&self, identity: &Identity, whole: &Cid, bytes: &[u8]) -> Result<Component, LoadError> {
+    fn load_compiled(
+        &self,
+        identity: &Identity,
+        whole: &Cid,
+        bytes: &[u8],
+    ) -> Result<Component, LoadError> {
         let mode = scan::mode(bytes)?;
         let side = self.side(mode)?;
         let begin = Instant::now();
         let code = compile(bytes, &side.engine, mode, &self.config)?;
         let time = begin.elapsed();
-        let not_kept = self.keep(whole, side, &code).err().map(|error| error.to_string());
+        let not_kept = self
+            .keep(whole, side, &code)
+            .err()
+            .map(|error| error.to_string());
         let code = deserialize(&side.engine, &code)?;
         side.link(identity, &code, mode, Origin::Compiler { time, not_kept })
     }

@@ -152,7 +152,11 @@ pub struct Missing {
 }
 
 fn files(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Most functions named in one message.
@@ -160,7 +164,12 @@ const FUNCTIONS_MAX: usize = 5;
 
 fn list(missing: &[Missing]) -> String {
     let one = |missing: &Missing| {
-        let Missing { import, functions, asker, .. } = missing;
+        let Missing {
+            import,
+            functions,
+            asker,
+            ..
+        } = missing;
         let names = functions
             .iter()
             .take(FUNCTIONS_MAX)

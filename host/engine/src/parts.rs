@@ -34,11 +34,21 @@ impl Part {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, LoadError> {
         let bytes = scan::component(bytes)?.into_owned();
         let mut types = Types::default();
-        let package = Package::from_bytes("component", None, bytes.clone(), &mut types)
-            .map_err(|error| LoadError::Invalid { source: error.into() })?;
+        let package =
+            Package::from_bytes("component", None, bytes.clone(), &mut types).map_err(|error| {
+                LoadError::Invalid {
+                    source: error.into(),
+                }
+            })?;
         let world = &types[package.ty()];
-        let imports = world.imports.iter().map(|(name, kind)| import(&types, name, kind));
-        let interfaces = world.exports.iter().filter(|(_, kind)| matches!(kind, ItemKind::Instance(_)));
+        let imports = world
+            .imports
+            .iter()
+            .map(|(name, kind)| import(&types, name, kind));
+        let interfaces = world
+            .exports
+            .iter()
+            .filter(|(_, kind)| matches!(kind, ItemKind::Instance(_)));
         Ok(Self {
             imports: imports.collect(),
             exports: interfaces.map(|(name, _)| name.clone()).collect(),
@@ -49,7 +59,9 @@ impl Part {
 
     /// Returns what somebody has to provide and the deterministic world doesn't.
     pub(crate) fn asks(&self) -> impl Iterator<Item = &Import> {
-        self.imports.iter().filter(|import| import.needs_provider && !world::offers(&import.name))
+        self.imports
+            .iter()
+            .filter(|import| import.needs_provider && !world::offers(&import.name))
     }
 }
 
@@ -57,13 +69,24 @@ fn import(types: &Types, name: &str, kind: &ItemKind) -> Import {
     let name = name.to_owned();
     let ItemKind::Instance(interface) = kind else {
         let needs_provider = !matches!(kind, ItemKind::Type(_));
-        return Import { name, functions: Vec::new(), needs_provider };
+        return Import {
+            name,
+            functions: Vec::new(),
+            needs_provider,
+        };
     };
     let exports = &types[*interface].exports;
-    let functions = exports.iter().filter(|(_, kind)| matches!(kind, ItemKind::Func(_)));
+    let functions = exports
+        .iter()
+        .filter(|(_, kind)| matches!(kind, ItemKind::Func(_)));
     let functions: Vec<_> = functions.map(|(name, _)| name.clone()).collect();
     let defines_resources = exports.iter().any(|(name, kind)| {
-        matches!(kind, ItemKind::Type(wac_graph::types::Type::Resource(_))) && !types[*interface].uses.contains_key(name)
+        matches!(kind, ItemKind::Type(wac_graph::types::Type::Resource(_)))
+            && !types[*interface].uses.contains_key(name)
     });
-    Import { name, needs_provider: !functions.is_empty() || defines_resources, functions }
+    Import {
+        name,
+        needs_provider: !functions.is_empty() || defines_resources,
+        functions,
+    }
 }

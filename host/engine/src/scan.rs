@@ -78,7 +78,12 @@ pub(crate) fn imports(component: &[u8]) -> Result<Vec<String>, LoadError> {
                     names.push(import.map_err(invalid)?.name.name.to_owned());
                 }
             }
-            Payload::ModuleSection { unchecked_range, .. } | Payload::ComponentSection { unchecked_range, .. } => {
+            Payload::ModuleSection {
+                unchecked_range, ..
+            }
+            | Payload::ComponentSection {
+                unchecked_range, ..
+            } => {
                 skipped = unchecked_range.end.saturating_sub(unchecked_range.start);
             }
             Payload::End(_) => return Ok(names),

@@ -1,4 +1,4 @@
-//! Needs `acme:weather/forecast`, which no one provides.
+//! Needs `acme:weather/forecast`, which an effect has to provide.
 
 use acme::weather::forecast;
 

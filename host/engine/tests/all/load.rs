@@ -20,6 +20,8 @@ fn a_missing_import_is_named_with_its_functions() {
     let expected = Missing {
         import: "acme:weather/forecast@0.1.0".into(),
         functions: vec!["today".into()],
+        asker: None,
+        offered: None,
     };
     assert_eq!(missing, &[expected]);
     assert_eq!(

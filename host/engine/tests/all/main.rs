@@ -2,6 +2,7 @@
 
 mod cache;
 mod calls;
+mod effects;
 mod languages;
 mod limits;
 mod load;
