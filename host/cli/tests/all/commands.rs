@@ -1,0 +1,89 @@
+//! Components that are commands: arguments, standard input and output, exit codes.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+
+use crate::environment::Environment;
+
+#[test]
+fn a_command_gets_arguments_and_standard_input() {
+    let it = Environment::with(&["cli"]);
+    let text = b"one two\nthree\n";
+    it.put("text", text);
+    assert_snapshot!(it.run_with(&["run", "cli.wasm"], text), @"");
+    assert_snapshot!(it.run_with(&["run", "cli.wasm", "--", "-l", "-w"], text), @"");
+    assert_snapshot!(it.run_with(&["run", "cli.wasm", "--stdin", "-"], text), @"");
+    assert_snapshot!(it.run(&["run", "cli.wasm", "--stdin", "text"]), @"");
+    assert_snapshot!(it.run(&["run", "cli.wasm"]), @"");
+}
+
+#[test]
+fn a_command_ends_with_its_own_exit_code() {
+    let it = Environment::with(&["cli"]);
+    assert_snapshot!(it.run(&["run", "cli.wasm", "--", "-x"]), @"");
+    let said = it.run(&["run", "cli.wasm", "--json", "--", "-x"]);
+    assert_eq!(said.json()["error"]["kind"], "exit");
+    assert_eq!(said.json()["error"]["value"]["status"], 1);
+}
+
+#[test]
+fn what_a_command_prints_is_its_result() {
+    let it = Environment::with(&["cli"]);
+    assert_snapshot!(it.run_with(&["run", "cli.wasm", "--json"], b"a b"), @"");
+    assert_snapshot!(it.run_with(&["run", "cli.wasm", "-o", "counts"], b"a b"), @"");
+    assert_eq!(it.read("counts"), b"0 2 3\n");
+}
+
+#[test]
+fn a_function_is_no_command() {
+    let it = Environment::with(&["add", "cli"]);
+    assert_snapshot!(it.run(&["run", "add.wasm", "--", "1", "2"]), @"");
+    assert_snapshot!(it.run(&["run", "add.wasm", "--stdin", "text", "add(1, 2)"]), @"");
+    assert_snapshot!(it.run(&["run", "cli.wasm", "run()", "--", "-l"]), @"");
+}
+
+#[test]
+fn standard_input_is_part_of_what_is_asked_and_nothing_is_as_none() {
+    let it = Environment::with(&["cli"]).with_key();
+    let asked = |said: crate::environment::Said| {
+        assert_eq!(said.code, Some(0), "{said}");
+        let shown = it.run(&["receipt", "show", "r", "--json"]);
+        shown.json()["ran"]["/"].as_str().unwrap().to_owned()
+    };
+    let run = ["run", "cli.wasm", "--receipt", "r"];
+    let none = asked(it.run(&run));
+    let empty = asked(it.run_with(&run, b""));
+    let some = asked(it.run_with(&run, b"x"));
+    assert_eq!(none, empty);
+    assert_ne!(none, some);
+}
+
+#[test]
+fn a_reader_who_leaves_ends_it_quietly() {
+    let it = Environment::with(&["cli", "zoo"]);
+    it.put("text", "x".repeat(1 << 20));
+    for arguments in [
+        &["run", "zoo.wasm", "echo-string(@text)"][..],
+        &["run", "cli.wasm"],
+        &["completions", "bash"],
+    ] {
+        let mut command = it.command(arguments);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut words = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut words)
+            .unwrap();
+        assert_eq!(words, "", "{arguments:?}");
+        assert_eq!(child.wait().unwrap().code(), Some(141), "{arguments:?}");
+    }
+}

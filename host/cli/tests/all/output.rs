@@ -1,0 +1,90 @@
+//! How results are printed and written.
+
+use std::fs::File;
+
+use insta::assert_snapshot;
+
+use crate::environment::Environment;
+
+#[test]
+fn strings_are_quoted_unless_raw() {
+    let it = Environment::with(&["zoo"]);
+    let call = r#"echo-string("a\n\"b\"")"#;
+    assert_snapshot!(it.run(&["run", "zoo.wasm", call]), @"");
+    assert_snapshot!(it.run(&["run", "zoo.wasm", call, "--raw"]), @"");
+    assert_eq!(
+        it.run(&["run", "zoo.wasm", call, "-o", "text"]).code,
+        Some(0)
+    );
+    assert_eq!(it.read("text"), b"a\n\"b\"");
+}
+
+#[test]
+fn other_values_are_written_as_wave() {
+    let it = Environment::with(&["zoo"]);
+    let said = it.run(&["run", "zoo.wasm", "echo-color(dark-grey)", "-o", "color"]);
+    assert_snapshot!(said, @"");
+    assert_eq!(it.read("color"), b"dark-grey\n");
+}
+
+#[test]
+fn json_is_one_object() {
+    let it = Environment::with(&["zoo", "image", "needs", "hostile"]);
+    it.put("text", "no picture");
+    assert_snapshot!(it.run(&["run", "zoo.wasm", "echo-bytes([1, 2])", "--json"]), @"");
+    assert_snapshot!(it.run(&["run", "zoo.wasm", "nothing", "--json"]), @"");
+    assert_snapshot!(it.run(&["run", "zoo.wasm", "echo-f64(nan)", "--json"]), @"");
+    assert_snapshot!(it.run(&["run", "image.wasm", "rotate90(@text)", "--json"]), @"");
+    assert_snapshot!(it.run(&["run", "zoo.wasm", "twice(1)", "--json"]), @"");
+    assert_snapshot!(it.run(&["run", "needs.wasm", "--json"]), @"");
+    assert_snapshot!(it.run(&["run", "none.wasm", "--json"]), @"");
+    assert_snapshot!(it.run(&["run", "hostile.wasm", "spin", "--fuel", "1M", "--json"]), @"");
+    let logged = it.run(&["run", "hostile.wasm", "panic(\"told\")", "--json"]);
+    assert_eq!(logged.json()["error"]["kind"], "trap");
+    assert!(logged.stderr.contains("told"), "{logged}");
+}
+
+#[test]
+fn a_photograph_becomes_a_picture() {
+    let it = Environment::with(&["image"]);
+    let cat = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/image/cat.png");
+    it.put("cat.png", std::fs::read(cat).unwrap());
+    let call = ["run", "image.wasm", "crop(@cat.png, 120, 40, 200, 180)"];
+    let said = it.run(&[&call[..], &["-o", "face.png"]].concat());
+    assert_snapshot!(said, @"");
+    let face = it.read("face.png");
+    assert!(face.starts_with(b"\x89PNG\r\n\x1a\n"));
+    // Width and height stand after the length and name of the first chunk.
+    assert_eq!(face[16..24], [0, 0, 0, 200, 0, 0, 0, 180]);
+    assert_eq!(it.run(&call).stdout, face);
+}
+
+#[test]
+fn the_guests_own_error() {
+    let it = Environment::with(&["image", "zoo"]);
+    let cat = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/image/cat.png");
+    it.put("cat.png", std::fs::read(cat).unwrap());
+    assert_snapshot!(it.run(&["run", "image.wasm", "crop(@cat.png, 0, 0, 1000, 1)"]), @"");
+    assert_snapshot!(it.run(&["run", "zoo.wasm", "fail(\"\u{1b}[31mred\")"]), @"");
+    assert_eq!(
+        it.run(&["run", "image.wasm", "blur(@cat.png, -1)", "-o", "no.png"])
+            .code,
+        Some(1)
+    );
+    assert!(!it.path("no.png").exists());
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    let it = Environment::with(&["add", "cli"]);
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let call = ["run", "add.wasm", "add(1, 2)"];
+    assert_snapshot!(it.said(it.command(&call).stdout(full())), @"");
+    assert_snapshot!(it.said(it.command(&["run", "cli.wasm"]).stdout(full())), @"");
+}
+
+#[test]
+fn what_it_cost() {
+    let it = Environment::with(&["add"]).with_key();
+    assert_snapshot!(it.run(&["run", "add.wasm", "add(1, 2)", "--stats"]), @"");
+}
