@@ -12,17 +12,36 @@ fn a_command_gets_arguments_and_standard_input() {
     let it = Environment::with(&["cli"]);
     let text = b"one two\nthree\n";
     it.put("text", text);
-    assert_snapshot!(it.run_with(&["run", "cli.wasm"], text), @"");
-    assert_snapshot!(it.run_with(&["run", "cli.wasm", "--", "-l", "-w"], text), @"");
-    assert_snapshot!(it.run_with(&["run", "cli.wasm", "--stdin", "-"], text), @"");
-    assert_snapshot!(it.run(&["run", "cli.wasm", "--stdin", "text"]), @"");
-    assert_snapshot!(it.run(&["run", "cli.wasm"]), @"");
+    assert_snapshot!(it.run_with(&["run", "cli.wasm"], text), @r#"
+    2 3 14
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run_with(&["run", "cli.wasm", "--", "-l", "-w"], text), @r#"
+    2 3
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run_with(&["run", "cli.wasm", "--stdin", "-"], text), @r#"
+    2 3 14
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["run", "cli.wasm", "--stdin", "text"]), @r#"
+    --- stderr
+    cli: unknown argument "-x", known are -l, -w and -c
+    --- exit code 1
+    "#);
+    assert_snapshot!(it.run(&["run", "cli.wasm"]), @r#"
+    0 0 0
+    --- exit code 0
+    "#);
 }
 
 #[test]
 fn a_command_ends_with_its_own_exit_code() {
     let it = Environment::with(&["cli"]);
-    assert_snapshot!(it.run(&["run", "cli.wasm", "--", "-x"]), @"");
+    assert_snapshot!(it.run(&["run", "cli.wasm", "--", "-x"]), @r#"
+    {"ok":{"/":{"bytes":"MCAyIDMK"}}}
+    --- exit code 0
+    "#);
     let said = it.run(&["run", "cli.wasm", "--json", "--", "-x"]);
     assert_eq!(said.json()["error"]["kind"], "exit");
     assert_eq!(said.json()["error"]["value"]["status"], 1);
@@ -31,17 +50,37 @@ fn a_command_ends_with_its_own_exit_code() {
 #[test]
 fn what_a_command_prints_is_its_result() {
     let it = Environment::with(&["cli"]);
-    assert_snapshot!(it.run_with(&["run", "cli.wasm", "--json"], b"a b"), @"");
-    assert_snapshot!(it.run_with(&["run", "cli.wasm", "-o", "counts"], b"a b"), @"");
+    assert_snapshot!(it.run_with(&["run", "cli.wasm", "--json"], b"a b"), @r#"
+    --- stderr
+    error: what follows -- is for commands, and add.wasm is none
+    hint: for example `homestar run add.wasm 'add(1, 1)'`
+    --- exit code 2
+    "#);
+    assert_snapshot!(it.run_with(&["run", "cli.wasm", "-o", "counts"], b"a b"), @r#"--- exit code 0"#);
     assert_eq!(it.read("counts"), b"0 2 3\n");
 }
 
 #[test]
 fn a_function_is_no_command() {
     let it = Environment::with(&["add", "cli"]);
-    assert_snapshot!(it.run(&["run", "add.wasm", "--", "1", "2"]), @"");
-    assert_snapshot!(it.run(&["run", "add.wasm", "--stdin", "text", "add(1, 2)"]), @"");
-    assert_snapshot!(it.run(&["run", "cli.wasm", "run()", "--", "-l"]), @"");
+    assert_snapshot!(it.run(&["run", "add.wasm", "--", "1", "2"]), @r#"
+    --- stderr
+    error: what follows -- is for commands, and add.wasm is none
+    hint: for example `homestar run add.wasm 'add(1, 1)'`
+    --- exit code 2
+    "#);
+    assert_snapshot!(it.run(&["run", "add.wasm", "--stdin", "text", "add(1, 2)"]), @r#"
+    --- stderr
+    error: --stdin is for commands, and add.wasm is none
+    hint: an argument @FILE is the content of a file, and @- standard input
+    --- exit code 2
+    "#);
+    assert_snapshot!(it.run(&["run", "cli.wasm", "run()", "--", "-l"]), @r#"
+    --- stderr
+    error: what follows -- is for commands, and a function was asked for
+    hint: for example `homestar run cli.wasm 'run()'`
+    --- exit code 2
+    "#);
 }
 
 #[test]

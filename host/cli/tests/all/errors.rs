@@ -20,27 +20,10 @@ fn a_component_that_is_none() {
     );
     it.put("bad.wasm", bad());
     std::fs::create_dir(it.path("folder")).unwrap();
-    for name in [
-        "none",
-        "folder",
-        "empty",
-        "page",
-        "text.wat",
-        "program",
-        "cut.wasm",
-        "core.wasm",
-        "bad.wasm",
-    ] {
+    for name in ["none", "folder", "empty", "page", "text.wat", "program", "cut.wasm", "core.wasm"] {
         let run = it.run(&["run", name, "f()"]);
-        let inspect = it.run(&["inspect", name]);
-        assert_eq!(
-            (run.code, inspect.code),
-            (Some(4), Some(4)),
-            "{run}\n{inspect}"
-        );
-        if name != "bad.wasm" {
-            assert_eq!(run.to_string(), inspect.to_string());
-        }
+        assert_eq!(run.code, Some(4), "{run}");
+        assert_eq!(run.to_string(), it.run(&["inspect", name]).to_string());
     }
     assert_snapshot!(it.run(&["run", "none"]), @"");
     assert_snapshot!(it.run(&["run", "folder"]), @"");

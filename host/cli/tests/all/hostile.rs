@@ -18,17 +18,55 @@ fn ends(arguments: &[&str]) -> Said {
 
 #[test]
 fn each_limit_has_its_end() {
-    assert_snapshot!(ends(&["spin()", "--time", "200ms"]), @"");
-    assert_snapshot!(ends(&["spin()", "--fuel", "1_000_000"]), @"");
-    assert_snapshot!(ends(&["bomb()", "--memory", "64MiB"]), @"");
-    assert_snapshot!(ends(&["huge-output(101)", "--output-limit", "100"]), @"");
+    assert_snapshot!(ends(&["spin()", "--time", "200ms"]), @r#"
+    kind time
+    --- stderr
+    error: the guest did not end within 200ms
+    hint: `--time` allows more
+    --- exit code 3
+    "#);
+    assert_snapshot!(ends(&["spin()", "--fuel", "1_000_000"]), @r#"
+    kind fuel
+    --- stderr
+    error: the guest used up its 1000000 units of fuel
+    hint: `--fuel` allows more
+    --- exit code 3
+    "#);
+    assert_snapshot!(ends(&["bomb()", "--memory", "64MiB"]), @r#"
+    kind memory
+    --- stderr
+    error: the guest asked for more than its 64 MiB of memory
+    hint: `--memory` allows more
+    --- exit code 3
+    "#);
+    assert_snapshot!(ends(&["huge-output(101)", "--output-limit", "100"]), @r#"
+    kind output
+    --- stderr
+    error: the guest returned more than 100 bytes
+    hint: `--output-limit` allows more
+    --- exit code 3
+    "#);
     let flood = ends(&["flood()", "--log-limit", "60B"]);
-    assert_snapshot!(flood, @"");
+    assert_snapshot!(flood, @r#"
+    kind log
+    --- stderr
+    all work and no play makes a dull guest
+    all play and no work
+    error: the guest logged more than 60 bytes
+    hint: `--log-limit` allows more
+    --- exit code 3
+    "#);
 }
 
 #[test]
 fn traps() {
-    assert_snapshot!(ends(&["trap()"]), @"");
+    assert_snapshot!(ends(&["trap()"]), @r#"
+    kind trap
+    --- stderr
+    error: the guest trapped: wasm `unreachable` instruction executed
+      in trap
+    --- exit code 3
+    "#);
     assert_eq!(ends(&["oob()"]).stdout(), "kind trap\n");
     assert_eq!(ends(&["divide-by-zero(1)"]).stdout(), "kind trap\n");
     assert_eq!(ends(&["bad-call()"]).stdout(), "kind trap\n");
@@ -83,5 +121,10 @@ fn a_component_that_compiles_for_too_long() {
     let inspected = it.run(&["inspect", "endless.wasm"]);
     assert_eq!(inspected.code, Some(0), "{inspected}");
     let run = ["run", "endless.wasm", "f(1)", "--compile-time", "500ms"];
-    assert_snapshot!(it.run(&run), @"");
+    assert_snapshot!(it.run(&run), @r#"
+    --- stderr
+    error: compiling took longer than 0.5 seconds
+    hint: `--compile-time` gives it longer
+    --- exit code 4
+    "#);
 }

@@ -7,10 +7,67 @@ use crate::environment::Environment;
 #[test]
 fn what_a_component_imports_and_exports() {
     let it = Environment::with(&["add", "needs", "cli", "plain", "image"]);
-    assert_snapshot!(it.run(&["inspect", "add.wasm"]), @"");
-    assert_snapshot!(it.run(&["inspect", "needs.wasm"]), @"");
-    assert_snapshot!(it.run(&["inspect", "plain.wasm"]), @"");
-    assert_snapshot!(it.run(&["inspect", "image.wasm"]), @"");
+    assert_snapshot!(it.run(&["inspect", "add.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       yes
+
+    imports: none
+
+    exports:
+      add: func(a: u32, b: u32) -> u32
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["inspect", "needs.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       no, it needs acme:weather/forecast@0.1.0
+
+    imports:
+      acme:weather/forecast@0.1.0  (nothing provides it)
+
+    exports:
+      advice: func(place: string) -> string
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["inspect", "plain.wasm"]), @r#"
+    package root:component;
+
+    world root {
+      import acme:weather/forecast@0.1.0;
+
+      export advice: func(place: string) -> string;
+    }
+    package acme:weather@0.1.0 {
+      interface forecast {
+        record weather {
+          temperature: f32,
+          chance-of-rain: f32,
+        }
+
+        today: func(place: string) -> result<weather, string>;
+      }
+    }
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["inspect", "image.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       yes
+
+    imports:
+      homestar:image/types@0.1.0
+
+    exports:
+      crop: func(image: list<u8>, x: u32, y: u32, width: u32, height: u32) -> result<list<u8>, variant { decode(string), bounds(record { x: u32, y: u32, width: u32, height: u32, image-width: u32, image-height: u32 }), sigma(f32), encode(string) }>
+      rotate90: func(image: list<u8>) -> result<list<u8>, variant { decode(string), bounds(record { x: u32, y: u32, width: u32, height: u32, image-width: u32, image-height: u32 }), sigma(f32), encode(string) }>
+      grayscale: func(image: list<u8>) -> result<list<u8>, variant { decode(string), bounds(record { x: u32, y: u32, width: u32, height: u32, image-width: u32, image-height: u32 }), sigma(f32), encode(string) }>
+      blur: func(image: list<u8>, sigma: f32) -> result<list<u8>, variant { decode(string), bounds(record { x: u32, y: u32, width: u32, height: u32, image-width: u32, image-height: u32 }), sigma(f32), encode(string) }>
+    --- exit code 0
+    "#);
     let cli = it.run(&["inspect", "cli.wasm"]).to_string();
     assert!(
         cli.contains("kind       command\n") && cli.contains("pure       yes\n"),
@@ -21,7 +78,26 @@ fn what_a_component_imports_and_exports() {
 #[test]
 fn its_type_as_wit() {
     let it = Environment::with(&["needs"]);
-    assert_snapshot!(it.run(&["inspect", "needs.wasm", "--wit"]), @"");
+    assert_snapshot!(it.run(&["inspect", "needs.wasm", "--wit"]), @r#"
+    package root:component;
+
+    world root {
+      import acme:weather/forecast@0.1.0;
+
+      export advice: func(place: string) -> string;
+    }
+    package acme:weather@0.1.0 {
+      interface forecast {
+        record weather {
+          temperature: f32,
+          chance-of-rain: f32,
+        }
+
+        today: func(place: string) -> result<weather, string>;
+      }
+    }
+    --- exit code 0
+    "#);
 }
 
 #[test]

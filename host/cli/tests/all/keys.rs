@@ -13,9 +13,19 @@ const PATH: &str = ".config/homestar/key.pem";
 #[test]
 fn who_one_is() {
     let it = Environment::new().with_key();
-    assert_snapshot!(it.run(&["key", "show"]), @"");
-    assert_snapshot!(it.run(&["key", "show", "--json"]), @"");
-    assert_snapshot!(it.run(&["key", "path"]), @"");
+    assert_snapshot!(it.run(&["key", "show"]), @r#"
+    did   did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd
+    path  $HOME/.config/homestar/key.pem
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["key", "show", "--json"]), @r#"
+    {"did":"did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd","path":"$HOME/.config/homestar/key.pem"}
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["key", "path"]), @r#"
+    $HOME/.config/homestar/key.pem
+    --- exit code 0
+    "#);
 }
 
 #[test]
@@ -25,9 +35,18 @@ fn the_path_follows_the_environment() {
         let mut command = it.command(&["key", "path"]);
         it.said(command.env(variable, value)).to_string()
     };
-    assert_snapshot!(path("HOMESTAR_HOME", "/a"), @"");
-    assert_snapshot!(path("XDG_CONFIG_HOME", "/b"), @"");
-    assert_snapshot!(path("XDG_CONFIG_HOME", "relative"), @"");
+    assert_snapshot!(path("HOMESTAR_HOME", "/a"), @r#"
+    /a/key.pem
+    --- exit code 0
+    "#);
+    assert_snapshot!(path("XDG_CONFIG_HOME", "/b"), @r#"
+    /b/homestar/key.pem
+    --- exit code 0
+    "#);
+    assert_snapshot!(path("XDG_CONFIG_HOME", "relative"), @r#"
+    $HOME/.config/homestar/key.pem
+    --- exit code 0
+    "#);
 }
 
 #[test]
@@ -67,7 +86,12 @@ fn processes_that_make_it_at_once_agree() {
 fn a_key_that_others_may_read_is_refused() {
     let it = Environment::with(&["add"]).with_key();
     fs::set_permissions(it.path(PATH), fs::Permissions::from_mode(0o644)).unwrap();
-    assert_snapshot!(it.run(&["key", "show"]), @"");
+    assert_snapshot!(it.run(&["key", "show"]), @r#"
+    --- stderr
+    error: others than you may read or change the key $HOME/.config/homestar/key.pem
+    hint: `chmod 600 $HOME/.config/homestar/key.pem` closes it
+    --- exit code 4
+    "#);
     let run = ["run", "add.wasm", "add(1, 2)", "--receipt", "r"];
     assert_eq!(it.run(&run).code, Some(4));
     assert!(!it.path("r").exists());
@@ -77,5 +101,11 @@ fn a_key_that_others_may_read_is_refused() {
 fn a_damaged_key_is_said() {
     let it = Environment::new().with_key();
     fs::write(it.path(PATH), "-----BEGIN").unwrap();
-    assert_snapshot!(it.run(&["key", "show"]), @"");
+    assert_snapshot!(it.run(&["key", "show"]), @r#"
+    --- stderr
+    error: can't read the key $HOME/.config/homestar/key.pem
+      because: not an Ed25519 key in PKCS#8 PEM
+    hint: move it away and a new one is made; receipts signed with it stay good
+    --- exit code 4
+    "#);
 }

@@ -8,9 +8,35 @@ use crate::environment::Environment;
 fn a_receipt_says_who_what_and_how_it_ended() {
     let it = Environment::with(&["add"]).with_key();
     let run = ["run", "add.wasm", "add(1, 2)", "--receipt", "sum.receipt"];
-    assert_snapshot!(it.run(&run), @"");
-    assert_snapshot!(it.run(&["receipt", "show", "sum.receipt"]), @"");
-    assert_snapshot!(it.run(&["receipt", "verify", "sum.receipt"]), @"");
+    assert_snapshot!(it.run(&run), @r#"
+    3
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["receipt", "show", "sum.receipt"]), @r#"
+    by           did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd
+    receipt      bafyr…
+    instruction  bafyr…
+    component    bafkr…
+    function     add
+    outcome      ok 3
+    fuel         …
+    memory peak  …
+    engine       …
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["receipt", "verify", "sum.receipt"]), @r#"
+    signature    good
+    by           did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd
+    receipt      bafyr…
+    instruction  bafyr…
+    component    bafkr…
+    function     add
+    outcome      ok 3
+    fuel         …
+    memory peak  …
+    engine       …
+    --- exit code 0
+    "#);
     let facts = it
         .run(&["receipt", "verify", "sum.receipt", "--json"])
         .json();
@@ -85,7 +111,19 @@ fn failures_have_receipts_too() {
     assert_eq!(outcome(&["run", "zoo.wasm", "fail(\"no\")"]), "guest");
     let run = ["run", "zoo.wasm", "fail(\"no\")", "--receipt", "r"];
     assert_eq!(it.run(&run).code, Some(1));
-    assert_snapshot!(it.run(&["receipt", "verify", "r"]), @"");
+    assert_snapshot!(it.run(&["receipt", "verify", "r"]), @r#"
+    signature    good
+    by           did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd
+    receipt      bafyr…
+    instruction  bafyr…
+    component    bafkr…
+    function     homestar:zoo/echo@0.1.0#fail
+    outcome      error guest "\"no\""
+    fuel         …
+    memory peak  …
+    engine       …
+    --- exit code 0
+    "#);
 }
 
 #[test]
@@ -127,6 +165,17 @@ fn a_changed_byte_is_refused() {
     let said = it.run(&["receipt", "verify", "changed", "--json"]);
     assert_eq!(said.json()["error"]["kind"], "input");
     it.put("text", "no receipt");
-    assert_snapshot!(it.run(&["receipt", "verify", "text"]), @"");
-    assert_snapshot!(it.run(&["receipt", "show", "none"]), @"");
+    assert_snapshot!(it.run(&["receipt", "verify", "text"]), @r#"
+    --- stderr
+    error: text is not a good receipt
+      because: a token is not strict DAG-CBOR
+      because: byte 10: the input ends early
+    --- exit code 4
+    "#);
+    assert_snapshot!(it.run(&["receipt", "show", "none"]), @r#"
+    --- stderr
+    error: can't read none
+      because: No such file or directory (os error 2)
+    --- exit code 4
+    "#);
 }

@@ -7,11 +7,23 @@ use crate::environment::Environment;
 #[test]
 fn a_call_in_wave() {
     let it = Environment::with(&["add", "hello", "zoo"]);
-    assert_snapshot!(it.run(&["run", "add.wasm", "add(1, 2)"]), @"");
-    assert_snapshot!(it.run(&["run", "hello.wasm", r#"greet("you")"#]), @"");
-    assert_snapshot!(it.run(&["run", "zoo.wasm", "echo-point({x: 1, y: -0.5})"]), @"");
-    assert_snapshot!(it.run(&["run", "zoo.wasm", "nothing"]), @"");
-    assert_snapshot!(it.run(&["run", "zoo.wasm", "homestar:zoo/numbers.twice(21)"]), @"");
+    assert_snapshot!(it.run(&["run", "add.wasm", "add(1, 2)"]), @r#"
+    3
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["run", "hello.wasm", r#"greet("you")"#]), @r#"
+    "Hello, you!"
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["run", "zoo.wasm", "echo-point({x: 1, y: -0.5})"]), @r#"
+    {x: 1, y: -0.5}
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["run", "zoo.wasm", "nothing"]), @r#"--- exit code 0"#);
+    assert_snapshot!(it.run(&["run", "zoo.wasm", "homestar:zoo/numbers.twice(21)"]), @r#"
+    42
+    --- exit code 0
+    "#);
 }
 
 #[test]
@@ -32,7 +44,10 @@ fn the_only_function_needs_no_name() {
 fn a_component_with_one_function_without_parameters_just_runs() {
     let it = Environment::new();
     it.put("five.wasm", five());
-    assert_snapshot!(it.run(&["run", "five.wasm"]), @"");
+    assert_snapshot!(it.run(&["run", "five.wasm"]), @r#"
+    5
+    --- exit code 0
+    "#);
 }
 
 fn five() -> Vec<u8> {
@@ -50,9 +65,18 @@ fn arguments_from_files() {
     it.put("bytes", [0, 255, 10]);
     it.put("point", " {x: 1, y: 2}\n");
     it.put("args.json", "[3,\n 4]");
-    assert_snapshot!(it.run(&["run", "text.wasm", r#"word-counts(@"a, b.txt")"#]), @"");
-    assert_snapshot!(it.run(&["run", "zoo.wasm", "echo-point(@point)"]), @"");
-    assert_snapshot!(it.run(&["run", "add.wasm", "--args", "@args.json"]), @"");
+    assert_snapshot!(it.run(&["run", "text.wasm", r#"word-counts(@r#"
+    [("two", 2), ("one", 1)]
+    --- exit code 0
+    "#)"#]), @"");
+    assert_snapshot!(it.run(&["run", "zoo.wasm", "echo-point(@point)"]), @r#"
+    {x: 1, y: 2}
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["run", "add.wasm", "--args", "@args.json"]), @r#"
+    7
+    --- exit code 0
+    "#);
     assert_eq!(
         it.run(&["run", "zoo.wasm", "echo-bytes(@bytes)"]).stdout,
         [0, 255, 10]
@@ -62,31 +86,69 @@ fn arguments_from_files() {
 #[test]
 fn arguments_from_standard_input() {
     let it = Environment::with(&["text", "add"]);
-    assert_snapshot!(it.run_with(&["run", "text.wasm", "word-count(@-)"], b"a b c"), @"");
-    assert_snapshot!(it.run_with(&["run", "add.wasm", "--args", "@-"], b"[20, 22]"), @"");
-    assert_snapshot!(it.run_with(&["run", "add.wasm", "add(@-, @-)"], b"1"), @"");
+    assert_snapshot!(it.run_with(&["run", "text.wasm", "word-count(@-)"], b"a b c"), @r#"
+    3
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run_with(&["run", "add.wasm", "--args", "@-"], b"[20, 22]"), @r#"
+    42
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run_with(&["run", "add.wasm", "add(@-, @-)"], b"1"), @r#"
+    --- stderr
+    error: standard input can't be the argument `b`: it is the argument `a` already
+    --- exit code 2
+    "#);
 }
 
 #[test]
 fn a_component_from_standard_input() {
     let it = Environment::with(&["add"]);
     let component = it.read("add.wasm");
-    assert_snapshot!(it.run_with(&["run", "-", "add(1, 2)"], &component), @"");
-    assert_snapshot!(it.run_with(&["run", "-", "add(1, @-)"], &component), @"");
+    assert_snapshot!(it.run_with(&["run", "-", "add(1, 2)"], &component), @r#"
+    3
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run_with(&["run", "-", "add(1, @-)"], &component), @r#"
+    --- stderr
+    error: standard input can't be the argument `b`: it is the component already
+    --- exit code 2
+    "#);
 }
 
 #[test]
 fn without_a_call_the_functions_are_listed() {
     let it = Environment::with(&["add", "text"]);
-    assert_snapshot!(it.run(&["run", "add.wasm"]), @"");
-    assert_snapshot!(it.run(&["run", "text.wasm"]), @"");
-    assert_snapshot!(it.run(&["run", "add.wasm", "--json"]), @"");
+    assert_snapshot!(it.run(&["run", "add.wasm"]), @r#"
+    add.wasm exports
+      add: func(a: u32, b: u32) -> u32
+
+    For example: homestar run add.wasm 'add(1, 1)'
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["run", "text.wasm"]), @r#"
+    text.wasm exports
+      word-counts: func(text: string) -> list<tuple<string, u64>>
+      word-count: func(text: string) -> u64
+      line-count: func(text: string) -> u64
+      longest-word: func(text: string) -> option<string>
+
+    For example: homestar run text.wasm 'word-counts("text")'
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["run", "add.wasm", "--json"]), @r#"
+    {"ok":[{"name":"add","type":"add: func(a: u32, b: u32) -> u32"}]}
+    --- exit code 0
+    "#);
 }
 
 #[test]
 fn a_core_module_with_a_component_type_runs() {
     let it = Environment::with(&["plain"]);
-    assert_snapshot!(it.run(&["run", "plain.wasm", "multiply(6, 7)"]), @"");
+    assert_snapshot!(it.run(&["run", "plain.wasm", "multiply(6, 7)"]), @r#"
+    42
+    --- exit code 0
+    "#);
 }
 
 #[test]
@@ -107,6 +169,9 @@ fn arguments_larger_than_a_block() {
         "--receipt",
         "r",
     ];
-    assert_snapshot!(it.run(&call), @"");
+    assert_snapshot!(it.run(&call), @r#"
+    1048576
+    --- exit code 0
+    "#);
     assert_eq!(it.run(&["receipt", "verify", "r"]).code, Some(0));
 }

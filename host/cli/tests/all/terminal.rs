@@ -37,7 +37,11 @@ fn bytes_are_not_printed() {
     let Some(said) = on_a_terminal(&it, "run zoo.wasm 'echo-bytes([7, 27])'") else {
         return;
     };
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    error: the result is a list<u8> of 2 bytes, which is not for a terminal
+    hint: `-o FILE` writes it to a file, `--raw` prints it all the same
+    code 2
+    "#);
 }
 
 #[test]
