@@ -1,7 +1,8 @@
 //! Reading components, and what to say when that fails.
 
+use std::borrow::Cow;
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -50,25 +51,53 @@ impl Loading {
     }
 }
 
+/// A component, and where its bytes are.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) component: Component,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(PathBuf),
+    Stdin(Vec<u8>),
+}
+
+impl Loaded {
+    /// Returns the bytes that it was loaded from.
+    pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>, CommandError> {
+        match &self.source {
+            Source::File(path) => bytes(path).map(Cow::Owned),
+            Source::Stdin(bytes) => Ok(Cow::Borrowed(bytes)),
+        }
+    }
+}
+
 /// Returns the component in the file at `path`, or on standard input for `-`.
 pub(super) fn component(
     engine: &Engine,
     path: &Path,
     stdin: &mut Stdin,
-) -> Result<Component, CommandError> {
-    let loaded = match path.to_str() {
+) -> Result<Loaded, CommandError> {
+    let (loaded, source) = match path.to_str() {
         Some("-") => {
             let bytes = stdin.read(COMPONENT, Config::default().component_bytes_max)?;
-            while_it_compiles("the component", bytes.len() as u64, || engine.load(&bytes))
+            let load = || engine.load(&bytes);
+            let loaded = while_it_compiles(COMPONENT, bytes.len() as u64, load);
+            (loaded, Source::Stdin(bytes))
         }
         _ => {
             let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-            while_it_compiles(&path.display().to_string(), bytes, || {
-                engine.load_file(path)
-            })
+            let load = || engine.load_file(path);
+            let loaded = while_it_compiles(&path.display().to_string(), bytes, load);
+            (loaded, Source::File(path.to_owned()))
         }
     };
-    loaded.map_err(explained)
+    Ok(Loaded {
+        component: loaded.map_err(explained)?,
+        source,
+    })
 }
 
 /// Returns the bytes of the component in the file at `path`, or on standard input for `-`.

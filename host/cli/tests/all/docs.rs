@@ -27,7 +27,9 @@ fn the_page_has_the_help_of_every_command() {
         let arguments: Vec<&str> = line.split_whitespace().collect();
         let help = it.run(&arguments);
         assert_eq!(help.code, Some(0), "{help}");
-        wanted += &format!("{}{line}\n{}", &rest[..from], help.stdout().trim_end());
+        wanted += &format!("{}{line}\n", &rest[..from]);
+        let lines: Vec<_> = help.stdout().lines().map(str::trim_end).collect();
+        wanted += lines.join("\n").trim_end();
         rest = &rest[end..];
         commands.push(line.trim().to_owned());
     }

@@ -33,23 +33,16 @@ fn what_a_component_imports_and_exports() {
     --- exit code 0
     "#);
     assert_snapshot!(it.run(&["inspect", "plain.wasm"]), @r#"
-    package root:component;
+    component  bafkr…
+    size       …
+    kind       library, from a core module
+    pure       yes
 
-    world root {
-      import acme:weather/forecast@0.1.0;
+    imports: none
 
-      export advice: func(place: string) -> string;
-    }
-    package acme:weather@0.1.0 {
-      interface forecast {
-        record weather {
-          temperature: f32,
-          chance-of-rain: f32,
-        }
-
-        today: func(place: string) -> result<weather, string>;
-      }
-    }
+    exports:
+      multiply: func(a: u32, b: u32) -> u32
+      shout: func(text: string) -> string
     --- exit code 0
     "#);
     assert_snapshot!(it.run(&["inspect", "image.wasm"]), @r#"
@@ -62,10 +55,10 @@ fn what_a_component_imports_and_exports() {
       homestar:image/types@0.1.0
 
     exports:
-      crop: func(image: list<u8>, x: u32, y: u32, width: u32, height: u32) -> result<list<u8>, variant { decode(string), bounds(record { x: u32, y: u32, width: u32, height: u32, image-width: u32, image-height: u32 }), sigma(f32), encode(string) }>
-      rotate90: func(image: list<u8>) -> result<list<u8>, variant { decode(string), bounds(record { x: u32, y: u32, width: u32, height: u32, image-width: u32, image-height: u32 }), sigma(f32), encode(string) }>
-      grayscale: func(image: list<u8>) -> result<list<u8>, variant { decode(string), bounds(record { x: u32, y: u32, width: u32, height: u32, image-width: u32, image-height: u32 }), sigma(f32), encode(string) }>
-      blur: func(image: list<u8>, sigma: f32) -> result<list<u8>, variant { decode(string), bounds(record { x: u32, y: u32, width: u32, height: u32, image-width: u32, image-height: u32 }), sigma(f32), encode(string) }>
+      crop: func(image: list<u8>, x: u32, y: u32, width: u32, height: u32) -> result<list<u8>, error>
+      rotate90: func(image: list<u8>) -> result<list<u8>, error>
+      grayscale: func(image: list<u8>) -> result<list<u8>, error>
+      blur: func(image: list<u8>, sigma: f32) -> result<list<u8>, error>
     --- exit code 0
     "#);
     let cli = it.run(&["inspect", "cli.wasm"]).to_string();

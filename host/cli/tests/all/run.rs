@@ -65,10 +65,10 @@ fn arguments_from_files() {
     it.put("bytes", [0, 255, 10]);
     it.put("point", " {x: 1, y: 2}\n");
     it.put("args.json", "[3,\n 4]");
-    assert_snapshot!(it.run(&["run", "text.wasm", r#"word-counts(@r#"
+    assert_snapshot!(it.run(&["run", "text.wasm", r#"word-counts(@"a, b.txt")"#]), @r#"
     [("two", 2), ("one", 1)]
     --- exit code 0
-    "#)"#]), @"");
+    "#);
     assert_snapshot!(it.run(&["run", "zoo.wasm", "echo-point(@point)"]), @r#"
     {x: 1, y: 2}
     --- exit code 0
