@@ -122,13 +122,23 @@ fn replace(path: &Path, bytes: &[u8], there: Option<fs::Metadata>) -> io::Result
     let mut file = tempfile::Builder::new()
         .prefix(".homestar-")
         .permissions(fs::Permissions::from_mode(NEW_FILE_MODE))
-        .tempfile_in(folder)?;
+        .tempfile_in(folder)
+        .map_err(bare)?;
     file.write_all(bytes)?;
     if let Some(there) = there {
         file.as_file().set_permissions(there.permissions())?;
     }
     file.persist(path)?;
     Ok(())
+}
+
+/// Returns `error` without the path of a temporary file, which nobody knows.
+fn bare(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|error| error.source());
+    match cause.map(ToString::to_string) {
+        Some(words) => io::Error::new(error.kind(), words),
+        None => error,
+    }
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn a_function_is_no_command() {
     assert_snapshot!(it.run(&["run", "cli.wasm", "run()", "--", "-l"]), @r#"
     --- stderr
     error: what follows -- is for commands, and a function was asked for
-    hint: for example `homestar run cli.wasm 'run()'`
+    hint: a call has its arguments in parentheses
     --- exit code 2
     "#);
 }

@@ -330,13 +330,13 @@ fn files_that_can_not_be_written() {
     assert_snapshot!(it.run(&[&call[..], &["-o", "no/such"]].concat()), @r#"
     --- stderr
     error: can't write no/such
-      because: No such file or directory (os error 2) at path "$HOME/no/.homestar-WYuTKK"
+      because: No such file or directory (os error 2) at path "$HOME/no/.homestar-3rJ8RA"
     --- exit code 4
     "#);
     assert_snapshot!(it.run(&[&call[..], &["--receipt", "no/such"]].concat()), @r#"
     --- stderr
     error: can't write no/such
-      because: No such file or directory (os error 2) at path "$HOME/no/.homestar-vE4yud"
+      because: No such file or directory (os error 2) at path "$HOME/no/.homestar-cAK6A5"
     --- exit code 4
     "#);
 }
@@ -346,17 +346,19 @@ fn without_a_home_it_runs_without_the_cache_and_says_so() {
     let it = Environment::with(&["add"]);
     let call = ["run", "add.wasm", "add(1, 2)"];
     let mut homeless = it.command(&call);
-    homeless.env("HOME", "").env_remove("XDG_CACHE_HOME");
+    homeless.env("HOME", ".").env_remove("XDG_CACHE_HOME");
     assert_snapshot!(it.said(&mut homeless), @r#"
     3
+    --- stderr
+    warning: compiled code is not kept: no home directory: neither HOMESTAR_HOME nor HOME is set to an absolute path
     --- exit code 0
     "#);
     let mut homeless = it.command(&["key", "show"]);
-    homeless.env("HOME", "");
+    homeless.env("HOME", ".");
     assert_snapshot!(it.said(&mut homeless), @r#"
-    did   did:key:z6Mknv9QhuCNi4n8WWW2offy1y5AGu85yYugLfoQReH32CeB
-    path  /root/.config/homestar/key.pem
-    --- exit code 0
+    --- stderr
+    error: no home directory: neither HOMESTAR_HOME nor HOME is set to an absolute path
+    --- exit code 4
     "#);
 
     let open = it.path("open");

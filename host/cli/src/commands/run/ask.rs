@@ -66,7 +66,11 @@ fn refuse_what_is_for_commands(
 ) -> Result<(), CommandError> {
     let (words, hint) = if !options.arguments.is_empty() {
         let words = "what follows -- is for commands";
-        (words, example::hint(options, component, None))
+        let hint = match component.command() {
+            Some(_) => Some("a call has its arguments in parentheses".to_owned()),
+            None => example::hint(options, component, None),
+        };
+        (words, hint)
     } else if options.stdin.is_some() {
         let words = "--stdin is for commands";
         let hint = "an argument @FILE is the content of a file, and @- standard input";
