@@ -132,11 +132,10 @@ fn replace(path: &Path, bytes: &[u8], there: Option<fs::Metadata>) -> io::Result
     Ok(())
 }
 
-/// Returns `error` without the path of a temporary file, which nobody knows.
+/// Returns `error` without the path of a temporary file, of which nobody knows; `tempfile` puts it at the end.
 fn bare(error: io::Error) -> io::Error {
-    let cause = error.get_ref().and_then(|error| error.source());
-    match cause.map(ToString::to_string) {
-        Some(words) => io::Error::new(error.kind(), words),
+    match error.to_string().split_once(" at path ") {
+        Some((words, _)) => io::Error::new(error.kind(), words),
         None => error,
     }
 }
