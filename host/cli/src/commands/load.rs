@@ -21,6 +21,8 @@ pub(super) struct Loading {
     pub(super) use_cache: bool,
     /// Longest time that compiling may take, if not the engine's own.
     pub(super) compile_time: Option<Duration>,
+    /// Most memory that compiling may take, in bytes, if not the engine's own.
+    pub(super) compile_memory: Option<u64>,
 }
 
 impl Loading {
@@ -34,6 +36,10 @@ impl Loading {
             ..Config::default()
         };
         config.compile_time_max = self.compile_time.unwrap_or(config.compile_time_max);
+        let memory_max = self
+            .compile_memory
+            .unwrap_or(config.compile_memory_bytes_max);
+        config.compile_memory_bytes_max = memory_max;
         if self.use_cache {
             match paths::code() {
                 Ok(folder) => config.cache = Some(folder),
@@ -48,6 +54,56 @@ impl Loading {
             }
             engine => engine.map_err(CommandError::host),
         }
+    }
+
+    /// Returns the component in the file at `path`, or on standard input for `-`.
+    pub(super) fn component(
+        &self,
+        engine: &Engine,
+        path: &Path,
+        stdin: &mut Stdin,
+    ) -> Result<Loaded, CommandError> {
+        let (loaded, source) = match path.to_str() {
+            Some("-") => {
+                let bytes = stdin.read(COMPONENT, Config::default().component_bytes_max)?;
+                let load = || engine.load(&bytes);
+                let loaded = self.while_it_compiles(COMPONENT, bytes.len() as u64, load);
+                (loaded, Source::Stdin(bytes))
+            }
+            _ => {
+                let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+                let load = || engine.load_file(path);
+                let loaded = self.while_it_compiles(&path.display().to_string(), bytes, load);
+                (loaded, Source::File(path.to_owned()))
+            }
+        };
+        Ok(Loaded {
+            component: loaded.map_err(explained)?,
+            source,
+        })
+    }
+
+    /// Does `load`. If that takes long and somebody watches, says why.
+    fn while_it_compiles<T>(&self, name: &str, bytes: u64, load: impl FnOnce() -> T) -> T {
+        if bytes < LONG_BYTES_MIN || !std::io::stderr().is_terminal() {
+            return load();
+        }
+        let size = print::size(bytes);
+        let words = match self.use_cache {
+            true => format!("compiling {name} ({size}), once per machine …\n"),
+            false => format!("compiling {name} ({size}) …\n"),
+        };
+        let (done, wait) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    print::err(&words);
+                }
+            });
+            let loaded = load();
+            drop(done);
+            loaded
+        })
     }
 }
 
@@ -74,32 +130,6 @@ impl Loaded {
     }
 }
 
-/// Returns the component in the file at `path`, or on standard input for `-`.
-pub(super) fn component(
-    engine: &Engine,
-    path: &Path,
-    stdin: &mut Stdin,
-) -> Result<Loaded, CommandError> {
-    let (loaded, source) = match path.to_str() {
-        Some("-") => {
-            let bytes = stdin.read(COMPONENT, Config::default().component_bytes_max)?;
-            let load = || engine.load(&bytes);
-            let loaded = while_it_compiles(COMPONENT, bytes.len() as u64, load);
-            (loaded, Source::Stdin(bytes))
-        }
-        _ => {
-            let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-            let load = || engine.load_file(path);
-            let loaded = while_it_compiles(&path.display().to_string(), bytes, load);
-            (loaded, Source::File(path.to_owned()))
-        }
-    };
-    Ok(Loaded {
-        component: loaded.map_err(explained)?,
-        source,
-    })
-}
-
 /// Returns the bytes of the component in the file at `path`, or on standard input for `-`.
 pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, CommandError> {
     let bytes_max = Config::default().component_bytes_max;
@@ -117,28 +147,6 @@ const LONG_BYTES_MIN: u64 = 256 << 10;
 
 /// How long somebody waits without wondering.
 const PATIENCE: Duration = Duration::from_millis(300);
-
-/// Does `load`. If that takes long and somebody watches, says why.
-fn while_it_compiles<T>(name: &str, bytes: u64, load: impl FnOnce() -> T) -> T {
-    if bytes < LONG_BYTES_MIN || !std::io::stderr().is_terminal() {
-        return load();
-    }
-    let words = format!(
-        "compiling {name} ({}), once per machine …\n",
-        print::size(bytes)
-    );
-    let (done, wait) = mpsc::channel::<()>();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                print::err(&words);
-            }
-        });
-        let loaded = load();
-        drop(done);
-        loaded
-    })
-}
 
 /// How to make a component, said where something else was given.
 const BUILD: &str = "`cargo build --target wasm32-wasip2` builds a component";

@@ -110,6 +110,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
     compile_time: Option<Duration>,
 
+    /// Most memory to compile the component [default: 6GiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    compile_memory: Option<u64>,
+
     /// Neither use compiled code of earlier runs nor keep it
     #[arg(long)]
     no_cache: bool,
@@ -146,10 +150,11 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let loading = Loading {
         use_cache: !options.no_cache,
         compile_time: options.compile_time,
+        compile_memory: options.compile_memory,
     };
     let engine = loading.engine()?;
     let begin = Instant::now();
-    let loaded = load::component(&engine, &options.component, &mut stdin)?;
+    let loaded = loading.component(&engine, &options.component, &mut stdin)?;
     let component = &loaded.component;
     let load_time = begin.elapsed();
     warn_of_code_not_kept(component);
@@ -159,7 +164,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let is_command = asked.is_command;
     let instruction = instruction(component, asked)?;
     let signing = sign::key(options)?;
-    let done = call(options, &engine, component, &instruction, is_command)?;
+    let (done, unread) = call(options, &engine, component, &instruction, is_command)?;
     let receipt = match &signing {
         Some(key) => Some(sign::receipt(key, &instruction, &done)?),
         None => None,
@@ -178,7 +183,10 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         };
         print::err(&stats.text());
     }
-    shown.map(|()| exit_code(&done))
+    match unread {
+        Some(fault) => Err(fault),
+        None => shown.map(|()| exit_code(&done)),
+    }
 }
 
 fn exit_code(done: &Done) -> u8 {
@@ -203,13 +211,14 @@ fn instruction(component: &Component, asked: Asked) -> Result<Instruction, Comma
     Instruction::new(resource, asked.input, Nonce::EMPTY).map_err(CommandError::input)
 }
 
+/// Runs the task. Beside what came of it returns why not all of a command's output was passed on, if so.
 fn call(
     options: &Options,
     engine: &Engine,
     component: &Component,
     instruction: &Instruction,
     is_command: bool,
-) -> Result<Done, CommandError> {
+) -> Result<(Done, Option<CommandError>), CommandError> {
     let limits = options.limits();
     let mut call = Call::new(instruction, &limits);
     call.on_log = Some(Arc::new(print::log));
@@ -225,10 +234,7 @@ fn call(
         }
         _ => CommandError::input(error),
     });
-    match live.and_then(|live| live.fault()) {
-        Some(fault) if options.receipt.is_none() => Err(fault),
-        _ => done,
-    }
+    Ok((done?, live.and_then(|live| live.fault())))
 }
 
 impl Options {

@@ -1,7 +1,8 @@
 //! Components that are commands: arguments, standard input and output, exit codes.
 
-use std::io::Read;
-use std::process::Stdio;
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
 use insta::assert_snapshot;
 
@@ -106,21 +107,27 @@ fn a_reader_who_leaves_ends_it_quietly() {
         &["run", "cli.wasm"],
         &["completions", "bash"],
     ] {
-        let mut command = it.command(arguments);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(child.stdout.take());
-        let mut words = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut words)
-            .unwrap();
-        assert_eq!(words, "", "{arguments:?}");
-        assert_eq!(child.wait().unwrap().code(), Some(141), "{arguments:?}");
+        // A socket that was shut down is closed for everyone, also for a child of another test that holds it
+        // until it becomes another program. A pipe isn't.
+        let (reader, writer) = UnixStream::pair().unwrap();
+        reader.shutdown(Shutdown::Both).unwrap();
+        let said = it.said(it.command(arguments).stdout(OwnedFd::from(writer)));
+        assert_eq!(
+            (said.code, &said.stderr[..]),
+            (Some(141), ""),
+            "{arguments:?}"
+        );
     }
+}
+
+#[test]
+fn output_that_is_lost_is_said_and_has_a_receipt() {
+    let it = Environment::with(&["cli"]).with_key();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut command = it.command(&["run", "cli.wasm", "--receipt", "r"]);
+    assert_eq!(it.said(command.stdout(full)).code, Some(5));
+    assert_eq!(it.run(&["receipt", "verify", "r"]).code, Some(0));
 }

@@ -128,3 +128,16 @@ fn a_component_that_compiles_for_too_long() {
     --- exit code 4
     "#);
 }
+
+#[test]
+fn a_component_that_takes_too_much_to_compile() {
+    let it = Environment::new();
+    it.put("endless.wasm", endless_to_compile());
+    let limit = ["--compile-memory", "256MiB", "--no-cache"];
+    let said = it.run(&[&["run", "endless.wasm", "f(1)"], &limit[..]].concat());
+    let expected = "error: compiling needed more than 268435456 bytes of memory, or failed: ";
+    assert!(
+        said.code == Some(4) && said.stderr.starts_with(expected),
+        "{said}"
+    );
+}
