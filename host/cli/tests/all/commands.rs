@@ -74,6 +74,32 @@ fn a_function_is_no_command() {
     hint: an argument @FILE is the content of a file, and @- standard input
     --- exit code 2
     "#);
+    assert_snapshot!(it.run(&["run", "cli.wasm", "words"]), @r#"
+    --- stderr
+    error: no function `words`; there is `wasi:cli/run@0.2.0#run`
+    hint: it is a command, whose arguments follow `--`
+    --- exit code 4
+    "#);
+    assert_snapshot!(it.run(&["run", "cli.wasm", "-l"]), @r#"
+    --- stderr
+    error: unexpected argument '-l' found
+
+      tip: to pass '-l' as a value, use '-- -l'
+
+    Usage: homestar run [OPTIONS] <COMPONENT> [CALL] [-- <ARGS>...]
+
+    For more information, try '--help'.
+    --- exit code 2
+    "#);
+    assert_snapshot!(it.run(&["run", "add.wasm", "add", "1", "2"]), @r#"
+    --- stderr
+    error: unexpected argument '1' found
+
+    Usage: homestar run [OPTIONS] <COMPONENT> [CALL] [-- <ARGS>...]
+
+    For more information, try '--help'.
+    --- exit code 2
+    "#);
     assert_snapshot!(it.run(&["run", "cli.wasm", "run()", "--", "-l"]), @r#"
     --- stderr
     error: what follows -- is for commands, and a function was asked for
