@@ -548,7 +548,7 @@ impl<'a, 'b> Lifting<'a, 'b> {
     /// Returns `count` elements at `address`, if they lie inside memory.
     fn slice(&self, address: u32, count: u32, size: u32, align: u32) -> wasmtime::Result<&'b [u8]> {
         let (start, bytes) = (address as usize, count as usize * size as usize);
-        if address % align != 0 {
+        if !address.is_multiple_of(align) {
             return broken("a pointer that the guest returned is not aligned");
         }
         let memory = self

@@ -228,7 +228,7 @@ fn outcome(
 ) -> Result<(Outcome, Shown), CallError> {
     let value = match returned {
         Ok(value) => value,
-        Err(End::Failure(failure)) => return Ok((Outcome::Error(failure), None)),
+        Err(End::Failure(failure)) => return Ok((Outcome::Error(*failure), None)),
         Err(End::Host(reason)) => return Err(CallError::Host(reason)),
         Err(End::Exit(status)) => return Ok((of_command(status, stage), None)),
     };
@@ -236,7 +236,7 @@ fn outcome(
         let status = i32::from(matches!(value, Some(Value::Result(Err(_)))));
         return Ok((of_command(status, stage), None));
     }
-    Ok(of_function(export.function(), value)?)
+    of_function(export.function(), value)
 }
 
 /// A command returns what it wrote to standard output. Status 0 is success, as everywhere.

@@ -44,7 +44,7 @@ impl LimitReached {
 /// Returns a number of bytes as people write it.
 fn bytes(count: u64) -> String {
     for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-        if count >= size && count % size == 0 {
+        if count >= size && count.is_multiple_of(size) {
             return format!("{} {unit}", count / size);
         }
     }
@@ -55,7 +55,7 @@ fn bytes(count: u64) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// By a trap of the guest or at one of its limits.
-    Failure(Failure),
+    Failure(Box<Failure>),
     /// A command asked to exit with this status.
     Exit(i32),
     /// This host failed the guest; that says nothing about the guest.
@@ -64,7 +64,7 @@ pub enum End {
 
 /// Returns the end at `limit`.
 pub(crate) fn of_limit(limit: LimitReached) -> End {
-    End::Failure(Failure::new(limit.kind(), limit.to_string()))
+    End::Failure(Box::new(Failure::new(limit.kind(), limit.to_string())))
 }
 
 /// Returns what `error` says of the end of a call.
@@ -93,7 +93,7 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
     if let Some(backtrace) = backtrace {
         where_it_was(backtrace, &mut message);
     }
-    End::Failure(Failure::new(kind, message))
+    End::Failure(Box::new(Failure::new(kind, message)))
 }
 
 /// Returns the limit that `error` stands for, if it does.

@@ -29,7 +29,7 @@ pub(crate) fn component(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, Load
         .validate(true)
         .module(bytes)
         .and_then(|encoder| encoder.encode())
-        .map_err(|error| invalid(error))?;
+        .map_err(invalid)?;
     Ok(encoded.into())
 }
 
@@ -52,10 +52,10 @@ fn looks_like(bytes: &[u8]) -> &'static str {
 
 fn carries_component_type(module: &[u8]) -> Result<bool, LoadError> {
     for payload in Parser::new(0).parse_all(module) {
-        if let Payload::CustomSection(section) = payload.map_err(invalid)? {
-            if section.name().starts_with("component-type") {
-                return Ok(true);
-            }
+        if let Payload::CustomSection(section) = payload.map_err(invalid)?
+            && section.name().starts_with("component-type")
+        {
+            return Ok(true);
         }
     }
     Ok(false)
