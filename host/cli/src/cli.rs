@@ -61,15 +61,14 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli.command,
         Err(error) => return print::usage(&error),
     };
-    let done = match command {
-        Command::Run(options) => return run::main(&options),
-        Command::CompileWorker { arguments } => return homestar_engine::compile_worker(&arguments),
+    match command {
+        Command::Run(options) => run::main(&options),
+        Command::CompileWorker { arguments } => homestar_engine::compile_worker(&arguments),
         Command::Inspect(options) => ended(inspect::main(&options), options.json),
         Command::Receipt(options) => ended(receipt::main(&options), options.json()),
         Command::Key(options) => ended(key::main(&options), options.json()),
         Command::Completions(options) => ended(completions::main(&options, Cli::command()), false),
-    };
-    done
+    }
 }
 
 /// Returns the exit code, after saying what went wrong if something did.

@@ -122,13 +122,22 @@ fn replace(path: &Path, bytes: &[u8], there: Option<fs::Metadata>) -> io::Result
     let mut file = tempfile::Builder::new()
         .prefix(".homestar-")
         .permissions(fs::Permissions::from_mode(NEW_FILE_MODE))
-        .tempfile_in(folder)?;
+        .tempfile_in(folder)
+        .map_err(bare)?;
     file.write_all(bytes)?;
     if let Some(there) = there {
         file.as_file().set_permissions(there.permissions())?;
     }
     file.persist(path)?;
     Ok(())
+}
+
+/// Returns `error` without the path of a temporary file, of which nobody knows; `tempfile` puts it at the end.
+fn bare(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((words, _)) => io::Error::new(error.kind(), words),
+        None => error,
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use homestar_core::ipld::Ipld;
 use homestar_core::json;
@@ -23,13 +24,23 @@ pub(crate) fn line(text: &str) -> Result<(), CommandError> {
     out(format!("{text}\n").as_bytes())
 }
 
-/// Writes to standard error. That nobody reads it is no reason to stop.
+/// Whether a guest's log stopped in the middle of a line.
+static LINE_IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Writes to standard error, on a line of its own. That nobody reads it is no reason to stop.
 pub(crate) fn err(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let mut stderr = io::stderr().lock();
+    if !text.is_empty() && LINE_IS_OPEN.swap(false, Relaxed) {
+        let _ = stderr.write_all(b"\n");
+    }
+    let _ = stderr.write_all(text.as_bytes());
 }
 
 /// Passes on what a guest logs.
 pub(crate) fn log(bytes: &[u8]) {
+    if let Some(last) = bytes.last() {
+        LINE_IS_OPEN.store(*last != b'\n', Relaxed);
+    }
     let _ = io::stderr().lock().write_all(bytes);
 }
 

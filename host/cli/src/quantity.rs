@@ -105,7 +105,7 @@ mod tests {
             );
         }
         assert_eq!(fuel("18446744073709551616").unwrap_err(), "too large");
-        assert_eq!(fuel("18446744T").unwrap_err(), "too large");
+        assert_eq!(fuel("18446745T").unwrap_err(), "too large");
     }
 
     #[test]

@@ -241,8 +241,9 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
         source,
     };
     let file = File::open(path).map_err(failed)?;
-    check_size(file.metadata().map_err(failed)?.len(), bytes_max)?;
-    let mut bytes = Vec::new();
+    let expected = file.metadata().map_err(failed)?.len();
+    check_size(expected, bytes_max)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     // A pipe says that it has no bytes, and a file may grow, so the end is watched too.
     file.take(bytes_max + 1)
         .read_to_end(&mut bytes)

@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 
-use homestar_core::wit::Function;
 use wit_component::{DecodedWasm, WitPrinter};
-use wit_parser::{FunctionKind, InterfaceId, Resolve, WorldItem, WorldKey};
+use wit_parser::{InterfaceId, Resolve, WorldItem, WorldKey};
 
 use crate::error::LoadError;
 use crate::scan;
 use crate::world;
 
-mod types;
+mod signature;
 
 /// What a component is, as its own type says it.
 #[derive(Clone, Debug)]
@@ -20,7 +19,34 @@ pub struct Description {
     /// What it imports, in its own order.
     pub imports: Vec<Import>,
     /// The functions it exports, those of its interfaces after its own.
-    pub functions: Vec<Function>,
+    pub functions: Vec<Signature>,
+}
+
+/// A function that a component exports, as its WIT has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The interface it is in; none if the world exports it itself.
+    pub interface: Option<String>,
+    /// Its name, such as `add` or `[method]counter.increment`.
+    pub name: String,
+    /// It as WIT, such as `add: func(a: u32, b: u32) -> u32`. Types have the names that the component gave them.
+    pub text: String,
+}
+
+impl Signature {
+    /// Returns the one spelling that instructions use: `acme:math/ops@0.1.0#add`, or `add`.
+    pub fn full_name(&self) -> String {
+        match &self.interface {
+            Some(interface) => format!("{interface}#{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Tells whether it is the entry of a command: `run` of `wasi:cli/run`.
+    pub fn is_command(&self) -> bool {
+        let interface = self.interface.as_deref().unwrap_or_default();
+        interface.starts_with("wasi:cli/run@") && self.name == "run"
+    }
 }
 
 /// Something that a component imports.
@@ -114,16 +140,14 @@ fn import(resolve: &Resolve, key: &WorldKey, item: &WorldItem) -> Option<Import>
 /// The functions of a world's exports.
 struct Functions<'a> {
     resolve: &'a Resolve,
-    translator: types::Translator<'a>,
-    own: Vec<Function>,
-    nested: Vec<Function>,
+    own: Vec<Signature>,
+    nested: Vec<Signature>,
 }
 
 impl<'a> Functions<'a> {
     fn new(resolve: &'a Resolve) -> Self {
         Self {
             resolve,
-            translator: types::Translator::new(resolve),
             own: Vec::new(),
             nested: Vec::new(),
         }
@@ -133,8 +157,8 @@ impl<'a> Functions<'a> {
         match item {
             WorldItem::Interface { id, .. } => self.interface(key, *id),
             WorldItem::Function(function) => {
-                let function = self.function(None, function)?;
-                self.own.push(function);
+                let signature = self.signature(None, function)?;
+                self.own.push(signature);
                 Ok(())
             }
             WorldItem::Type { .. } => Ok(()),
@@ -144,37 +168,25 @@ impl<'a> Functions<'a> {
     fn interface(&mut self, key: &WorldKey, id: InterfaceId) -> Result<(), LoadError> {
         let name = self.resolve.name_world_key(key);
         for function in self.resolve.interfaces[id].functions.values() {
-            let function = self.function(Some(&name), function)?;
-            self.nested.push(function);
+            let signature = self.signature(Some(&name), function)?;
+            self.nested.push(signature);
         }
         Ok(())
     }
 
-    fn function(
-        &mut self,
+    fn signature(
+        &self,
         interface: Option<&str>,
         function: &wit_parser::Function,
-    ) -> Result<Function, LoadError> {
-        let params = function.params.iter();
-        let params = params.map(|param| Ok((param.name.clone(), self.translator.ty(&param.ty)?)));
-        let params = params.collect::<Result<_, LoadError>>()?;
-        let result = function.result.as_ref();
-        let result = result.map(|ty| self.translator.ty(ty)).transpose()?;
-        Ok(Function {
+    ) -> Result<Signature, LoadError> {
+        Ok(Signature {
             interface: interface.map(str::to_owned),
             name: function.name.clone(),
-            params,
-            result,
-            is_async: matches!(
-                function.kind,
-                FunctionKind::AsyncFreestanding
-                    | FunctionKind::AsyncMethod(_)
-                    | FunctionKind::AsyncStatic(_)
-            ),
+            text: signature::of(self.resolve, function)?,
         })
     }
 
-    fn finish(mut self) -> Vec<Function> {
+    fn finish(mut self) -> Vec<Signature> {
         self.own.append(&mut self.nested);
         self.own
     }

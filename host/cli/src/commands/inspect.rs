@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use homestar_core::ipld::{Ipld, cid_of_raw};
-use homestar_core::wit::Function;
-use homestar_engine::wit::{self, Description, Import};
+use homestar_engine::wit::{self, Description, Import, Signature};
 
 use super::load;
 use crate::error::CommandError;
@@ -63,7 +62,7 @@ impl Facts {
     }
 
     fn is_command(&self) -> bool {
-        self.description.functions.iter().any(is_entry)
+        self.description.functions.iter().any(Signature::is_command)
     }
 
     fn text(&self) -> String {
@@ -98,18 +97,12 @@ impl Facts {
     }
 
     fn json(&self) -> Ipld {
-        let functions = self.description.functions.iter().map(|function| {
-            print::map([
-                ("name", Ipld::String(function.full_name())),
-                ("type", Ipld::String(function.to_string())),
-            ])
-        });
         let imports = self.description.imports.iter();
         print::map([
             ("bytes", Ipld::Integer(self.bytes.into())),
             ("command", Ipld::Bool(self.is_command())),
             ("component", Ipld::String(self.cid.clone())),
-            ("exports", Ipld::List(functions.collect())),
+            ("exports", functions(&self.description.functions)),
             (
                 "imports",
                 print::texts(imports.map(|import| import.name.clone())),
@@ -124,23 +117,29 @@ impl Facts {
     }
 }
 
-fn is_entry(function: &Function) -> bool {
-    let interface = function.interface.as_deref().unwrap_or_default();
-    interface.starts_with("wasi:cli/run@") && function.name == "run"
+/// Returns the functions for programs.
+pub(super) fn functions(functions: &[Signature]) -> Ipld {
+    let functions = functions.iter().map(|function| {
+        print::map([
+            ("name", Ipld::String(function.full_name())),
+            ("type", Ipld::String(function.text.clone())),
+        ])
+    });
+    Ipld::List(functions.collect())
 }
 
 /// Returns the functions as WIT, those of an interface below its name.
-pub(super) fn exports(functions: &[Function]) -> Vec<String> {
+pub(super) fn exports(functions: &[Signature]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut above = None;
     for function in functions {
         match function.interface.as_deref() {
-            None => lines.push(function.to_string()),
+            None => lines.push(function.text.clone()),
             Some(interface) => {
                 if above != Some(interface) {
                     lines.push(interface.to_owned());
                 }
-                lines.push(format!("  {function}"));
+                lines.push(format!("  {}", function.text));
             }
         }
         above = function.interface.as_deref();

@@ -1,7 +1,8 @@
 //! Reading components, and what to say when that fails.
 
+use std::borrow::Cow;
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub(super) struct Loading {
     pub(super) use_cache: bool,
     /// Longest time that compiling may take, if not the engine's own.
     pub(super) compile_time: Option<Duration>,
+    /// Most memory that compiling may take, in bytes, if not the engine's own.
+    pub(super) compile_memory: Option<u64>,
 }
 
 impl Loading {
@@ -33,6 +36,10 @@ impl Loading {
             ..Config::default()
         };
         config.compile_time_max = self.compile_time.unwrap_or(config.compile_time_max);
+        let memory_max = self
+            .compile_memory
+            .unwrap_or(config.compile_memory_bytes_max);
+        config.compile_memory_bytes_max = memory_max;
         if self.use_cache {
             match paths::code() {
                 Ok(folder) => config.cache = Some(folder),
@@ -48,27 +55,79 @@ impl Loading {
             engine => engine.map_err(CommandError::host),
         }
     }
+
+    /// Returns the component in the file at `path`, or on standard input for `-`.
+    pub(super) fn component(
+        &self,
+        engine: &Engine,
+        path: &Path,
+        stdin: &mut Stdin,
+    ) -> Result<Loaded, CommandError> {
+        let (loaded, source) = match path.to_str() {
+            Some("-") => {
+                let bytes = stdin.read(COMPONENT, Config::default().component_bytes_max)?;
+                let load = || engine.load(&bytes);
+                let loaded = self.while_it_compiles(COMPONENT, bytes.len() as u64, load);
+                (loaded, Source::Stdin(bytes))
+            }
+            _ => {
+                let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+                let load = || engine.load_file(path);
+                let loaded = self.while_it_compiles(&path.display().to_string(), bytes, load);
+                (loaded, Source::File(path.to_owned()))
+            }
+        };
+        Ok(Loaded {
+            component: loaded.map_err(explained)?,
+            source,
+        })
+    }
+
+    /// Does `load`. If that takes long and somebody watches, says why.
+    fn while_it_compiles<T>(&self, name: &str, bytes: u64, load: impl FnOnce() -> T) -> T {
+        if bytes < LONG_BYTES_MIN || !std::io::stderr().is_terminal() {
+            return load();
+        }
+        let size = print::size(bytes);
+        let words = match self.use_cache {
+            true => format!("compiling {name} ({size}), once per machine …\n"),
+            false => format!("compiling {name} ({size}) …\n"),
+        };
+        let (done, wait) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    print::err(&words);
+                }
+            });
+            let loaded = load();
+            drop(done);
+            loaded
+        })
+    }
 }
 
-/// Returns the component in the file at `path`, or on standard input for `-`.
-pub(super) fn component(
-    engine: &Engine,
-    path: &Path,
-    stdin: &mut Stdin,
-) -> Result<Component, CommandError> {
-    let loaded = match path.to_str() {
-        Some("-") => {
-            let bytes = stdin.read(COMPONENT, Config::default().component_bytes_max)?;
-            while_it_compiles("the component", bytes.len() as u64, || engine.load(&bytes))
+/// A component, and where its bytes are.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) component: Component,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(PathBuf),
+    Stdin(Vec<u8>),
+}
+
+impl Loaded {
+    /// Returns the bytes that it was loaded from.
+    pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>, CommandError> {
+        match &self.source {
+            Source::File(path) => bytes(path).map(Cow::Owned),
+            Source::Stdin(bytes) => Ok(Cow::Borrowed(bytes)),
         }
-        _ => {
-            let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-            while_it_compiles(&path.display().to_string(), bytes, || {
-                engine.load_file(path)
-            })
-        }
-    };
-    loaded.map_err(explained)
+    }
 }
 
 /// Returns the bytes of the component in the file at `path`, or on standard input for `-`.
@@ -88,28 +147,6 @@ const LONG_BYTES_MIN: u64 = 256 << 10;
 
 /// How long somebody waits without wondering.
 const PATIENCE: Duration = Duration::from_millis(300);
-
-/// Does `load`. If that takes long and somebody watches, says why.
-fn while_it_compiles<T>(name: &str, bytes: u64, load: impl FnOnce() -> T) -> T {
-    if bytes < LONG_BYTES_MIN || !std::io::stderr().is_terminal() {
-        return load();
-    }
-    let words = format!(
-        "compiling {name} ({}), once per machine …\n",
-        print::size(bytes)
-    );
-    let (done, wait) = mpsc::channel::<()>();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                print::err(&words);
-            }
-        });
-        let loaded = load();
-        drop(done);
-        loaded
-    })
-}
 
 /// How to make a component, said where something else was given.
 const BUILD: &str = "`cargo build --target wasm32-wasip2` builds a component";

@@ -13,15 +13,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use homestar_core::ipld::Ipld;
 use homestar_core::task::{Instruction, Limits, Nonce, Resource};
 use homestar_core::wit::ArgumentError;
-use homestar_engine::{Call, CallError, Component, Done, Engine, Origin};
+use homestar_engine::{Call, CallError, Component, Done, Engine, Origin, wit};
 
 use self::ask::Asked;
 use self::live::Live;
 use super::inspect;
-use super::load::{self, Loading};
+use super::load::{self, Loaded, Loading};
 use crate::error::{CommandError, code_of};
 use crate::files::Stdin;
 use crate::{print, quantity};
@@ -111,6 +110,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
     compile_time: Option<Duration>,
 
+    /// Most memory to compile the component [default: 6GiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    compile_memory: Option<u64>,
+
     /// Neither use compiled code of earlier runs nor keep it
     #[arg(long)]
     no_cache: bool,
@@ -147,19 +150,21 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let loading = Loading {
         use_cache: !options.no_cache,
         compile_time: options.compile_time,
+        compile_memory: options.compile_memory,
     };
     let engine = loading.engine()?;
     let begin = Instant::now();
-    let component = load::component(&engine, &options.component, &mut stdin)?;
+    let loaded = loading.component(&engine, &options.component, &mut stdin)?;
+    let component = &loaded.component;
     let load_time = begin.elapsed();
-    warn_of_code_not_kept(&component);
-    let Some(asked) = ask::asked(options, &component, &mut stdin)? else {
-        return list(options, &component).map(|()| 0);
+    warn_of_code_not_kept(component);
+    let Some(asked) = ask::asked(options, component, &mut stdin)? else {
+        return list(options, &loaded).map(|()| 0);
     };
     let is_command = asked.is_command;
-    let instruction = instruction(&component, asked)?;
+    let instruction = instruction(component, asked)?;
     let signing = sign::key(options)?;
-    let done = call(options, &engine, &component, &instruction, is_command)?;
+    let (done, unread) = call(options, &engine, component, &instruction, is_command)?;
     let receipt = match &signing {
         Some(key) => Some(sign::receipt(key, &instruction, &done)?),
         None => None,
@@ -170,7 +175,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let shown = show::outcome(options, &done, is_command);
     if options.stats {
         let stats = show::Stats {
-            component: &component,
+            component,
             instruction: &instruction,
             receipt: receipt.as_ref(),
             done: &done,
@@ -178,7 +183,10 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         };
         print::err(&stats.text());
     }
-    shown.map(|()| exit_code(&done))
+    match unread {
+        Some(fault) => Err(fault),
+        None => shown.map(|()| exit_code(&done)),
+    }
 }
 
 fn exit_code(done: &Done) -> u8 {
@@ -203,13 +211,14 @@ fn instruction(component: &Component, asked: Asked) -> Result<Instruction, Comma
     Instruction::new(resource, asked.input, Nonce::EMPTY).map_err(CommandError::input)
 }
 
+/// Runs the task. Beside what came of it returns why not all of a command's output was passed on, if so.
 fn call(
     options: &Options,
     engine: &Engine,
     component: &Component,
     instruction: &Instruction,
     is_command: bool,
-) -> Result<Done, CommandError> {
+) -> Result<(Done, Option<CommandError>), CommandError> {
     let limits = options.limits();
     let mut call = Call::new(instruction, &limits);
     call.on_log = Some(Arc::new(print::log));
@@ -225,10 +234,7 @@ fn call(
         }
         _ => CommandError::input(error),
     });
-    match live.and_then(|live| live.fault()) {
-        Some(fault) if options.receipt.is_none() => Err(fault),
-        _ => done,
-    }
+    Ok((done?, live.and_then(|live| live.fault())))
 }
 
 impl Options {
@@ -255,26 +261,22 @@ impl Options {
 }
 
 /// Prints the functions of a component that nothing was asked of.
-fn list(options: &Options, component: &Component) -> Result<(), CommandError> {
-    let functions = component.functions();
+fn list(options: &Options, loaded: &Loaded) -> Result<(), CommandError> {
+    let functions = wit::describe(&loaded.bytes()?)
+        .map_err(load::explained)?
+        .functions;
     if options.json {
-        let listed = functions.iter().map(|function| {
-            print::map([
-                ("name", Ipld::String(function.full_name())),
-                ("type", Ipld::String(function.to_string())),
-            ])
-        });
-        let answer = print::map([("ok", Ipld::List(listed.collect()))]);
+        let answer = print::map([("ok", inspect::functions(&functions))]);
         return print::out(print::json_line(&answer)?.as_bytes());
     }
     if functions.is_empty() {
         return print::line(&format!("{} exports no functions", options.name()));
     }
     let mut text = format!("{} exports\n", options.name());
-    for line in inspect::exports(functions) {
+    for line in inspect::exports(&functions) {
         text += &format!("  {line}\n");
     }
-    if let Some(example) = example::call(options, component, None) {
+    if let Some(example) = example::call(options, &loaded.component, None) {
         text += &format!("\nFor example: {example}\n");
     }
     print::out(text.as_bytes())

@@ -1,2 +1,14 @@
-//! The command, from outside.
-fn main() {}
+//! The command from outside: the real program, in an environment that holds nothing but what a test puts there.
+
+mod cache;
+mod commands;
+mod docs;
+mod environment;
+mod errors;
+mod hostile;
+mod inspect;
+mod keys;
+mod output;
+mod receipts;
+mod run;
+mod terminal;

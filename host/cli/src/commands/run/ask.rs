@@ -1,8 +1,8 @@
 //! What is asked of the component.
 
 use homestar_core::task::Input;
-use homestar_core::wit::Function;
 use homestar_core::wit::wave::{Arg, Call};
+use homestar_core::wit::{Function, NameError};
 use homestar_engine::{Component, Export};
 
 use super::{Options, args, example};
@@ -66,7 +66,11 @@ fn refuse_what_is_for_commands(
 ) -> Result<(), CommandError> {
     let (words, hint) = if !options.arguments.is_empty() {
         let words = "what follows -- is for commands";
-        (words, example::hint(options, component, None))
+        let hint = match component.command() {
+            Some(_) => Some("a call has its arguments in parentheses".to_owned()),
+            None => example::hint(options, component, None),
+        };
+        (words, hint)
     } else if options.stdin.is_some() {
         let words = "--stdin is for commands";
         let hint = "an argument @FILE is the content of a file, and @- standard input";
@@ -93,7 +97,9 @@ fn function(
     };
     let typed = call.as_ref().and_then(|call| call.args.as_ref());
     let export = match (name, only(component)) {
-        (Some(name), _) => component.find(name).map_err(CommandError::input)?,
+        (Some(name), _) => component
+            .find(name)
+            .map_err(|error| unknown(component, error))?,
         (None, Some(only)) => component
             .find(&only.full_name())
             .map_err(CommandError::input)?,
@@ -159,6 +165,14 @@ fn only(component: &Component) -> Option<&Function> {
     match (functions.next(), functions.next()) {
         (Some(only), None) => Some(only),
         _ => None,
+    }
+}
+
+fn unknown(component: &Component, error: NameError) -> CommandError {
+    let error = CommandError::input(error);
+    match component.command() {
+        Some(_) => error.hint("it is a command, whose arguments follow `--`"),
+        None => error,
     }
 }
 

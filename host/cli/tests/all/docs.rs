@@ -1,0 +1,57 @@
+//! The reference page says what `--help` says.
+
+use std::fs;
+
+use crate::environment::Environment;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+
+/// What stands before the output of `--help` on the page, and after it.
+const OPEN: &str = "```text\n$ homestar";
+const CLOSE: &str = "\n```\n";
+
+/// With this variable set, the page is written and not compared.
+const WRITE: &str = "HOMESTAR_WRITE_DOCS";
+
+#[test]
+fn the_page_has_the_help_of_every_command() {
+    let it = Environment::new();
+    let page = fs::read_to_string(PAGE).unwrap();
+    let mut wanted = String::new();
+    let mut rest = &page[..];
+    let mut commands = Vec::new();
+    while let Some(start) = rest.find(OPEN) {
+        let from = start + OPEN.len();
+        let end = from + rest[from..].find(CLOSE).unwrap();
+        let line = rest[from..end].lines().next().unwrap();
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let help = it.run(&arguments);
+        assert_eq!(help.code, Some(0), "{help}");
+        wanted += &format!("{}{line}\n", &rest[..from]);
+        let lines: Vec<_> = help.stdout().lines().map(str::trim_end).collect();
+        wanted += lines.join("\n").trim_end();
+        rest = &rest[end..];
+        commands.push(line.trim().to_owned());
+    }
+    wanted += rest;
+    if std::env::var_os(WRITE).is_some() {
+        fs::write(PAGE, &wanted).unwrap();
+    }
+    assert!(
+        page == wanted,
+        "docs/cli.md is not what --help says; {WRITE}=1 writes it"
+    );
+    let expected = [
+        "--help",
+        "run --help",
+        "inspect --help",
+        "receipt --help",
+        "receipt show --help",
+        "receipt verify --help",
+        "key --help",
+        "key show --help",
+        "key path --help",
+        "completions --help",
+    ];
+    assert_eq!(commands, expected);
+}

@@ -1,0 +1,137 @@
+//! What a component is.
+
+use insta::assert_snapshot;
+
+use crate::environment::Environment;
+
+#[test]
+fn what_a_component_imports_and_exports() {
+    let it = Environment::with(&["add", "needs", "cli", "plain", "image"]);
+    assert_snapshot!(it.run(&["inspect", "add.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       yes
+
+    imports: none
+
+    exports:
+      add: func(a: u32, b: u32) -> u32
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["inspect", "needs.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       no, it needs acme:weather/forecast@0.1.0
+
+    imports:
+      acme:weather/forecast@0.1.0  (nothing provides it)
+
+    exports:
+      advice: func(place: string) -> string
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["inspect", "plain.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library, from a core module
+    pure       yes
+
+    imports: none
+
+    exports:
+      multiply: func(a: u32, b: u32) -> u32
+      shout: func(text: string) -> string
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["inspect", "image.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       yes
+
+    imports:
+      homestar:image/types@0.1.0
+
+    exports:
+      crop: func(image: list<u8>, x: u32, y: u32, width: u32, height: u32) -> result<list<u8>, error>
+      rotate90: func(image: list<u8>) -> result<list<u8>, error>
+      grayscale: func(image: list<u8>) -> result<list<u8>, error>
+      blur: func(image: list<u8>, sigma: f32) -> result<list<u8>, error>
+    --- exit code 0
+    "#);
+    let cli = it.run(&["inspect", "cli.wasm"]).to_string();
+    assert!(
+        cli.contains("kind       command\n") && cli.contains("pure       yes\n"),
+        "{cli}"
+    );
+}
+
+#[test]
+fn its_type_as_wit() {
+    let it = Environment::with(&["needs"]);
+    assert_snapshot!(it.run(&["inspect", "needs.wasm", "--wit"]), @r#"
+    package root:component;
+
+    world root {
+      import acme:weather/forecast@0.1.0;
+
+      export advice: func(place: string) -> string;
+    }
+    package acme:weather@0.1.0 {
+      interface forecast {
+        record weather {
+          temperature: f32,
+          chance-of-rain: f32,
+        }
+
+        today: func(place: string) -> result<weather, string>;
+      }
+    }
+    --- exit code 0
+    "#);
+}
+
+#[test]
+fn facts_for_programs() {
+    let it = Environment::with(&["needs"]);
+    let facts = it.run(&["inspect", "needs.wasm", "--json"]).json();
+    assert_eq!(facts["pure"], false);
+    assert_eq!(
+        facts["needs"],
+        serde_json::json!(["acme:weather/forecast@0.1.0"])
+    );
+    assert_eq!(facts["exports"][0]["name"], "advice");
+    assert_eq!(facts["bytes"], it.read("needs.wasm").len());
+}
+
+#[test]
+fn what_is_read_from_its_bytes_is_what_runs() {
+    let it = Environment::with(&["zoo", "text", "hello", "asynchronous"]);
+    for name in ["zoo.wasm", "text.wasm", "hello.wasm", "asynchronous.wasm"] {
+        let facts = it.run(&["inspect", name, "--json"]).json();
+        let listed = it.run(&["run", name, "--json"]).json();
+        let names = |list: &serde_json::Value| -> Vec<String> {
+            let functions = list.as_array().unwrap().iter();
+            functions
+                .map(|function| function["name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(names(&facts["exports"]), names(&listed["ok"]), "{name}");
+    }
+}
+
+#[test]
+fn shells_complete_it() {
+    let it = Environment::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let said = it.run(&["completions", shell]);
+        assert!(
+            said.code == Some(0) && said.stdout().contains("inspect"),
+            "{shell}"
+        );
+    }
+    let version = concat!("homestar ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(it.run(&["--version"]).stdout(), version);
+}
