@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::{completions, inspect, key, receipt, run};
+use crate::commands::{completions, effect, inspect, key, receipt, run};
 use crate::error::CommandError;
 use crate::print;
 
@@ -42,6 +42,7 @@ struct Cli {
 enum Command {
     Run(Box<run::Options>),
     Inspect(inspect::Options),
+    Effect(effect::Options),
     Receipt(receipt::Options),
     Key(key::Options),
     Completions(completions::Options),
@@ -65,6 +66,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Run(options) => run::main(&options),
         Command::CompileWorker { arguments } => homestar_engine::compile_worker(&arguments),
         Command::Inspect(options) => ended(inspect::main(&options), options.json),
+        Command::Effect(options) => ended(effect::main(&options), options.json()),
         Command::Receipt(options) => ended(receipt::main(&options), options.json()),
         Command::Key(options) => ended(key::main(&options), options.json()),
         Command::Completions(options) => ended(completions::main(&options, Cli::command()), false),

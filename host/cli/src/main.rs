@@ -12,6 +12,7 @@ mod cli;
 mod commands;
 mod error;
 mod files;
+mod folders;
 mod keyring;
 mod paths;
 mod print;

@@ -3,6 +3,7 @@
 //! | | with `HOMESTAR_HOME` | without |
 //! |---|---|---|
 //! | key | `$HOMESTAR_HOME/key.pem` | `${XDG_CONFIG_HOME:-~/.config}/homestar/key.pem` |
+//! | effects | `$HOMESTAR_HOME/effects` | `${XDG_DATA_HOME:-~/.local/share}/homestar/effects` |
 //! | compiled code | `$HOMESTAR_HOME/code` | `${XDG_CACHE_HOME:-~/.cache}/homestar/code` |
 
 use std::env;
@@ -22,6 +23,11 @@ pub(crate) fn key() -> Result<PathBuf, NoHome> {
 /// Returns the folder of compiled code.
 pub(crate) fn code() -> Result<PathBuf, NoHome> {
     place("code", "XDG_CACHE_HOME", ".cache")
+}
+
+/// Returns the user's folder of effects.
+pub(crate) fn effects() -> Result<PathBuf, NoHome> {
+    place("effects", "XDG_DATA_HOME", ".local/share")
 }
 
 fn place(name: &str, variable: &str, in_home: &str) -> Result<PathBuf, NoHome> {

@@ -84,6 +84,18 @@ pub(crate) fn warning(text: &str) {
     err(&labelled("warning", text));
 }
 
+/// Says that something is not as it should be, with what caused it, and that the work goes on.
+pub(crate) fn warning_of(error: &dyn std::error::Error) {
+    let causes = crate::error::causes(error);
+    warning(
+        &[error.to_string()]
+            .into_iter()
+            .chain(causes)
+            .collect::<Vec<_>>()
+            .join(": "),
+    );
+}
+
 /// Returns `label: text` with a line break at its end. Text may come from a guest or a file, so what would steer a
 /// terminal is shown and not sent.
 fn labelled(label: &str, text: &str) -> String {

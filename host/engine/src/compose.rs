@@ -27,6 +27,14 @@ pub(crate) struct Composition {
 
 /// Joins `guest` with what it asks for of `effects`.
 pub(crate) fn compose(guest: &Part, effects: &Effects) -> Result<Composition, LoadError> {
+    let wiring = wire(guest, effects)?;
+    let bytes = encode(guest, &wiring)?;
+    let effects = wiring.chosen.iter().map(|effect| *effect.cid()).collect();
+    Ok(Composition { bytes, effects })
+}
+
+/// Chooses a provider for everything that `guest` and its effects ask for.
+pub(crate) fn wire<'a>(guest: &Part, effects: &'a Effects) -> Result<Wiring<'a>, LoadError> {
     let mut wiring = Wiring {
         effects,
         chosen: Vec::new(),
@@ -34,22 +42,19 @@ pub(crate) fn compose(guest: &Part, effects: &Effects) -> Result<Composition, Lo
         missing: Vec::new(),
     };
     wiring.add(None, guest)?;
-    if !wiring.missing.is_empty() {
-        return Err(LoadError::Missing {
+    match wiring.missing.is_empty() {
+        true => Ok(wiring),
+        false => Err(LoadError::Missing {
             missing: wiring.missing,
-        });
+        }),
     }
-    let bytes = encode(guest, &wiring)?;
-    Ok(Composition {
-        bytes,
-        effects: wiring.chosen.iter().map(|effect| *effect.cid()).collect(),
-    })
 }
 
 /// Who provides what to whom. Parts are numbered: 0 is the guest, then the chosen effects.
-struct Wiring<'a> {
+pub(crate) struct Wiring<'a> {
     effects: &'a Effects,
-    chosen: Vec<&'a Effect>,
+    /// The effects that provide something.
+    pub(crate) chosen: Vec<&'a Effect>,
     wires: Vec<Wire>,
     missing: Vec<Missing>,
 }
@@ -67,7 +72,7 @@ impl<'a> Wiring<'a> {
     fn add(&mut self, asker: Option<&'a Effect>, part: &Part) -> Result<(), LoadError> {
         let number = asker.map_or(0, |effect| self.number(effect));
         for import in part.asks() {
-            let Some((provider, export)) = provider(self.effects, asker, import)? else {
+            let Some((provider, export)) = provider(self.effects, asker, &import.name)? else {
                 self.miss(asker, import);
                 continue;
             };
@@ -111,26 +116,26 @@ impl<'a> Wiring<'a> {
 }
 
 /// Returns who provides `import` to `asker`, and the name under which it does.
-fn provider<'a>(
+pub(crate) fn provider<'a>(
     effects: &'a Effects,
-    asker: Option<&'a Effect>,
-    import: &Import,
+    asker: Option<&Effect>,
+    import: &str,
 ) -> Result<Option<(&'a Effect, &'a str)>, LoadError> {
     let offers = effects.iter().filter_map(|effect| {
-        let export = effect.offers().find(|export| fits(export, &import.name))?;
+        let export = effect.offers().find(|export| fits(export, import))?;
         Some((effect, export))
     });
     let (in_front, sources): (Vec<_>, Vec<_>) =
-        offers.partition(|(effect, _)| stands_in_front(effect, &import.name));
-    let asks_from = asker.and_then(|asker| {
+        offers.partition(|(effect, _)| stands_in_front(effect, import));
+    let position = asker.and_then(|asker| {
         in_front
             .iter()
             .position(|(effect, _)| effect.path() == asker.path())
     });
-    let next = in_front.get(asks_from.map_or(0, |position| position + 1));
+    let next = in_front.get(position.map_or(0, |position| position + 1));
     match next {
         Some(next) => Ok(Some(*next)),
-        None => source(&sources, &import.name),
+        None => source(&sources, import),
     }
 }
 

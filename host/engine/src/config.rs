@@ -32,13 +32,18 @@ pub struct Config {
     pub allocation: Allocation,
 }
 
+impl Config {
+    /// Size of the largest component that is taken unless set otherwise, in bytes.
+    pub const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             cache: None,
             cache_bytes_max: 2 << 30,
             compiler: Compiler::InProcess,
-            component_bytes_max: 64 << 20,
+            component_bytes_max: Self::COMPONENT_BYTES_MAX,
             compile_time_max: Duration::from_secs(120),
             compile_memory_bytes_max: 6 << 30,
             allocation: Allocation::OnDemand,

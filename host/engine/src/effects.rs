@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use homestar_core::ipld::{Cid, cid_of_raw};
 
+use crate::compose;
 use crate::error::LoadError;
 use crate::parts::Part;
 
@@ -28,6 +29,11 @@ pub struct Effect {
 }
 
 impl Effect {
+    /// Reads the effect in the file at `path`.
+    pub fn open(path: &Path, bytes_max: u64) -> Result<Self, EffectError> {
+        read(path.to_owned(), 0, bytes_max)
+    }
+
     /// Returns the file it lies in.
     pub fn path(&self) -> &Path {
         &self.path
@@ -129,6 +135,21 @@ impl Effects {
     /// Returns the effects, in the order in which they are asked.
     pub fn iter(&self) -> impl Iterator<Item = &Effect> {
         self.effects.iter()
+    }
+
+    /// Returns who provides `interface` to `asker`, or to a guest if there is none.
+    pub fn provider(
+        &self,
+        asker: Option<&Effect>,
+        interface: &str,
+    ) -> Result<Option<&Effect>, LoadError> {
+        let provider = compose::provider(self, asker, interface)?;
+        Ok(provider.map(|(effect, _)| effect))
+    }
+
+    /// Returns the effects that the guest in `bytes` would be wired to.
+    pub fn wired_to(&self, bytes: &[u8]) -> Result<Vec<&Effect>, LoadError> {
+        Ok(compose::wire(&Part::read(bytes)?, self)?.chosen)
     }
 
     /// Tells whether there are none.

@@ -66,6 +66,15 @@ impl Engine {
         self.load(&read(path, self.config.component_bytes_max)?)
     }
 
+    /// Loads the component in the file at `path` together with what it asks for of `effects`.
+    pub fn load_file_with(
+        &self,
+        path: &Path,
+        effects: impl FnOnce() -> Effects,
+    ) -> Result<Component, LoadError> {
+        self.load_with(&read(path, self.config.component_bytes_max)?, effects)
+    }
+
     /// Loads a component: a binary component, or a core module that carries its component type.
     pub fn load(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         self.load_with(bytes, Effects::new)

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use homestar_core::ipld::{Ipld, cid_of_raw};
 use homestar_engine::wit::{self, Description, Import, Signature};
+use homestar_engine::{Effect, Effects, LoadError};
 
 use super::load;
 use crate::error::CommandError;
-use crate::print;
+use crate::{folders, print};
 
 /// Show what a component is: its name, what it needs, what it offers
 ///
@@ -36,10 +37,19 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         let document = wit::print(&bytes).map_err(load::explained)?;
         return print::out(document.as_bytes());
     }
+    let description = wit::describe(&bytes).map_err(load::explained)?;
+    let asks = description.imports.iter().any(|import| !import.is_offered);
+    let effects = if asks {
+        folders::effects(&[])
+    } else {
+        Effects::new()
+    };
     let facts = Facts {
         cid: cid_of_raw(&bytes).to_string(),
         bytes: bytes.len() as u64,
-        description: wit::describe(&bytes).map_err(load::explained)?,
+        pure: asks.then(|| effects.wired_to(&bytes).map(|wired| paths(&wired))),
+        description,
+        effects,
     };
     match options.json {
         true => print::out(print::json_line(&facts.json())?.as_bytes()),
@@ -47,13 +57,34 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     }
 }
 
+/// Returns the files of `effects`.
+fn paths(effects: &[&Effect]) -> String {
+    let paths = effects
+        .iter()
+        .map(|effect| effect.path().display().to_string());
+    paths.collect::<Vec<_>>().join(", ")
+}
+
 struct Facts {
     cid: String,
     bytes: u64,
     description: Description,
+    /// The effects there are, if it asks for any.
+    effects: Effects,
+    /// If it asks for effects, the files of those it would be wired to, or why it can't be.
+    pure: Option<Result<String, LoadError>>,
 }
 
 impl Facts {
+    /// Returns who provides an import that the world doesn't offer.
+    fn provider(&self, import: &Import) -> String {
+        match self.effects.provider(None, &import.name) {
+            Ok(Some(effect)) => format!("from {}", effect.path().display()),
+            Ok(None) => "nothing provides it".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
     fn needs(&self) -> impl Iterator<Item = &Import> {
         self.description
             .imports
@@ -66,10 +97,10 @@ impl Facts {
     }
 
     fn text(&self) -> String {
-        let needs: Vec<_> = self.needs().map(|import| import.name.as_str()).collect();
-        let pure = match needs.is_empty() {
-            true => "yes".to_owned(),
-            false => format!("no, it needs {}", needs.join(", ")),
+        let pure = match &self.pure {
+            None => "yes".to_owned(),
+            Some(Ok(effects)) => format!("yes, with {effects}"),
+            Some(Err(error)) => format!("it can't run: {error}"),
         };
         let kind = match (self.is_command(), self.description.was_module) {
             (true, false) => "command",
@@ -84,10 +115,9 @@ impl Facts {
             ("pure", pure),
         ]);
         let imports = self.description.imports.iter().map(|import| {
-            let mark = if import.is_offered {
-                ""
-            } else {
-                "  (nothing provides it)"
+            let mark = match import.is_offered {
+                true => String::new(),
+                false => format!("  ({})", self.provider(import)),
             };
             format!("{}{mark}", import.name)
         });
@@ -112,7 +142,7 @@ impl Facts {
                 "needs",
                 print::texts(self.needs().map(|import| import.name.clone())),
             ),
-            ("pure", Ipld::Bool(self.needs().next().is_none())),
+            ("pure", Ipld::Bool(!matches!(self.pure, Some(Err(_))))),
         ])
     }
 }

@@ -12,7 +12,7 @@ use homestar_engine::{Compiler, Component, Config, Engine, EngineError, LoadErro
 use crate::cli::WORKER;
 use crate::error::CommandError;
 use crate::files::{self, Stdin};
-use crate::{paths, print};
+use crate::{folders, paths, print};
 
 /// How components are loaded.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Loading {
     pub(super) compile_time: Option<Duration>,
     /// Most memory that compiling may take, in bytes, if not the engine's own.
     pub(super) compile_memory: Option<u64>,
+    /// Folders of effects to ask before the usual ones.
+    pub(super) effects: Vec<PathBuf>,
 }
 
 impl Loading {
@@ -63,16 +65,17 @@ impl Loading {
         path: &Path,
         stdin: &mut Stdin,
     ) -> Result<Loaded, CommandError> {
+        let effects = || folders::effects(&self.effects);
         let (loaded, source) = match path.to_str() {
             Some("-") => {
                 let bytes = stdin.read(COMPONENT, Config::default().component_bytes_max)?;
-                let load = || engine.load(&bytes);
+                let load = || engine.load_with(&bytes, effects);
                 let loaded = self.while_it_compiles(COMPONENT, bytes.len() as u64, load);
                 (loaded, Source::Stdin(bytes))
             }
             _ => {
                 let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-                let load = || engine.load_file(path);
+                let load = || engine.load_file_with(path, effects);
                 let loaded = self.while_it_compiles(&path.display().to_string(), bytes, load);
                 (loaded, Source::File(path.to_owned()))
             }
@@ -155,6 +158,9 @@ const BUILD: &str = "`cargo build --target wasm32-wasip2` builds a component";
 pub(super) fn explained(error: LoadError) -> CommandError {
     let hints: Vec<String> = match &error {
         LoadError::Missing { missing } => missing.iter().take(HINTS_MAX).map(provider).collect(),
+        LoadError::TwoProviders { .. } => vec![
+            "`homestar effect remove NAME` removes one; one in a nearer folder comes first".into(),
+        ],
         LoadError::CoreModule => vec![BUILD.into()],
         LoadError::NotWasm {
             found: "WebAssembly text",
@@ -175,8 +181,16 @@ pub(super) fn explained(error: LoadError) -> CommandError {
 const HINTS_MAX: usize = 3;
 
 fn provider(missing: &Missing) -> String {
-    format!(
-        "no effect provides `{}`; a component that exports it would",
-        missing.import
-    )
+    let Missing {
+        import, offered, ..
+    } = missing;
+    match offered {
+        Some((path, other)) => format!(
+            "{} offers `{other}`, which is another version",
+            path.display()
+        ),
+        None => {
+            format!("no effect offers `{import}`; `homestar effect add FILE` adds one that does")
+        }
+    }
 }

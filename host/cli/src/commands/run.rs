@@ -114,6 +114,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
     compile_memory: Option<u64>,
 
+    /// A folder of effects to ask before ./effects and the user's
+    #[arg(long, value_name = "FOLDER")]
+    effects: Vec<PathBuf>,
+
     /// Neither use compiled code of earlier runs nor keep it
     #[arg(long)]
     no_cache: bool,
@@ -151,6 +155,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         use_cache: !options.no_cache,
         compile_time: options.compile_time,
         compile_memory: options.compile_memory,
+        effects: options.effects.clone(),
     };
     let engine = loading.engine()?;
     let begin = Instant::now();
@@ -166,7 +171,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let signing = sign::key(options)?;
     let (done, unread) = call(options, &engine, component, &instruction, is_command)?;
     let receipt = match &signing {
-        Some(key) => Some(sign::receipt(key, &instruction, &done)?),
+        Some(key) => Some(sign::receipt(key, component, &instruction, &done)?),
         None => None,
     };
     if let (Some(path), Some(receipt)) = (&options.receipt, &receipt) {

@@ -127,7 +127,7 @@ fn an_import_that_nothing_provides() {
     assert_snapshot!(it.run(&["run", "needs.wasm", r#"advice("here")"#]), @r#"
     --- stderr
     error: nothing provides the import `acme:weather/forecast@0.1.0` with its function `today`
-    hint: no effect provides `acme:weather/forecast@0.1.0`; a component that exports it would
+    hint: no effect offers `acme:weather/forecast@0.1.0`; `homestar effect add FILE` adds one that does
     --- exit code 4
     "#);
 }

@@ -23,7 +23,7 @@ fn what_a_component_imports_and_exports() {
     component  bafkr…
     size       …
     kind       library
-    pure       no, it needs acme:weather/forecast@0.1.0
+    pure       it can't run: nothing provides the import `acme:weather/forecast@0.1.0` with its function `today`
 
     imports:
       acme:weather/forecast@0.1.0  (nothing provides it)

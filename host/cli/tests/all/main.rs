@@ -3,6 +3,7 @@
 mod cache;
 mod commands;
 mod docs;
+mod effects;
 mod environment;
 mod errors;
 mod hostile;

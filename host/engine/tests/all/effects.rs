@@ -271,7 +271,13 @@ fn a_trap_in_an_effect_says_in_which_function() {
         panic!("no failure")
     };
     assert_eq!(failure.kind, Kind::Trap);
-    assert!(failure.message.contains("acme:weather/forecast@0.1.0#today"), "{}", failure.message);
+    assert!(
+        failure
+            .message
+            .contains("acme:weather/forecast@0.1.0#today"),
+        "{}",
+        failure.message
+    );
 }
 
 #[test]

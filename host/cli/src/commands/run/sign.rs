@@ -3,7 +3,7 @@
 use homestar_core::key::SigningKey;
 use homestar_core::receipt::{Body, Meta, Receipt};
 use homestar_core::task::Instruction;
-use homestar_engine::{Done, NAME};
+use homestar_engine::{Component, Done, NAME};
 
 use super::Options;
 use crate::error::CommandError;
@@ -28,6 +28,7 @@ pub(super) fn key(options: &Options) -> Result<Option<SigningKey>, CommandError>
 /// Returns the signed receipt of what came of `instruction`. A value too large for it is linked.
 pub(super) fn receipt(
     key: &SigningKey,
+    component: &Component,
     instruction: &Instruction,
     done: &Done,
 ) -> Result<Receipt, CommandError> {
@@ -35,7 +36,7 @@ pub(super) fn receipt(
     let meta = Meta {
         component: *instruction.resource().cid(),
         func: instruction.input().func.clone(),
-        effects: Vec::new(),
+        effects: component.effects().to_vec(),
         trace: None,
         fuel: done.fuel,
         memory_peak: done.memory_peak,

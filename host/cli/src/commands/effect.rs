@@ -1,0 +1,219 @@
+//! `homestar effect`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use homestar_core::ipld::Ipld;
+use homestar_engine::{Effect, Effects};
+
+use crate::error::CommandError;
+use crate::{files, folders, print};
+
+/// See, add and remove effects: components that offer interfaces to others
+///
+/// An effect is a file that ends in .wasm, in ./effects or in the user's folder of effects. What it offers and what it
+/// asks for is read from its own type. A component that imports what an effect offers gets it when it is run.
+///
+/// Effects see no more of the outside than any other component.
+#[derive(Args, Debug)]
+#[command(
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_long_help = "\
+Examples:
+  homestar effect add almanac.wasm
+  homestar effect list
+  homestar run needs.wasm 'advice(\"Bergen\")'
+  homestar effect remove almanac"
+)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(List),
+    Add(Add),
+    Remove(Remove),
+    Where(Where),
+}
+
+/// List the effects that are found, in the order in which they are asked
+#[derive(Args, Debug)]
+struct List {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Copy a component into a folder of effects
+#[derive(Args, Debug)]
+struct Add {
+    /// The component's file
+    file: PathBuf,
+    /// Its name as an effect, if not that of the file
+    #[arg(long)]
+    name: Option<String>,
+    /// Add it to the user's folder instead of ./effects
+    #[arg(long)]
+    user: bool,
+    /// Replace an effect of the same name
+    #[arg(long)]
+    force: bool,
+}
+
+/// Remove an effect from its folder
+#[derive(Args, Debug)]
+struct Remove {
+    /// Its name: that of its file without .wasm
+    name: String,
+}
+
+/// Print the folders in which effects are looked for
+#[derive(Args, Debug)]
+struct Where {}
+
+impl Options {
+    /// Whether the answer is JSON.
+    pub(crate) fn json(&self) -> bool {
+        matches!(&self.command, Command::List(List { json: true }))
+    }
+}
+
+pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
+    match &options.command {
+        Command::List(options) => list(options),
+        Command::Add(options) => add(options),
+        Command::Remove(options) => remove(options),
+        Command::Where(_) => {
+            let folders = folders::all(&[]);
+            let lines: String = folders
+                .iter()
+                .map(|folder| format!("{}\n", folder.display()))
+                .collect();
+            print::out(lines.as_bytes())
+        }
+    }
+}
+
+fn list(options: &List) -> Result<(), CommandError> {
+    let effects = folders::effects(&[]);
+    if options.json {
+        let listed = effects.iter().map(|effect| {
+            print::map([
+                ("asks", print::texts(effect.asks().map(str::to_owned))),
+                ("effect", Ipld::Link(*effect.cid())),
+                ("file", Ipld::String(effect.path().display().to_string())),
+                ("name", Ipld::String(name(effect.path()))),
+                ("offers", print::texts(effect.offers().map(str::to_owned))),
+            ])
+        });
+        let answer = print::map([("ok", Ipld::List(listed.collect()))]);
+        return print::out(print::json_line(&answer)?.as_bytes());
+    }
+    let texts: Vec<_> = effects
+        .iter()
+        .map(|effect| text(&effects, effect))
+        .collect();
+    match texts.is_empty() {
+        true => {
+            let folders = folders::all(&[])
+                .iter()
+                .map(|folder| folder.display().to_string())
+                .collect::<Vec<_>>();
+            print::line(&format!("no effects in {}", folders.join(" or ")))
+        }
+        false => print::out(texts.join("\n").as_bytes()),
+    }
+}
+
+fn text(effects: &Effects, effect: &Effect) -> String {
+    let mut rows = vec![
+        ("effect", name(effect.path())),
+        ("file", effect.path().display().to_string()),
+    ];
+    rows.push(("cid", effect.cid().to_string()));
+    rows.extend(
+        effect
+            .offers()
+            .map(|interface| ("offers", interface.to_owned())),
+    );
+    rows.extend(
+        effect
+            .asks()
+            .map(|interface| ("asks", asked(effects, effect, interface))),
+    );
+    print::table(&rows)
+}
+
+/// Returns an interface that `effect` asks for, and who provides it.
+fn asked(effects: &Effects, effect: &Effect, interface: &str) -> String {
+    match effects.provider(Some(effect), interface) {
+        Ok(Some(provider)) => format!("{interface}  (from {})", provider.path().display()),
+        Ok(None) => format!("{interface}  (nothing provides it)"),
+        Err(error) => format!("{interface}  ({error})"),
+    }
+}
+
+/// Returns the name of the effect at `path`.
+fn name(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn add(options: &Add) -> Result<(), CommandError> {
+    let name = match &options.name {
+        Some(name) => name.clone(),
+        None => name(&options.file),
+    };
+    if name.is_empty() || name.contains(['/', '\\', '\0']) || name.starts_with('.') {
+        return Err(CommandError::usage(format!(
+            "{name:?} is no name for an effect"
+        )));
+    }
+    let effect =
+        Effect::open(&options.file, folders::EFFECT_BYTES_MAX).map_err(CommandError::input)?;
+    let folder = match options.user {
+        true => folders::users().map_err(CommandError::input)?,
+        false => PathBuf::from(folders::LOCAL),
+    };
+    let target = folder.join(format!("{name}.wasm"));
+    if target.exists() && !options.force {
+        let error = CommandError::input(format!("{} is there already", target.display()));
+        return Err(error.hint("`--force` replaces it, `--name` gives another name"));
+    }
+    let bytes = files::read(&options.file, folders::EFFECT_BYTES_MAX)?;
+    fs::create_dir_all(&folder).map_err(CommandError::host)?;
+    files::write(&target, &bytes)?;
+    let offers: Vec<_> = effect.offers().collect();
+    print::line(&format!(
+        "{} offers {}",
+        target.display(),
+        offers.join(", ")
+    ))
+}
+
+fn remove(options: &Remove) -> Result<(), CommandError> {
+    let file = format!("{}.wasm", options.name);
+    let is_plain = Path::new(&file)
+        .file_name()
+        .is_some_and(|name| name == file.as_str());
+    let found = folders::all(&[])
+        .into_iter()
+        .map(|folder| folder.join(&file))
+        .find(|path| path.is_file());
+    match found {
+        Some(path) if is_plain => {
+            fs::remove_file(&path).map_err(CommandError::host)?;
+            print::line(&format!("removed {}", path.display()))
+        }
+        _ => {
+            let error = CommandError::input(format!("there is no effect {}", options.name));
+            Err(error.hint("`homestar effect list` shows those there are"))
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Folders of effects: where they are, and what is in them.
+
+use std::path::PathBuf;
+
+use homestar_engine::{Config, Effects};
+
+use crate::paths::{self, NoHome};
+use crate::print;
+
+/// The folder that belongs to the directory one is in.
+pub(crate) const LOCAL: &str = "effects";
+
+/// Largest effect, in bytes: as large as any component may be.
+pub(crate) const EFFECT_BYTES_MAX: u64 = Config::COMPONENT_BYTES_MAX;
+
+/// Returns the user's folder of effects.
+pub(crate) fn users() -> Result<PathBuf, NoHome> {
+    paths::effects()
+}
+
+/// Returns the folders, in the order in which they are asked: those given, that of the directory, the user's.
+pub(crate) fn all(given: &[PathBuf]) -> Vec<PathBuf> {
+    let mut folders = given.to_vec();
+    folders.push(PathBuf::from(LOCAL));
+    folders.extend(users().ok());
+    folders
+}
+
+/// Returns the effects in all folders. A file that is none is warned of, and the others work.
+pub(crate) fn effects(given: &[PathBuf]) -> Effects {
+    let mut effects = Effects::new();
+    for folder in all(given) {
+        for error in effects.add_folder(&folder, EFFECT_BYTES_MAX) {
+            print::warning_of(&error);
+        }
+    }
+    effects
+}
