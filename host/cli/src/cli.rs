@@ -64,7 +64,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     match command {
         Command::Run(options) => run::main(&options),
-        Command::CompileWorker { arguments } => homestar_engine::compile_worker(&arguments),
+        Command::CompileWorker { arguments } => compile(&arguments),
         Command::Inspect(options) => ended(inspect::main(&options), options.json),
         Command::Effect(options) => ended(effect::main(&options), options.json()),
         Command::Receipt(options) => ended(receipt::main(&options), options.json()),
@@ -78,5 +78,16 @@ fn ended(result: Result<(), CommandError>, json: bool) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => print::error(&error, json),
+    }
+}
+
+/// Compiles for another process of this program, which reads what is said.
+fn compile(arguments: &[OsString]) -> ExitCode {
+    match homestar_engine::compile_worker(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print::err(&format!("{}\n", failure.words));
+            ExitCode::from(failure.status)
+        }
     }
 }

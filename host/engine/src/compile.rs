@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -149,48 +149,49 @@ fn read_in_background(child: &mut Child) -> thread::JoinHandle<String> {
     })
 }
 
+/// Why a compiler's process ends without code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerFailure {
+    /// The exit status to end with.
+    pub status: u8,
+    /// What to write to standard error.
+    pub words: String,
+}
+
+impl WorkerFailure {
+    fn new(status: u8, words: impl ToString) -> Self {
+        let words = words.to_string();
+        Self { status, words }
+    }
+}
+
+impl From<io::Error> for WorkerFailure {
+    fn from(error: io::Error) -> Self {
+        Self::new(1, error)
+    }
+}
+
 /// The side of the process that compiles: reads a component from standard input and writes its code.
 ///
-/// A program that gives itself as [`Compiler::Process`] calls this, with the arguments that follow its own: the
-/// engine to compile for, the bytes of memory it may take, and the file to write to.
-pub fn compile_worker(arguments: &[impl AsRef<OsStr>]) -> ExitCode {
-    let said = |words: String, status: u8| {
-        eprintln!("{words}");
-        ExitCode::from(status)
-    };
+/// A program that gives itself as [`Compiler::Process`] calls this, with the arguments that follow its own: the engine
+/// to compile for, the bytes of memory it may take, and the file to write to. It ends with what a failure says.
+pub fn compile_worker(arguments: &[impl AsRef<OsStr>]) -> Result<(), WorkerFailure> {
+    let usage = || WorkerFailure::new(2, "the arguments are: sync|concurrent MEMORY-BYTES OUTPUT");
     let [mode, memory_bytes_max, output] = arguments else {
-        return said("the arguments are: MODE MEMORY-BYTES OUTPUT".into(), 2);
+        return Err(usage());
     };
     let mode = mode.as_ref().to_str().and_then(Mode::parse);
     let memory_bytes_max = memory_bytes_max
         .as_ref()
         .to_str()
         .and_then(|text| text.parse().ok());
-    let (Some(mode), Some(memory_bytes_max)) = (mode, memory_bytes_max) else {
-        return said(
-            "the arguments are: sync|concurrent MEMORY-BYTES OUTPUT".into(),
-            2,
-        );
-    };
-    match work(mode, memory_bytes_max, Path::new(output)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failed::Invalid(words)) => said(words, INVALID_STATUS),
-        Err(Failed::Other(words)) => said(words, 1),
+    match (mode, memory_bytes_max) {
+        (Some(mode), Some(memory_bytes_max)) => work(mode, memory_bytes_max, Path::new(output)),
+        _ => Err(usage()),
     }
 }
 
-enum Failed {
-    Invalid(String),
-    Other(String),
-}
-
-impl From<io::Error> for Failed {
-    fn from(error: io::Error) -> Self {
-        Self::Other(error.to_string())
-    }
-}
-
-fn work(mode: Mode, memory_bytes_max: u64, output: &Path) -> Result<(), Failed> {
+fn work(mode: Mode, memory_bytes_max: u64, output: &Path) -> Result<(), WorkerFailure> {
     let limit = Rlimit {
         current: Some(memory_bytes_max),
         maximum: Some(memory_bytes_max),
@@ -198,10 +199,10 @@ fn work(mode: Mode, memory_bytes_max: u64, output: &Path) -> Result<(), Failed> 
     setrlimit(Resource::As, limit).map_err(io::Error::from)?;
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;
-    let engine = wasmtime::Engine::new(&wasmtime_config(mode, Allocation::OnDemand));
-    let engine = engine.map_err(|error| Failed::Other(format!("{error:#}")))?;
+    let engine = wasmtime::Engine::new(&wasmtime_config(mode, Allocation::OnDemand))
+        .map_err(|error| WorkerFailure::new(1, format!("{error:#}")))?;
     let code = engine
         .precompile_component(&component)
-        .map_err(|error| Failed::Invalid(format!("{error:#}")))?;
+        .map_err(|error| WorkerFailure::new(INVALID_STATUS, format!("{error:#}")))?;
     Ok(fs::write(output, code)?)
 }

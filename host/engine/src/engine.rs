@@ -96,7 +96,15 @@ impl Engine {
         if imports.iter().all(|import| world::offers(import)) {
             return self.load_whole(&identity, &identity.cid, &guest);
         }
-        let composition = compose(&Part::read(&guest)?, &effects())?;
+        // Interfaces of nothing but types need no provider. That there are no others was seen before it was compiled.
+        if let Some(component) = self.load_cached(&identity, &identity.cid)? {
+            return Ok(component);
+        }
+        let part = Part::read(&guest)?;
+        if part.asks().next().is_none() {
+            return self.load_compiled(&identity, &identity.cid, &guest);
+        }
+        let composition = compose(&part, &effects())?;
         let whole = cid_of_raw(&composition.bytes);
         let identity = Identity {
             effects: composition.effects,
@@ -115,11 +123,6 @@ impl Engine {
         Stage::new(component, setting, limits)
             .start()
             .map_err(|failed| failed.0)
-    }
-
-    /// Returns the bytes of the component at `path` as they would be loaded, for [`wit`](crate::wit::print).
-    pub fn read_file(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
-        read(path, self.config.component_bytes_max)
     }
 
     /// Loads what asks for nothing that the world doesn't offer. Its code is kept under the name `whole`.

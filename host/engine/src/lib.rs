@@ -33,7 +33,7 @@ pub mod wit;
 mod world;
 
 pub use call::{Call, CallError, Done};
-pub use compile::compile_worker;
+pub use compile::{WorkerFailure, compile_worker};
 pub use component::{Component, Export, Origin};
 pub use config::{Allocation, Compiler, Config};
 pub use effects::{Effect, EffectError, Effects};

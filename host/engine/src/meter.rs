@@ -9,10 +9,8 @@ use crate::end::LimitReached;
 /// most programs answer that by a trap without words.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    memory_bytes: u64,
-    memory_bytes_max: u64,
-    table_elements: u64,
-    table_elements_max: u64,
+    memory_bytes: Count,
+    table_elements: Count,
 }
 
 /// This machine, not the guest, had no memory left.
@@ -23,33 +21,53 @@ pub(crate) struct HostFault(String);
 impl Meter {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            memory_bytes: 0,
-            memory_bytes_max: limits.memory_bytes,
-            table_elements: 0,
-            table_elements_max: limits.table_elements,
+            memory_bytes: Count::new(limits.memory_bytes, LimitReached::Memory),
+            table_elements: Count::new(limits.table_elements, LimitReached::Table),
         }
     }
 
     /// Returns the bytes of linear memory in use. Memory never shrinks, so this is also the most there were.
     pub(crate) fn memory_peak(&self) -> u64 {
-        self.memory_bytes
+        self.memory_bytes.used
     }
 }
 
-/// Adds the growth from `current` to `desired` to `total`, if that is at most `max`.
-fn grow(
-    total: &mut u64,
-    current: usize,
-    desired: usize,
+/// How much there is of something, and how much there may be.
+#[derive(Debug)]
+struct Count {
+    used: u64,
     max: u64,
-    limit: LimitReached,
-) -> wasmtime::Result<bool> {
-    let after = total.saturating_add(desired.saturating_sub(current) as u64);
-    if after > max {
-        return Err(limit.into());
+    limit: fn(u64) -> LimitReached,
+}
+
+impl Count {
+    fn new(max: u64, limit: fn(u64) -> LimitReached) -> Self {
+        Self {
+            used: 0,
+            max,
+            limit,
+        }
     }
-    *total = after;
-    Ok(true)
+
+    /// Lets one thing grow from `current` to `desired`. Beyond its own type's `maximum` the instruction says no.
+    fn grow(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let after = self
+            .used
+            .saturating_add(desired.saturating_sub(current) as u64);
+        if after > self.max {
+            return Err((self.limit)(self.max).into());
+        }
+        self.used = after;
+        Ok(true)
+    }
 }
 
 impl ResourceLimiter for Meter {
@@ -59,17 +77,7 @@ impl ResourceLimiter for Meter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        let max = self.memory_bytes_max;
-        grow(
-            &mut self.memory_bytes,
-            current,
-            desired,
-            max,
-            LimitReached::Memory(max),
-        )
+        self.memory_bytes.grow(current, desired, maximum)
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -86,17 +94,7 @@ impl ResourceLimiter for Meter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        let max = self.table_elements_max;
-        grow(
-            &mut self.table_elements,
-            current,
-            desired,
-            max,
-            LimitReached::Table(max),
-        )
+        self.table_elements.grow(current, desired, maximum)
     }
 }
 

@@ -62,7 +62,12 @@ impl Environment {
 
     /// Returns the program with these arguments, in this environment and without standard input.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_homestar"));
+        self.in_environment(env!("CARGO_BIN_EXE_homestar"), arguments)
+    }
+
+    /// Returns any program, in this environment and without standard input.
+    pub(crate) fn in_environment(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()

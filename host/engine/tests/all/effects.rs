@@ -295,3 +295,13 @@ fn offers_and_asks_are_read_from_the_type() {
     );
     assert_eq!(effect.cid(), &cid(homestar_guests::pessimist()));
 }
+
+/// An interface of nothing but types needs no provider, so no effects are looked for and the component stays itself.
+#[test]
+fn types_alone_ask_for_nothing() {
+    let bytes = fs::read(homestar_guests::image()).unwrap();
+    let component = engine().load_with(&bytes, Effects::new).unwrap();
+    assert_eq!(component.cid(), &cid_of_raw(&bytes));
+    let again = engine().load_with(&bytes, || panic!("nobody asked for effects")).unwrap();
+    assert!(again.effects().is_empty());
+}
