@@ -302,6 +302,8 @@ fn types_alone_ask_for_nothing() {
     let bytes = fs::read(homestar_guests::image()).unwrap();
     let component = engine().load_with(&bytes, Effects::new).unwrap();
     assert_eq!(component.cid(), &cid_of_raw(&bytes));
-    let again = engine().load_with(&bytes, || panic!("nobody asked for effects")).unwrap();
+    let again = engine()
+        .load_with(&bytes, || panic!("nobody asked for effects"))
+        .unwrap();
     assert!(again.effects().is_empty());
 }
