@@ -4,8 +4,6 @@ use std::fmt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -308,8 +306,20 @@ fn cpu_time() -> Duration {
 }
 
 /// Returns the CPU time that processes which this one has waited for have used.
+#[expect(unsafe_code, reason = "no safe crate at hand asks for this")]
 fn cpu_time_of_children() -> Result<Duration, Error> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
-    Ok(Duration::from_micros(microseconds.try_into()?))
+    // SAFETY: `rusage` is numbers, for which zeros are valid, and the pointer is to one.
+    let (status, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (
+            libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage),
+            usage,
+        )
+    };
+    if status != 0 {
+        return Err(std::io::Error::last_os_error().into());
+    }
+    let duration =
+        |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
+    Ok(duration(usage.ru_utime) + duration(usage.ru_stime))
 }
