@@ -38,3 +38,16 @@ pub use engine::Engine;
 pub use error::{EngineError, LoadError, Missing, Source};
 pub use instance::{Instance, Setting};
 pub use world::stdio::Listener;
+
+/// The engine's name in receipts. Fuel is compared between equal engines only.
+pub const NAME: &str = "wasmtime/48.0.8";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_name_has_the_version_that_runs() {
+        let workspace = include_str!("../../../Cargo.toml");
+        let version = super::NAME.strip_prefix("wasmtime/").unwrap();
+        assert!(workspace.contains(&format!("wasmtime = {{ version = \"={version}\"")));
+    }
+}

@@ -7,7 +7,7 @@ use crate::error::LoadError;
 
 /// Most parts that the types of all functions of a component may have together. Types may name others many times
 /// over, so a few lines can stand for more parts than there is memory.
-const NODES_MAX: usize = 1_000_000;
+pub(crate) const NODES_MAX: usize = 1_000_000;
 
 /// Translates types, up to [`NODES_MAX`] parts in all.
 #[derive(Debug, Default)]
@@ -16,7 +16,8 @@ pub(crate) struct Translator {
 }
 
 /// A component uses a type of the component model that is not switched on.
-const NOT_ON: &str = "maps and lists of fixed length are not part of WASI 0.3's component model";
+pub(crate) const NOT_ON: &str =
+    "maps and lists of fixed length are not part of WASI 0.3's component model";
 
 impl Translator {
     /// Translates the signature of the function `name` of `interface`.

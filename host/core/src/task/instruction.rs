@@ -2,9 +2,7 @@
 
 use super::input::Input;
 use super::{Nonce, NonceError, Resource, ResourceError};
-use crate::ipld::{
-    self, Block, DAG_CBOR, DecodeError, EncodeError, FieldError, Fields, Ipld, Link,
-};
+use crate::ipld::{self, Block, DecodeError, EncodeError, FieldError, Fields, Ipld, Link};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -26,16 +24,19 @@ pub struct Instruction {
 impl Instruction {
     /// Asks for a function of a component.
     ///
-    /// Fails where an argument has no DAG-CBOR form. An instruction with large arguments may be larger than a
-    /// block: such a one can be run here, but not sent.
+    /// Fails where an argument has no DAG-CBOR form. The block may be larger than
+    /// [`MAX_BLOCK_BYTES`](crate::ipld::MAX_BLOCK_BYTES); such a one can be run here and named, but not
+    /// sent. Who asks others passes large data by link.
     pub fn new(
         resource: impl Into<Resource>,
         input: Input,
         nonce: Nonce,
     ) -> Result<Self, InstructionError> {
         let resource = resource.into();
-        let bytes = ipld::encode(&wire(&resource, &input, &nonce))?;
-        let block = Block::new(DAG_CBOR, bytes);
+        let block = Block::new(
+            ipld::DAG_CBOR,
+            ipld::encode(&wire(&resource, &input, &nonce))?,
+        );
         Ok(Self {
             resource,
             input,
@@ -129,7 +130,7 @@ pub enum InstructionError {
     /// The bytes are not strict DAG-CBOR.
     #[error("an instruction is not strict DAG-CBOR")]
     Decode(#[from] DecodeError),
-    /// A value has no encoding, or the whole is too large.
+    /// A value has no encoding.
     #[error("an instruction has no encoding")]
     Encode(#[from] EncodeError),
     /// A field is missing, unknown or of another kind.

@@ -1,0 +1,81 @@
+//! What can be typed.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::commands::{completions, inspect, key, receipt, run};
+use crate::error::CommandError;
+use crate::print;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it worked
+  1  the guest returned an error of its own
+  2  the command was not understood
+  3  the guest trapped, or came to one of its limits
+  4  the input is at fault: not a component, arguments that don't fit, an import that
+     nothing provides, a file that can't be read, a receipt that isn't good
+  5  this host failed
+A component that is a command ends with its own exit code.";
+
+/// Runs WebAssembly components as tasks that give the same answer everywhere.
+///
+/// A component is named by its content. What it is asked, what it answers and what that cost can be
+/// signed, as a receipt. While it runs it can do nothing but compute: it sees no file, no network,
+/// no clock that moves and no chance, so that whoever runs it again gets the same.
+#[derive(Debug, Parser)]
+#[command(
+    name = "homestar",
+    version,
+    max_term_width = 100,
+    after_long_help = EXIT_CODES,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::Options>),
+    Inspect(inspect::Options),
+    Receipt(receipt::Options),
+    Key(key::Options),
+    Completions(completions::Options),
+    /// Compiles a component for `run`, in a process that can be stopped.
+    #[command(name = WORKER, hide = true)]
+    CompileWorker {
+        arguments: Vec<OsString>,
+    },
+}
+
+/// The hidden command by which this program starts itself to compile.
+pub(crate) const WORKER: &str = "compile-worker";
+
+/// Does what `arguments` ask.
+pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let command = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli.command,
+        Err(error) => return print::usage(&error),
+    };
+    let done = match command {
+        Command::Run(options) => return run::main(&options),
+        Command::CompileWorker { arguments } => return homestar_engine::compile_worker(&arguments),
+        Command::Inspect(options) => ended(inspect::main(&options), options.json),
+        Command::Receipt(options) => ended(receipt::main(&options), options.json()),
+        Command::Key(options) => ended(key::main(&options), options.json()),
+        Command::Completions(options) => ended(completions::main(&options, Cli::command()), false),
+    };
+    done
+}
+
+/// Returns the exit code, after saying what went wrong if something did.
+fn ended(result: Result<(), CommandError>, json: bool) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => print::error(&error, json),
+    }
+}

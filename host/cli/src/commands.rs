@@ -1,0 +1,9 @@
+//! The commands, a file each.
+
+pub(crate) mod completions;
+pub(crate) mod inspect;
+pub(crate) mod key;
+pub(crate) mod receipt;
+pub(crate) mod run;
+
+mod load;

@@ -1,0 +1,281 @@
+//! `homestar run`
+
+mod args;
+mod ask;
+mod example;
+mod live;
+mod show;
+mod sign;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use homestar_core::ipld::Ipld;
+use homestar_core::task::{Instruction, Limits, Nonce, Resource};
+use homestar_core::wit::ArgumentError;
+use homestar_engine::{Call, CallError, Component, Done, Engine, Origin};
+
+use self::ask::Asked;
+use self::live::Live;
+use super::inspect;
+use super::load::{self, Loading};
+use crate::error::{CommandError, code_of};
+use crate::files::Stdin;
+use crate::{print, quantity};
+
+/// Run a function of a component, or the command that it is
+///
+/// CALL is a function with its arguments in WAVE, such as 'add(1, 2)'. An argument @FILE is the content of a file:
+/// bytes for list<u8>, text for string, WAVE for any other type; @- is standard input. Without CALL a component that
+/// is a command runs, with what follows -- as its arguments; of any other the functions are listed.
+///
+/// The result is printed as WAVE. Bytes, a list<u8>, are printed as they are, but not on a terminal.
+/// What the guest logs goes to standard error.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// The component's file; - is standard input
+    component: PathBuf,
+
+    /// The function and its arguments, such as 'add(1, 2)'
+    ///
+    /// A function is named with as much as tells it apart: add, ops.add, acme:math/ops.add. A component with one
+    /// function needs no name: '(1, 2)'.
+    call: Option<String>,
+
+    /// Arguments of a command
+    #[arg(last = true, value_name = "ARGS")]
+    arguments: Vec<String>,
+
+    /// The function, for --args
+    #[arg(long, value_name = "NAME", conflicts_with = "call")]
+    func: Option<String>,
+
+    /// The arguments as a list in DAG-JSON, such as '[1, 2]'; @FILE reads it from a file
+    #[arg(long, value_name = "JSON")]
+    args: Option<String>,
+
+    /// What a command reads from standard input; - is ours
+    ///
+    /// Without this, our standard input is passed on if it is a file or a pipe. It is read to its end before the
+    /// command starts, since it is part of what is asked; < /dev/null passes on nothing.
+    #[arg(long, value_name = "FILE")]
+    stdin: Option<String>,
+
+    /// Write the result to a file: bytes and strings as they are, any other value as WAVE
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["json", "raw"])]
+    output: Option<PathBuf>,
+
+    /// Print a string without quotes, and bytes even on a terminal
+    #[arg(long, conflicts_with = "json")]
+    raw: bool,
+
+    /// Print one JSON object: {"ok": …}, or {"error": {"kind": …, "message": …}}
+    ///
+    /// Values are DAG-JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// Write the signed receipt to a file, however the task ends
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+
+    /// Say on standard error what it cost
+    #[arg(long)]
+    stats: bool,
+
+    /// Most fuel, about one unit for each instruction of WebAssembly [default: 1T]
+    #[arg(long, value_name = "UNITS", value_parser = quantity::fuel, help_heading = "Limits")]
+    fuel: Option<u64>,
+
+    /// Most memory [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    memory: Option<u64>,
+
+    /// Longest time [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
+    time: Option<Duration>,
+
+    /// Largest result, a command's standard output included [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    output_limit: Option<u64>,
+
+    /// Longest log, which is all that goes to standard error [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    log_limit: Option<u64>,
+
+    /// Longest time to compile the component [default: 2m]
+    #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
+    compile_time: Option<Duration>,
+
+    /// Neither use compiled code of earlier runs nor keep it
+    #[arg(long)]
+    no_cache: bool,
+}
+
+const EXAMPLES: &str = r#"Examples:
+  homestar run add.wasm 'add(1, 2)'
+  homestar run add.wasm --args '[1, 2]'
+  homestar run image.wasm 'grayscale(@cat.png)' -o gray.png
+  homestar run text.wasm 'word-count(@-)' < declaration.txt
+  homestar run wc.wasm -- -l < declaration.txt
+  homestar run add.wasm 'add(1, 2)' --receipt sum.receipt --stats
+
+Exit codes:
+  0  it worked
+  1  the guest returned an error of its own
+  2  the command was not understood
+  3  the guest trapped, or came to one of its limits
+  4  the input is at fault: not a component, arguments that don't fit, an import that
+     nothing provides, a file that can't be read
+  5  this host failed
+A component that is a command ends with its own exit code."#;
+
+/// Runs what `options` ask for and returns the exit code.
+pub(crate) fn main(options: &Options) -> ExitCode {
+    match run(options) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => print::error(&error, options.json),
+    }
+}
+
+fn run(options: &Options) -> Result<u8, CommandError> {
+    let mut stdin = Stdin::default();
+    let loading = Loading {
+        use_cache: !options.no_cache,
+        compile_time: options.compile_time,
+    };
+    let engine = loading.engine()?;
+    let begin = Instant::now();
+    let component = load::component(&engine, &options.component, &mut stdin)?;
+    let load_time = begin.elapsed();
+    warn_of_code_not_kept(&component);
+    let Some(asked) = ask::asked(options, &component, &mut stdin)? else {
+        return list(options, &component).map(|()| 0);
+    };
+    let is_command = asked.is_command;
+    let instruction = instruction(&component, asked)?;
+    let signing = sign::key(options)?;
+    let done = call(options, &engine, &component, &instruction, is_command)?;
+    let receipt = match &signing {
+        Some(key) => Some(sign::receipt(key, &instruction, &done)?),
+        None => None,
+    };
+    if let (Some(path), Some(receipt)) = (&options.receipt, &receipt) {
+        crate::files::write(path, receipt.block().bytes())?;
+    }
+    let shown = show::outcome(options, &done, is_command);
+    if options.stats {
+        let stats = show::Stats {
+            component: &component,
+            instruction: &instruction,
+            receipt: receipt.as_ref(),
+            done: &done,
+            load_time,
+        };
+        print::err(&stats.text());
+    }
+    shown.map(|()| exit_code(&done))
+}
+
+fn exit_code(done: &Done) -> u8 {
+    match &done.outcome {
+        homestar_core::outcome::Outcome::Ok(_) => 0,
+        homestar_core::outcome::Outcome::Error(failure) => code_of(failure),
+    }
+}
+
+fn warn_of_code_not_kept(component: &Component) {
+    if let Origin::Compiler {
+        not_kept: Some(reason),
+        ..
+    } = component.origin()
+    {
+        print::warning(&format!("compiled code is not kept: {reason}"));
+    }
+}
+
+fn instruction(component: &Component, asked: Asked) -> Result<Instruction, CommandError> {
+    let resource = Resource::from(*component.cid());
+    Instruction::new(resource, asked.input, Nonce::EMPTY).map_err(CommandError::input)
+}
+
+fn call(
+    options: &Options,
+    engine: &Engine,
+    component: &Component,
+    instruction: &Instruction,
+    is_command: bool,
+) -> Result<Done, CommandError> {
+    let limits = options.limits();
+    let mut call = Call::new(instruction, &limits);
+    call.on_log = Some(Arc::new(print::log));
+    let is_shown = is_command && !options.json && options.output.is_none();
+    let live = is_shown.then(|| Live::new(options.receipt.is_some()));
+    call.on_stdout = live.as_ref().map(Live::listener);
+    let done = engine.call(component, call).map_err(|error| match error {
+        CallError::Host(_) => CommandError::host(error),
+        CallError::Arguments(ArgumentError::Count { .. }) => {
+            let example = example::hint(options, component, Some(&instruction.input().func));
+            let error = CommandError::input(error);
+            example.into_iter().fold(error, CommandError::hint)
+        }
+        _ => CommandError::input(error),
+    });
+    match live.and_then(|live| live.fault()) {
+        Some(fault) if options.receipt.is_none() => Err(fault),
+        _ => done,
+    }
+}
+
+impl Options {
+    fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let limits = Limits {
+            fuel: self.fuel.unwrap_or(usual.fuel),
+            memory_bytes: self.memory.unwrap_or(usual.memory_bytes),
+            time: self.time.unwrap_or(usual.time),
+            output_bytes: self.output_limit.unwrap_or(usual.output_bytes),
+            log_bytes: self.log_limit.unwrap_or(usual.log_bytes),
+            ..usual
+        };
+        limits.clamp(Limits::MAX)
+    }
+
+    /// Returns the component as the person calls it.
+    fn name(&self) -> String {
+        match self.component.to_str() {
+            Some("-") => "the component".to_owned(),
+            _ => self.component.display().to_string(),
+        }
+    }
+}
+
+/// Prints the functions of a component that nothing was asked of.
+fn list(options: &Options, component: &Component) -> Result<(), CommandError> {
+    let functions = component.functions();
+    if options.json {
+        let listed = functions.iter().map(|function| {
+            print::map([
+                ("name", Ipld::String(function.full_name())),
+                ("type", Ipld::String(function.to_string())),
+            ])
+        });
+        let answer = print::map([("ok", Ipld::List(listed.collect()))]);
+        return print::out(print::json_line(&answer)?.as_bytes());
+    }
+    if functions.is_empty() {
+        return print::line(&format!("{} exports no functions", options.name()));
+    }
+    let mut text = format!("{} exports\n", options.name());
+    for line in inspect::exports(functions) {
+        text += &format!("  {line}\n");
+    }
+    if let Some(example) = example::call(options, component, None) {
+        text += &format!("\nFor example: {example}\n");
+    }
+    print::out(text.as_bytes())
+}

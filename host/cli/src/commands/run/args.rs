@@ -1,0 +1,113 @@
+//! Arguments of a function, from what was typed.
+
+use homestar_core::ipld::Ipld;
+use homestar_core::json;
+use homestar_core::wit::wave::{self, Arg};
+use homestar_core::wit::{self, ArgumentError, Function, Type, Value};
+
+use crate::error::{Caused, CommandError};
+use crate::files::Stdin;
+
+/// Arguments that can't be passed.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// There are too many or too few, so an example helps.
+    Count(CommandError),
+    /// One is not what it should be.
+    Other(CommandError),
+}
+
+impl From<CommandError> for Fault {
+    fn from(error: CommandError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<ArgumentError> for Fault {
+    fn from(error: ArgumentError) -> Self {
+        match error {
+            ArgumentError::Count { .. } => Self::Count(CommandError::input(error)),
+            ArgumentError::Mismatch(_) => Self::Other(CommandError::input(error)),
+        }
+    }
+}
+
+/// Returns the arguments of a call as IPLD.
+pub(super) fn typed(
+    function: &Function,
+    args: &[Arg],
+    stdin: &mut Stdin,
+) -> Result<Vec<Ipld>, Fault> {
+    if args.len() != function.params.len() {
+        return Err(Fault::from(ArgumentError::Count {
+            function: function.to_string(),
+            expected: function.params.len(),
+            found: args.len(),
+        }));
+    }
+    let pairs = args.iter().zip(&function.params);
+    let read = |(arg, (name, ty)): (&Arg, &(String, Type))| -> Result<Ipld, Fault> {
+        let value = value(arg, name, ty, stdin)?;
+        Ok(wit::into_ipld(value, ty).map_err(CommandError::input)?)
+    };
+    pairs.map(read).collect()
+}
+
+fn value(arg: &Arg, name: &str, ty: &Type, stdin: &mut Stdin) -> Result<Value, CommandError> {
+    let parse = |text: &str| {
+        wave::parse(text, ty).map_err(|error| {
+            let words = format!("can't read the argument `{name}`");
+            CommandError::input(Caused::new(words, error))
+        })
+    };
+    match arg {
+        Arg::Wave(text) => parse(text),
+        Arg::File(path) => {
+            let bytes = stdin.read_path(path, &format!("the argument `{name}`"))?;
+            match ty {
+                ty if ty.is_bytes() => Ok(Value::Bytes(bytes)),
+                Type::String => text(bytes, path).map(Value::String),
+                _ => parse(text(bytes, path)?.trim()),
+            }
+        }
+    }
+}
+
+fn text(bytes: Vec<u8>, path: &str) -> Result<String, CommandError> {
+    let source = match path {
+        "-" => "standard input",
+        path => path,
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        CommandError::input(format!("{source} is not UTF-8 text: see byte {place}"))
+    })
+}
+
+/// Returns the arguments that stand in `typed`, a list in DAG-JSON or `@FILE`. However a value was written, it
+/// becomes the one form that its type has, so that the same question has the same name.
+pub(super) fn json(
+    function: &Function,
+    typed: &str,
+    stdin: &mut Stdin,
+) -> Result<Vec<Ipld>, Fault> {
+    let text = match typed.strip_prefix('@') {
+        Some(path) => text(stdin.read_path(path, "the arguments")?, path)?,
+        None => typed.to_owned(),
+    };
+    let parsed = json::parse(&text)
+        .map_err(|error| CommandError::input(Caused::new("can't read --args", error)))?;
+    let Ipld::List(args) = parsed else {
+        let error = CommandError::input("--args is not a list");
+        return Err(error
+            .hint("one argument is a list of one, such as '[1]'")
+            .into());
+    };
+    let values = wit::args_from_ipld(function, args)?;
+    let types = function.params.iter().map(|(_, ty)| ty);
+    values
+        .into_iter()
+        .zip(types)
+        .map(|(value, ty)| Ok(wit::into_ipld(value, ty).map_err(CommandError::input)?))
+        .collect()
+}

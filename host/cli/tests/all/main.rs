@@ -1,0 +1,2 @@
+//! The command, from outside.
+fn main() {}
