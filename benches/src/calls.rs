@@ -127,7 +127,7 @@ pub(crate) fn call(effort: Effort) -> Result<Vec<Measurement>, Error> {
             args: vec![Value::String(text.into())],
             vals: vec![Val::String(text.into())],
         }
-        .measure::<(&str,), (String,)>(effort, &engine, (text,))?
+        .measure::<(String,), (String,)>(effort, &engine, (text.into(),))?
         .goal(goal),
         Warm {
             name: "call: greet(\"world\"), of a component that imports WASI",
@@ -137,7 +137,7 @@ pub(crate) fn call(effort: Effort) -> Result<Vec<Measurement>, Error> {
             args: vec![Value::String("world".into())],
             vals: vec![Val::String("world".into())],
         }
-        .measure::<(&str,), (String,)>(effort, &engine, ("world",))?
+        .measure::<(String,), (String,)>(effort, &engine, ("world".into(),))?
         .goal(goal),
     ])
 }
@@ -153,7 +153,7 @@ pub(crate) fn bytes(effort: Effort) -> Result<Vec<Measurement>, Error> {
         args: vec![Value::Bytes(bytes.clone())],
         vals: vec![Val::List(bytes.iter().copied().map(Val::U8).collect())],
     };
-    let measured = warm.measure::<(&[u8],), (Vec<u8>,)>(effort, &engine()?, (&bytes,))?;
+    let measured = warm.measure::<(Vec<u8>,), (Vec<u8>,)>(effort, &engine()?, (bytes,))?;
     Ok(vec![measured.goal("< 2 ms")])
 }
 
@@ -177,7 +177,7 @@ impl Warm<'_> {
         params: P,
     ) -> Result<Measurement, Error>
     where
-        P: ComponentNamedList + Lower + Copy,
+        P: ComponentNamedList + Lower + Clone,
         R: ComponentNamedList + Lift,
     {
         let component = engine.load_file(self.component)?;
@@ -186,8 +186,10 @@ impl Warm<'_> {
         let bare = |settings| {
             let (mut store, function) = self.bare(settings)?;
             let function: TypedFunc<P, R> = function.typed(&store)?;
+            let params = &params;
             Ok::<_, Error>(move || {
-                black_box(function.call(&mut store, black_box(params))?);
+                let params = black_box(params.clone());
+                black_box(function.call(&mut store, params)?);
                 Ok(())
             })
         };

@@ -10,6 +10,7 @@ use homestar_engine::{Call, Config, Engine};
 use tempfile::TempDir;
 
 use crate::Error;
+use crate::ancestor;
 use crate::measure::{Effort, Measurement, Program, programs};
 use crate::peers::{homestar_command, run, wasmtime_command};
 
@@ -184,6 +185,33 @@ pub(crate) fn first(effort: Effort) -> Result<Vec<Measurement>, Error> {
         found.extend(with_missing(measured, "≤ 1", &all));
     }
     Ok(found)
+}
+
+/// From nothing to the value of one task, against the Homestar of 2024.
+pub(crate) fn against_2024(effort: Effort) -> Result<Vec<Measurement>, Error> {
+    let ancestor = match ancestor::program() {
+        Ok(ancestor) => ancestor,
+        Err(error) => {
+            eprintln!("left out, since there is no Homestar of 2024: {error}");
+            return Ok(Vec::new());
+        }
+    };
+    let all = Programs::find()?;
+    let program = all.homestar.as_ref().map_err(ToString::to_string)?;
+    let asked = Asked::new(homestar_guests::add(), "add(1, 2)");
+    let sides = vec![
+        Program::new("homestar run", || {
+            all.forget("homestar")?;
+            Ok(all.homestar(program, "homestar", &asked))
+        }),
+        Program::new("Homestar 0.3.0: start a node, run a workflow", || {
+            all.forget("2024")?;
+            let folder = all.folder.path().join("2024");
+            ancestor::first_task(&ancestor, &asked.component, &folder)
+        }),
+    ];
+    let name = "2024: from nothing to the value of add(1, 2)";
+    Ok(programs(name, effort.rounds(5), sides)?.into())
 }
 
 fn with_missing(

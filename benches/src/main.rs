@@ -8,6 +8,7 @@
 //! does meets all sides alike. Nothing here fails for being slow: the figures are for people to read, and
 //! `docs/performance.md` says what they mean.
 
+mod ancestor;
 mod calls;
 mod cold;
 mod measure;
@@ -27,6 +28,7 @@ type Bench = fn(Effort) -> Result<Vec<Measurement>, Error>;
 const BENCHES: &[(&str, &str, Bench)] = &[
     ("cold", "a whole process, compiled code kept", cold::kept),
     ("first", "a whole process, nothing kept", cold::first),
+    ("2024", "against the Homestar of 2024", cold::against_2024),
     ("start", "a fresh instance for one call", calls::start),
     ("call", "a call of an instance that runs", calls::call),
     ("bytes", "a megabyte in and out", calls::bytes),
@@ -44,8 +46,11 @@ struct Options {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [cold::ALONE, rest @ ..] = &*arguments.iter().map(String::as_str).collect::<Vec<_>>() {
-        return ended(cold::alone(rest));
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match &*words {
+        [cold::ALONE, rest @ ..] => return ended(cold::alone(rest)),
+        [ancestor::BLOCK_SERVER, path] => return ended(ancestor::serve(path)),
+        _ => {}
     }
     match options(arguments) {
         Ok(options) => ended(run(&options)),

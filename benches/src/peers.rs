@@ -152,7 +152,7 @@ pub(crate) fn homestar_command() -> Result<PathBuf, Error> {
 }
 
 /// Returns a folder for what is installed to compare with.
-fn folder() -> Result<PathBuf, Error> {
+pub(crate) fn folder() -> Result<PathBuf, Error> {
     let folder = target()?.join("peers");
     fs::create_dir_all(&folder)?;
     Ok(folder)
