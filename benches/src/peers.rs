@@ -93,7 +93,6 @@ fn config(settings: Settings) -> Config {
             .max_memory_size(1 << 32)
             .table_elements(1 << 20)
             .max_unused_warm_slots(64)
-            .linear_memory_keep_resident(1 << 20)
             .table_keep_resident(64 << 10);
         config
             .concurrency_support(false)
@@ -140,10 +139,11 @@ fn find(venv: &Path, name: &str) -> Option<PathBuf> {
     programs.find(|program| program.exists())
 }
 
-/// Returns the `homestar` program, built as this one was.
+/// Returns the `homestar` program that lies beside this one. Under `cargo run`, cargo builds it first.
 pub(crate) fn homestar_command() -> Result<PathBuf, Error> {
-    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
-    run(Command::new(cargo).args(["build", "--quiet", "--release", "--package", "homestar-cli"]))?;
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        run(Command::new(cargo).args(["build", "--release", "--package", "homestar-cli"]))?;
+    }
     let program = target()?.join("homestar");
     match program.exists() {
         true => Ok(program),
