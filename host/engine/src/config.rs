@@ -152,7 +152,6 @@ fn pooling(instances_max: u32) -> InstanceAllocationStrategy {
         .max_memory_size(POOL_MEMORY_BYTES_MAX)
         .table_elements(1 << 20)
         .max_unused_warm_slots(instances_max)
-        .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10);
     InstanceAllocationStrategy::Pooling(pool)

@@ -130,6 +130,9 @@ impl Stage {
     }
 
     fn exceeded(&self) -> Option<LimitReached> {
+        if !self.store.data().world.is_awake() {
+            return None;
+        }
         self.stdout.exceeded().or_else(|| self.log.exceeded())
     }
 }

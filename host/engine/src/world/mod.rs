@@ -64,6 +64,11 @@ impl World {
             wasi: Wasi::Asleep(Some(Box::new(given))),
         }
     }
+
+    /// Tells whether the guest has asked WASI for anything. Until then it can't have written anything.
+    pub(crate) fn is_awake(&self) -> bool {
+        matches!(self.wasi, Wasi::Awake(_))
+    }
 }
 
 impl WasiView for World {
