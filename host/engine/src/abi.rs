@@ -85,8 +85,8 @@ unsafe impl ComponentType for Args {
 // SAFETY: arguments are a list of values as a tuple is.
 unsafe impl ComponentNamedList for Args {}
 
-// SAFETY: every slot is written; wasm reads those that its signature has. What is stored in memory goes through
-// `LowerContext`, which checks bounds.
+// SAFETY: as many slots are written as the signature has, which is checked at the end, and wasm reads no others. What
+// is stored in memory goes through `LowerContext`, which checks bounds.
 unsafe impl Lower for Args {
     fn linear_lower_to_flat<T>(
         &self,
@@ -96,8 +96,9 @@ unsafe impl Lower for Args {
     ) -> wasmtime::Result<()> {
         let types = cx.types;
         let tuple = tuple(types, ty)?;
-        let mut slots = Slots::default();
-        if tuple.abi.flat_count(FLAT_MAX).is_some() {
+        let flat_count = tuple.abi.flat_count(FLAT_MAX);
+        let mut slots = Slots::new(each(dst));
+        if flat_count.is_some() {
             for (value, ty) in self.0.iter().zip(&tuple.types) {
                 lower(cx, *ty, value, &mut slots)?;
             }
@@ -106,8 +107,10 @@ unsafe impl Lower for Args {
             store_fields(cx, &tuple.types, &self.0, address)?;
             slots.push(ValRaw::i64(address as i64));
         }
-        dst.write(slots.values);
-        Ok(())
+        match slots.written() == flat_count.unwrap_or(1) {
+            true => Ok(()),
+            false => mismatch(),
+        }
     }
 
     fn linear_lower_to_memory<T>(
@@ -214,6 +217,12 @@ fn tuple(types: &ComponentTypes, ty: InterfaceType) -> wasmtime::Result<&TypeTup
 /// A value that isn't of the type it is passed as, or a type without values: callers check both before.
 fn mismatch<T>() -> wasmtime::Result<T> {
     broken("a value doesn't fit its type")
+}
+
+/// Returns the slots, each for itself not yet written.
+fn each(slots: &mut MaybeUninit<[ValRaw; FLAT_MAX]>) -> &mut [MaybeUninit<ValRaw>; FLAT_MAX] {
+    // SAFETY: an array that may not be initialised is an array of elements that may not be.
+    unsafe { &mut *slots.as_mut_ptr().cast() }
 }
 
 /// Lowers a string, which wasmtime does in whatever encoding the guest asked for.

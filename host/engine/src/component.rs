@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use homestar_core::ipld::Cid;
@@ -57,6 +58,8 @@ pub enum Origin {
 #[derive(Clone, Debug)]
 pub struct Export {
     function: Function,
+    /// Number of the component in this process, and its place among the exports of that.
+    number: (u64, usize),
     index: ComponentExportIndex,
     flat_count: usize,
 }
@@ -76,6 +79,11 @@ impl Export {
     pub(crate) fn takes(&self, args: &[Value]) -> bool {
         let params = &self.function.params;
         args.len() == params.len() && args.iter().zip(params).all(|(arg, (_, ty))| arg.fits(ty))
+    }
+
+    /// Returns what tells it from every other export in this process.
+    pub(crate) fn number(&self) -> (u64, usize) {
+        self.number
     }
 
     pub(crate) fn flat_count(&self) -> usize {
@@ -178,6 +186,14 @@ impl Component {
         self.0.exports.iter().find(|export| export.is_command())
     }
 
+    /// Tells whether `export` is one of its own.
+    pub(crate) fn has(&self, export: &Export) -> bool {
+        self.0
+            .exports
+            .first()
+            .is_some_and(|first| first.number.0 == export.number.0)
+    }
+
     pub(crate) fn engine(&self) -> &wasmtime::Engine {
         self.0.pre.engine()
     }
@@ -276,8 +292,15 @@ fn exports(compiled: &component::Component) -> Result<Vec<Export>, LoadError> {
         mut own, nested, ..
     } = exporting;
     own.extend(nested);
+    let component = NEXT.fetch_add(1, Ordering::Relaxed);
+    for (place, export) in own.iter_mut().enumerate() {
+        export.number = (component, place);
+    }
     Ok(own)
 }
+
+/// Number of the next component.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 struct Exporting<'a> {
     compiled: &'a component::Component,
@@ -310,6 +333,7 @@ impl Exporting<'_> {
         };
         list.push(Export {
             function,
+            number: (0, 0),
             index,
             flat_count,
         });

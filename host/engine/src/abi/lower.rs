@@ -1,5 +1,7 @@
 //! Lowering: values into the guest.
 
+use std::mem::MaybeUninit;
+
 use homestar_core::wit::Value;
 use wasmtime::ValRaw;
 use wasmtime::component::__internal::wasmtime_environ::component::VariantInfo;
@@ -8,25 +10,32 @@ use wasmtime::component::Lower as _;
 
 use super::{FLAT_MAX, broken, flat_string, mismatch, of_the_guest};
 
-/// Core values of a call, in order. Those not written stay zero, as the padding of variants must be.
-pub(super) struct Slots {
-    pub(super) values: [ValRaw; FLAT_MAX],
+/// Core values of a call, in order. wasm reads as many as its signature has, so no more are written.
+pub(super) struct Slots<'a> {
+    values: &'a mut [MaybeUninit<ValRaw>],
     next: usize,
 }
 
-impl Default for Slots {
-    fn default() -> Self {
-        Self {
-            values: [ValRaw::u64(0); FLAT_MAX],
-            next: 0,
-        }
+impl<'a> Slots<'a> {
+    pub(super) fn new(values: &'a mut [MaybeUninit<ValRaw>]) -> Self {
+        Self { values, next: 0 }
     }
-}
 
-impl Slots {
     pub(super) fn push(&mut self, value: ValRaw) {
-        self.values[self.next] = value;
+        self.values[self.next].write(value);
         self.next += 1;
+    }
+
+    /// Returns how many values were written.
+    pub(super) fn written(&self) -> usize {
+        self.next
+    }
+
+    /// Fills up to `end` with zeros, as the canonical ABI pads the shorter cases of a variant.
+    fn pad(&mut self, end: usize) {
+        while self.next < end {
+            self.push(ValRaw::u64(0));
+        }
     }
 }
 
@@ -43,7 +52,7 @@ pub(super) fn lower<T>(
     cx: &mut LowerContext<'_, T>,
     ty: InterfaceType,
     value: &Value,
-    slots: &mut Slots,
+    slots: &mut Slots<'_>,
 ) -> wasmtime::Result<()> {
     let types = cx.types;
     match (ty, value) {
@@ -90,7 +99,7 @@ pub(super) fn lower<T>(
             if let Some((ty, payload)) = variant.payload {
                 lower(cx, ty, payload, slots)?;
             }
-            slots.next = end;
+            slots.pad(end);
         }
     }
     Ok(())

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use homestar_core::ipld::Ipld;
 use homestar_core::outcome::{Kind, Outcome};
 use homestar_core::task::Input;
-use homestar_engine::{Call, CallError};
+use homestar_core::wit::Value;
+use homestar_engine::{Call, CallError, End, Setting};
 
 use crate::{call, engine, failure, instruction, int, limits, list, load, ok, text};
 
@@ -190,4 +191,31 @@ fn standard_input_is_for_commands() {
         .call(&add, Call::new(&instruction, &limits()))
         .unwrap_err();
     assert!(matches!(error, CallError::Stdin { .. }), "{error}");
+}
+
+#[test]
+fn an_export_of_another_component_is_refused() {
+    let (add, text) = (load(homestar_guests::add()), load(homestar_guests::text()));
+    let mut instance = engine().start(&add, Setting::default(), &limits()).unwrap();
+    let ended = instance.call(
+        text.find("line-count").unwrap(),
+        vec![Value::String("a".into())],
+    );
+    assert!(matches!(ended, Err(End::Host(_))), "{ended:?}");
+    let sum = instance.call(add.find("add").unwrap(), vec![Value::U32(1), Value::U32(2)]);
+    assert_eq!(sum, Ok(Some(Value::U32(3))));
+}
+
+#[test]
+fn arguments_that_do_not_fit_never_reach_the_guest() {
+    let add = load(homestar_guests::add());
+    let mut instance = engine().start(&add, Setting::default(), &limits()).unwrap();
+    let export = add.find("add").unwrap();
+    for args in [
+        vec![],
+        vec![Value::U32(1)],
+        vec![Value::U32(1), Value::U64(2)],
+    ] {
+        assert!(matches!(instance.call(export, args), Err(End::Host(_))));
+    }
 }
