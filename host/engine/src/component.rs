@@ -58,8 +58,8 @@ pub enum Origin {
 #[derive(Clone, Debug)]
 pub struct Export {
     function: Function,
-    /// Number of the component in this process, and its place among the exports of that.
-    number: (u64, usize),
+    /// Number of its component in this process.
+    component: u64,
     index: ComponentExportIndex,
     flat_count: usize,
 }
@@ -79,11 +79,6 @@ impl Export {
     pub(crate) fn takes(&self, args: &[Value]) -> bool {
         let params = &self.function.params;
         args.len() == params.len() && args.iter().zip(params).all(|(arg, (_, ty))| arg.fits(ty))
-    }
-
-    /// Returns what tells it from every other export in this process.
-    pub(crate) fn number(&self) -> (u64, usize) {
-        self.number
     }
 
     pub(crate) fn flat_count(&self) -> usize {
@@ -191,7 +186,7 @@ impl Component {
         self.0
             .exports
             .first()
-            .is_some_and(|first| first.number.0 == export.number.0)
+            .is_some_and(|first| first.component == export.component)
     }
 
     pub(crate) fn engine(&self) -> &wasmtime::Engine {
@@ -276,6 +271,7 @@ fn functions_of(
 /// Returns the functions of `compiled`, those of its interfaces after its own.
 fn exports(compiled: &component::Component) -> Result<Vec<Export>, LoadError> {
     let mut exporting = Exporting {
+        component: NEXT.fetch_add(1, Ordering::Relaxed),
         compiled,
         translator: Translator::default(),
         own: Vec::new(),
@@ -292,10 +288,6 @@ fn exports(compiled: &component::Component) -> Result<Vec<Export>, LoadError> {
         mut own, nested, ..
     } = exporting;
     own.extend(nested);
-    let component = NEXT.fetch_add(1, Ordering::Relaxed);
-    for (place, export) in own.iter_mut().enumerate() {
-        export.number = (component, place);
-    }
     Ok(own)
 }
 
@@ -303,6 +295,7 @@ fn exports(compiled: &component::Component) -> Result<Vec<Export>, LoadError> {
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 struct Exporting<'a> {
+    component: u64,
     compiled: &'a component::Component,
     translator: Translator,
     own: Vec<Export>,
@@ -333,7 +326,7 @@ impl Exporting<'_> {
         };
         list.push(Export {
             function,
-            number: (0, 0),
+            component: self.component,
             index,
             flat_count,
         });

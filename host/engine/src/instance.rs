@@ -100,7 +100,6 @@ impl Stage {
             (Ok(instance), None) => Ok(Instance {
                 stage: self,
                 instance,
-                found: None,
                 is_over: false,
             }),
             (_, Some(limit)) => Err(Box::new((end::of_limit(limit), self))),
@@ -143,8 +142,6 @@ impl Stage {
 pub struct Instance {
     stage: Stage,
     instance: wasmtime::component::Instance,
-    /// The export that was called last, by its number, since looking it up takes as long as a small call.
-    found: Option<((u64, usize), Func)>,
     is_over: bool,
 }
 
@@ -199,20 +196,9 @@ impl Instance {
         }
     }
 
-    fn function(&mut self, export: &Export) -> wasmtime::Result<Func> {
-        if let Some((number, function)) = self.found
-            && number == export.number()
-        {
-            return Ok(function);
-        }
-        let function = export.in_instance(&mut self.stage.store, &self.instance)?;
-        self.found = Some((export.number(), function));
-        Ok(function)
-    }
-
     /// Picks the way by which the result comes back: see [`abi::Results`].
     fn enter(&mut self, export: &Export, args: Args) -> wasmtime::Result<Option<Value>> {
-        let function = self.function(export)?;
+        let function = export.in_instance(&mut self.stage.store, &self.instance)?;
         match export.flat_count() {
             0 => self.enter_as::<0>(function, args),
             1 => self.enter_as::<1>(function, args),

@@ -123,8 +123,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>, mode: Mode) -> wasmtime:
     Ok(())
 }
 
-/// Interfaces of WASI 0.2 that [`add_to_linker`] offers.
-const P2: &[&str] = &[
+/// Interfaces that [`add_to_linker`] offers of WASI 0.2 and of 0.3.
+const BOTH: &[&str] = &[
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stderr",
@@ -136,17 +136,21 @@ const P2: &[&str] = &[
     "wasi:cli/terminal-stdin",
     "wasi:cli/terminal-stdout",
     "wasi:clocks/monotonic-clock",
-    "wasi:clocks/wall-clock",
     "wasi:filesystem/preopens",
     "wasi:filesystem/types",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
     "wasi:random/insecure",
     "wasi:random/insecure-seed",
     "wasi:random/random",
-    "wasi:sockets/instance-network",
     "wasi:sockets/ip-name-lookup",
+];
+
+/// Interfaces that it offers of WASI 0.2 alone.
+const ONLY_P2: &[&str] = &[
+    "wasi:clocks/wall-clock",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:sockets/instance-network",
     "wasi:sockets/network",
     "wasi:sockets/tcp",
     "wasi:sockets/tcp-create-socket",
@@ -154,28 +158,11 @@ const P2: &[&str] = &[
     "wasi:sockets/udp-create-socket",
 ];
 
-/// Interfaces of WASI 0.3 that [`add_to_linker`] offers.
-const P3: &[&str] = &[
-    "wasi:cli/environment",
-    "wasi:cli/exit",
-    "wasi:cli/stderr",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/terminal-input",
-    "wasi:cli/terminal-output",
-    "wasi:cli/terminal-stderr",
-    "wasi:cli/terminal-stdin",
-    "wasi:cli/terminal-stdout",
+/// Interfaces that it offers of WASI 0.3 alone.
+const ONLY_P3: &[&str] = &[
     "wasi:cli/types",
-    "wasi:clocks/monotonic-clock",
     "wasi:clocks/system-clock",
     "wasi:clocks/types",
-    "wasi:filesystem/preopens",
-    "wasi:filesystem/types",
-    "wasi:random/insecure",
-    "wasi:random/insecure-seed",
-    "wasi:random/random",
-    "wasi:sockets/ip-name-lookup",
     "wasi:sockets/types",
 ];
 
@@ -184,12 +171,12 @@ pub(crate) fn offers(name: &str) -> bool {
     let Some((interface, version)) = name.split_once('@') else {
         return false;
     };
-    let list = match version.rsplit_once('.') {
-        Some(("0.2", _)) => P2,
-        Some(("0.3", _)) => P3,
+    let only = match version.rsplit_once('.') {
+        Some(("0.2", _)) => ONLY_P2,
+        Some(("0.3", _)) => ONLY_P3,
         _ => return false,
     };
-    list.contains(&interface)
+    BOTH.contains(&interface) || only.contains(&interface)
 }
 
 #[cfg(test)]
