@@ -19,7 +19,7 @@ use std::path::Path;
 
 mod scripted;
 
-pub use scripted::{Unavailable, or_skip, python, quickjs, spidermonkey};
+pub use scripted::{Unavailable, or_skip, python, quickjs, quickjs_almanac, spidermonkey};
 
 macro_rules! rust_guests {
     ($($(#[doc = $doc:literal])* $name:ident = $variable:literal,)*) => {

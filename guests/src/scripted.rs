@@ -88,7 +88,7 @@ pub fn python() -> Result<PathBuf, Unavailable> {
 ///
 /// If the guest itself doesn't build.
 pub fn quickjs() -> Result<PathBuf, Unavailable> {
-    js("quickjs")
+    js("quickjs", "people", "quickjs")
 }
 
 /// Summarizes people, in JavaScript run by SpiderMonkey: the same source as [`quickjs`], another
@@ -102,10 +102,24 @@ pub fn quickjs() -> Result<PathBuf, Unavailable> {
 ///
 /// If the guest itself doesn't build.
 pub fn spidermonkey() -> Result<PathBuf, Unavailable> {
-    js("spidermonkey")
+    js("spidermonkey", "people", "spidermonkey")
 }
 
-fn js(engine: &str) -> Result<PathBuf, Unavailable> {
+/// An effect that offers `acme:weather/forecast@0.1.0`, in JavaScript run by QuickJS.
+///
+/// # Errors
+///
+/// Without `node` and `npm`, or if the packages can't be installed.
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn quickjs_almanac() -> Result<PathBuf, Unavailable> {
+    js("quickjs", "almanac", "quickjs-almanac")
+}
+
+/// Builds `WORLD.js` on `engine` into `NAME.wasm`.
+fn js(engine: &str, world: &str, name: &'static str) -> Result<PathBuf, Unavailable> {
     let version = version("node")?;
     let tools = Tools::new("js", &["package.json"], &version);
     let _lock = tools.lock();
@@ -123,10 +137,10 @@ fn js(engine: &str) -> Result<PathBuf, Unavailable> {
         ]))
     })?;
     // Sources are copied below the tools, so node finds `node_modules` on its way up.
-    Ok(tools.build(engine, |folder, out| {
+    Ok(tools.build(name, |folder, out| {
         run(Command::new("node")
             .current_dir(folder)
-            .args(["build.mjs", engine])
+            .args(["build.mjs", engine, world])
             .arg(out))
     }))
 }

@@ -296,6 +296,21 @@ fn offers_and_asks_are_read_from_the_type() {
     assert_eq!(effect.cid(), &cid(homestar_guests::pessimist()));
 }
 
+/// A guest in Rust, an effect in JavaScript: the call crosses between them, errors included.
+#[test]
+fn an_effect_may_be_in_another_language() {
+    let Some(almanac) = homestar_guests::or_skip(homestar_guests::quickjs_almanac()) else {
+        return;
+    };
+    let folder = folder(&[("almanac.wasm", &almanac)]);
+    let mut effects = Effects::new();
+    assert!(effects.add_folder(folder.path(), 8 * BYTES_MAX).is_empty());
+    let component = needs(&effects).unwrap();
+    assert_eq!(advice(&component, "Bergen"), says("take an umbrella"));
+    let unknown = "look out of the window: the almanac does not know Cairo";
+    assert_eq!(advice(&component, "Cairo"), says(unknown));
+}
+
 /// An interface of nothing but types needs no provider, so no effects are looked for and the component stays itself.
 #[test]
 fn types_alone_ask_for_nothing() {

@@ -1,0 +1,10 @@
+// An effect that offers acme:weather/forecast, as guests/rust/almanac does in Rust.
+
+export const forecast = {
+  today(place) {
+    if (place === 'Bergen') {
+      return { temperature: 8, chanceOfRain: 0.7 };
+    }
+    throw `the almanac does not know ${place}`;
+  },
+};
