@@ -183,9 +183,9 @@ fn near(effects: &Effects, import: &str) -> Option<(std::path::PathBuf, String)>
 
 fn encode(guest: &Part, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
     let mut joining = Joining::default();
-    joining.add("guest", &guest.bytes)?;
+    joining.add(&guest.bytes)?;
     for effect in &wiring.chosen {
-        joining.add(&effect.cid().to_string(), &effect.part().bytes)?;
+        joining.add(&effect.part().bytes)?;
     }
     for wire in &wiring.wires {
         joining.connect(wire, wiring)?;
@@ -202,9 +202,11 @@ struct Joining {
 }
 
 impl Joining {
-    /// Adds the next part. Its name stands in the composition, so it may not depend on where a file lies.
-    fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), LoadError> {
-        let package = Package::from_bytes(name, None, bytes, self.graph.types_mut())
+    /// Adds the next part under its number: the name may stand in the composition, so it may not depend on where a
+    /// file lies, and two parts may be copies of one effect.
+    fn add(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
+        let name = format!("part-{}", self.instances.len());
+        let package = Package::from_bytes(&name, None, bytes, self.graph.types_mut())
             .map_err(compose_error)?;
         let package = self
             .graph

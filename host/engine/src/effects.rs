@@ -16,6 +16,8 @@ use crate::parts::Part;
 /// earlier first, and inside a folder by file name.
 #[derive(Clone, Debug, Default)]
 pub struct Effects {
+    /// The folders that were added, by the path that tells them apart.
+    folders: Vec<PathBuf>,
     effects: Vec<Effect>,
 }
 
@@ -110,7 +112,7 @@ impl Effects {
     }
 
     /// Adds the effects in `folder`: its files that end in `.wasm`. A file that is none is returned as an error, and
-    /// a folder that doesn't exist has no effects.
+    /// a folder that doesn't exist has no effects. A folder that was added before is not added again.
     pub fn add_folder(&mut self, folder: &Path, bytes_max: u64) -> Vec<EffectError> {
         let paths = match files(folder) {
             Ok(paths) => paths,
@@ -121,7 +123,13 @@ impl Effects {
                 }];
             }
         };
-        let number = self.effects.last().map_or(0, |effect| effect.folder + 1);
+        // The path as it is will do where the folder isn't there or can't be resolved.
+        let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        if self.folders.contains(&whole) {
+            return Vec::new();
+        }
+        let number = self.folders.len();
+        self.folders.push(whole);
         let mut errors = Vec::new();
         for path in paths {
             match read(path, number, bytes_max) {

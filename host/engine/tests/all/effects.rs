@@ -322,3 +322,34 @@ fn types_alone_ask_for_nothing() {
         .unwrap();
     assert!(again.effects().is_empty());
 }
+
+/// Copies of one effect are two parts: each stands in front once.
+#[test]
+fn copies_of_an_effect_are_parts_of_their_own() {
+    let folder = folder(&[
+        ("almanac.wasm", homestar_guests::almanac()),
+        ("one.wasm", homestar_guests::pessimist()),
+        ("two.wasm", homestar_guests::pessimist()),
+    ]);
+    let component = needs(&effects(&[&folder])).unwrap();
+    assert_eq!(component.effects().len(), 3);
+    assert_eq!(advice(&component, "Cairo"), says("take an umbrella"));
+}
+
+#[test]
+fn a_folder_that_is_given_twice_counts_once() {
+    let folder = folder(&[
+        ("almanac.wasm", homestar_guests::almanac()),
+        ("pessimist.wasm", homestar_guests::pessimist()),
+    ]);
+    let mut effects = effects(&[&folder]);
+    let same = folder
+        .path()
+        .join("..")
+        .join(folder.path().file_name().unwrap());
+    for again in [folder.path(), &same] {
+        assert!(effects.add_folder(again, BYTES_MAX).is_empty());
+    }
+    assert_eq!(effects.iter().count(), 2);
+    assert_eq!(needs(&effects).unwrap().effects().len(), 2);
+}
