@@ -48,6 +48,7 @@
 //! - [`task`]: instructions and limits
 //! - [`outcome`]: how a task ended
 //! - [`receipt`]: the signed record of it
+//! - [`trace`]: what a task heard from outside
 //! - [`key`]: keys that sign
 //! - [`ucan`]: signed tokens
 //! - [`wit`]: types and values of components, and how IPLD becomes them
@@ -58,6 +59,7 @@ pub mod key;
 pub mod outcome;
 pub mod receipt;
 pub mod task;
+pub mod trace;
 pub mod ucan;
 pub mod wit;
 

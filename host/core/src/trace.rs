@@ -1,0 +1,313 @@
+//! What a task heard from outside: every driver call with its answer, in the order in which the answers came.
+//!
+//! A guest and its effects are deterministic but for what drivers answer. So whoever has the instruction, the
+//! components and the trace can run the task again, bit for bit, without the outside.
+//!
+//! A trace is a small block that names the parts and links segments: lists of events, each in a block of its
+//! own. Long byte strings stand in the events as links to raw blocks ([`spill`]).
+
+mod spill;
+
+pub use spill::{SPILL_BYTES, SpillError, spill, unspill};
+
+use crate::ipld::{
+    Block, Cid, DecodeError, EncodeError, FieldError, Fields, Ipld, Link, MAX_BLOCK_BYTES, encode,
+};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// Everything that a task heard.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// The components that may ask: the guest first, then its effects in the order of their numbers.
+    pub parts: Vec<Part>,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+/// A component that may ask drivers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The component.
+    pub component: Cid,
+    /// What was granted to it, as people write it.
+    pub grants: Vec<String>,
+}
+
+/// Something that entered a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A driver answered.
+    Call(Call),
+    /// While a driver was asked, time passed until something that slept was due, in nanoseconds since the task
+    /// began.
+    Time(u64),
+}
+
+/// A driver call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// Its number: calls are numbered in the order in which they were made, from 0.
+    pub number: u64,
+    /// Who asked: an index into the trace's parts.
+    pub by: u32,
+    /// What was asked, such as `homestar:driver/http.send`.
+    pub name: String,
+    /// With which arguments.
+    pub args: Ipld,
+    /// The answer. There is none if the task ended before it came.
+    pub answer: Option<Ipld>,
+}
+
+/// A trace as blocks.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// The block that names it.
+    pub root: Block,
+    /// The segments.
+    pub segments: Vec<Block>,
+}
+
+/// Bytes of events after which a segment is closed: half of what a block may have.
+const SEGMENT_BYTES: usize = MAX_BLOCK_BYTES / 2;
+
+impl Trace {
+    /// Writes the trace as blocks. The same trace gives the same blocks.
+    pub fn encode(&self) -> Result<Encoded, TraceError> {
+        let mut segments = Vec::new();
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        for event in &self.events {
+            let event = event.to_ipld();
+            let size = encode(&event)?.len();
+            if bytes + size > SEGMENT_BYTES && !events.is_empty() {
+                segments.push(segment(std::mem::take(&mut events))?);
+                bytes = 0;
+            }
+            bytes += size;
+            events.push(event);
+        }
+        if !events.is_empty() {
+            segments.push(segment(events)?);
+        }
+        let links = segments.iter().map(|block| Ipld::Link(*block.cid()));
+        let root = Ipld::Map(BTreeMap::from([
+            (
+                "parts".to_owned(),
+                Ipld::List(self.parts.iter().map(Part::to_ipld).collect()),
+            ),
+            ("segments".to_owned(), Ipld::List(links.collect())),
+        ]));
+        Ok(Encoded {
+            root: Block::of_dag_cbor(&root)?,
+            segments,
+        })
+    }
+
+    /// Reads a trace. `block` gives the bytes of a segment, checked against its CID.
+    pub fn decode(
+        root: &Block,
+        mut block: impl FnMut(&Cid) -> Option<Block>,
+    ) -> Result<Self, TraceError> {
+        let mut fields = Fields::of("trace", root.decode::<Ipld>()?)?;
+        let parts = fields.list("parts")?.into_iter().map(Part::from_ipld);
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        let links = fields.links("segments")?;
+        fields.end()?;
+        let mut events = Vec::new();
+        for link in links {
+            let segment = block(&link).ok_or(TraceError::Missing(link.into()))?;
+            let Ipld::List(items) = segment.decode::<Ipld>()? else {
+                return Err(TraceError::Segment);
+            };
+            for item in items {
+                events.push(Event::from_ipld(item, parts.len())?);
+            }
+        }
+        Ok(Self { parts, events })
+    }
+}
+
+fn segment(events: Vec<Ipld>) -> Result<Block, TraceError> {
+    Ok(Block::of_dag_cbor(&Ipld::List(events))?)
+}
+
+impl Part {
+    fn to_ipld(&self) -> Ipld {
+        let grants = self.grants.iter().cloned().map(Ipld::String);
+        Ipld::Map(BTreeMap::from([
+            ("component".to_owned(), Ipld::Link(self.component)),
+            ("grants".to_owned(), Ipld::List(grants.collect())),
+        ]))
+    }
+
+    fn from_ipld(value: Ipld) -> Result<Self, TraceError> {
+        let mut fields = Fields::of("part", value)?;
+        let component = fields.link("component")?;
+        let grant = |item| match item {
+            Ipld::String(text) => Ok(text),
+            _ => Err(TraceError::Segment),
+        };
+        let grants = fields.list("grants")?.into_iter().map(grant);
+        let grants = grants.collect::<Result<_, _>>()?;
+        fields.end()?;
+        Ok(Self { component, grants })
+    }
+}
+
+impl Event {
+    fn to_ipld(&self) -> Ipld {
+        let call = match self {
+            Self::Time(until) => {
+                let fields = [("time".to_owned(), Ipld::Integer((*until).into()))];
+                return Ipld::Map(fields.into());
+            }
+            Self::Call(call) => call,
+        };
+        let mut fields = BTreeMap::from([
+            ("call".to_owned(), Ipld::Integer(call.number.into())),
+            ("by".to_owned(), Ipld::Integer(call.by.into())),
+            ("name".to_owned(), Ipld::String(call.name.clone())),
+            ("args".to_owned(), call.args.clone()),
+        ]);
+        if let Some(answer) = &call.answer {
+            fields.insert("answer".to_owned(), answer.clone());
+        }
+        Ipld::Map(fields)
+    }
+
+    fn from_ipld(value: Ipld, parts: usize) -> Result<Self, TraceError> {
+        let mut fields = Fields::of("event", value)?;
+        if let Some(until) = fields.if_present("time", Fields::unsigned)? {
+            fields.end()?;
+            return Ok(Self::Time(until));
+        }
+        let call = Call {
+            number: fields.unsigned("call")?,
+            by: u32::try_from(fields.unsigned("by")?).unwrap_or(u32::MAX),
+            name: fields.string("name")?,
+            args: fields.take("args")?,
+            answer: fields.if_present("answer", Fields::take)?,
+        };
+        fields.end()?;
+        if call.by as usize >= parts {
+            return Err(TraceError::Part { by: call.by });
+        }
+        Ok(Self::Call(call))
+    }
+}
+
+/// Why something is not a trace, or can't become one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// A field is missing, unknown or of another kind.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// A block isn't DAG-CBOR.
+    #[error("a block of the trace can't be read")]
+    Decode(#[from] DecodeError),
+    /// A value has no encoding, or one event doesn't fit a block.
+    #[error("the trace can't be written")]
+    Encode(#[from] EncodeError),
+    /// A segment isn't there.
+    #[error("the trace's segment {0} is not there")]
+    Missing(Link<[Event]>),
+    /// A segment isn't a list, or a grant isn't text.
+    #[error("a segment of a trace is a list of events, and a grant is text")]
+    Segment,
+    /// A call is by nobody.
+    #[error("a call is by part {by}, and there is none of that number")]
+    Part {
+        /// The number.
+        by: u32,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipld::cid_of_raw;
+    use crate::testing::any_ipld;
+    use proptest::prelude::*;
+
+    fn trace(events: Vec<Event>) -> Trace {
+        let part = Part {
+            component: cid_of_raw(b"guest"),
+            grants: vec!["random".to_owned()],
+        };
+        Trace {
+            parts: vec![part],
+            events,
+        }
+    }
+
+    fn call(number: u64, args: Ipld) -> Event {
+        Event::Call(Call {
+            number,
+            by: 0,
+            name: "homestar:driver/entropy.bytes".to_owned(),
+            args,
+            answer: Some(Ipld::Null),
+        })
+    }
+
+    fn read(encoded: &Encoded) -> Result<Trace, TraceError> {
+        Trace::decode(&encoded.root, |cid| {
+            let found = encoded.segments.iter().find(|block| block.cid() == cid);
+            found.cloned()
+        })
+    }
+
+    #[test]
+    fn long_traces_become_several_blocks() {
+        let text = Ipld::String("x".repeat(100_000));
+        let long = trace((0..30).map(|number| call(number, text.clone())).collect());
+        let encoded = long.encode().unwrap();
+        assert!(encoded.segments.len() > 3);
+        let fits = |block: &Block| block.bytes().len() <= MAX_BLOCK_BYTES;
+        assert!(encoded.segments.iter().all(fits));
+        assert_eq!(read(&encoded).unwrap(), long);
+    }
+
+    #[test]
+    fn an_event_larger_than_a_block_is_refused() {
+        let text = Ipld::String("x".repeat(MAX_BLOCK_BYTES));
+        let error = trace(vec![call(0, text)]).encode().unwrap_err();
+        assert!(matches!(error, TraceError::Encode(_)), "{error}");
+    }
+
+    #[test]
+    fn a_missing_segment_is_named() {
+        let encoded = trace(vec![Event::Time(3)]).encode().unwrap();
+        let error = Trace::decode(&encoded.root, |_| None).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains(&encoded.segments[0].cid().to_string())
+        );
+    }
+
+    #[test]
+    fn nobody_asks_for_a_part_that_is_not_there() {
+        let mut trace = trace(vec![call(0, Ipld::Null)]);
+        trace.parts.clear();
+        let error = read(&trace.encode().unwrap()).unwrap_err();
+        assert_eq!(error, TraceError::Part { by: 0 });
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            args in any_ipld(),
+            answer in proptest::option::of(any_ipld()),
+            number: u64,
+            until: u64,
+        ) {
+            let name = "x".to_owned();
+            let call = Call { number, by: 0, name, args, answer };
+            let trace = trace(vec![Event::Call(call), Event::Time(until)]);
+            prop_assert_eq!(read(&trace.encode().unwrap()).unwrap(), trace);
+        }
+    }
+}
