@@ -193,6 +193,8 @@ pub enum Kind {
     Log,
     /// More was written to storage than allowed.
     Storage,
+    /// More driver calls were made, or more bytes moved by them, than allowed.
+    Calls,
     /// Something was asked for that was not granted.
     Denied,
     /// An awaited task did not end in the way that was asked for.
@@ -205,7 +207,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Guest,
         Self::Exit,
         Self::Trap,
@@ -216,6 +218,7 @@ impl Kind {
         Self::Output,
         Self::Log,
         Self::Storage,
+        Self::Calls,
         Self::Denied,
         Self::Await,
         Self::Input,
@@ -235,6 +238,7 @@ impl Kind {
             Self::Output => "output",
             Self::Log => "log",
             Self::Storage => "storage",
+            Self::Calls => "calls",
             Self::Denied => "denied",
             Self::Await => "await",
             Self::Input => "input",
@@ -251,7 +255,8 @@ impl Kind {
             | Self::Time
             | Self::Output
             | Self::Log
-            | Self::Storage => true,
+            | Self::Storage
+            | Self::Calls => true,
             Self::Guest
             | Self::Exit
             | Self::Trap

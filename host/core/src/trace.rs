@@ -30,8 +30,8 @@ pub struct Trace {
 pub struct Part {
     /// The component.
     pub component: Cid,
-    /// What was granted to it, as people write it.
-    pub grants: Vec<String>,
+    /// What was granted to it, as people write it: sets of grants that all had to agree.
+    pub grants: Vec<Vec<String>>,
 }
 
 /// Something that entered a task.
@@ -134,7 +134,8 @@ fn segment(events: Vec<Ipld>) -> Result<Block, TraceError> {
 
 impl Part {
     fn to_ipld(&self) -> Ipld {
-        let grants = self.grants.iter().cloned().map(Ipld::String);
+        let set = |set: &Vec<String>| Ipld::List(set.iter().cloned().map(Ipld::String).collect());
+        let grants = self.grants.iter().map(set);
         Ipld::Map(BTreeMap::from([
             ("component".to_owned(), Ipld::Link(self.component)),
             ("grants".to_owned(), Ipld::List(grants.collect())),
@@ -148,7 +149,11 @@ impl Part {
             Ipld::String(text) => Ok(text),
             _ => Err(TraceError::Segment),
         };
-        let grants = fields.list("grants")?.into_iter().map(grant);
+        let set = |item| match item {
+            Ipld::List(items) => items.into_iter().map(grant).collect(),
+            _ => Err(TraceError::Segment),
+        };
+        let grants = fields.list("grants")?.into_iter().map(set);
         let grants = grants.collect::<Result<_, _>>()?;
         fields.end()?;
         Ok(Self { component, grants })
@@ -234,7 +239,7 @@ mod tests {
     fn trace(events: Vec<Event>) -> Trace {
         let part = Part {
             component: cid_of_raw(b"guest"),
-            grants: vec!["random".to_owned()],
+            grants: vec![vec!["random".to_owned()], vec![]],
         };
         Trace {
             parts: vec![part],

@@ -11,7 +11,7 @@ use homestar_core::wit::{self, ArgumentError, Function, NameError, Type, Value, 
 use crate::component::{Component, Export};
 use crate::end::End;
 use crate::engine::Engine;
-use crate::instance::{Setting, Stage};
+use crate::instance::{Answers, Diverged, Recording, Setting, Stage};
 use crate::world::stdio::Listener;
 
 /// A task to be run.
@@ -22,6 +22,8 @@ pub struct Call<'a> {
     pub instruction: &'a Instruction,
     /// What it may use.
     pub limits: &'a Limits,
+    /// Whose answers its driver calls get.
+    pub answers: Answers,
     /// Is told of a command's standard output while it is written.
     pub on_stdout: Option<Listener>,
     /// Is told of standard error while it is written, and of standard output of anything but a command.
@@ -34,6 +36,7 @@ impl<'a> Call<'a> {
         Self {
             instruction,
             limits,
+            answers: Answers::default(),
             on_stdout: None,
             on_log: None,
         }
@@ -62,6 +65,8 @@ pub struct Done {
     pub memory_peak: u64,
     /// What it wrote to standard error, and to standard output if it isn't a command.
     pub log: Vec<u8>,
+    /// What it heard from outside, if it was wired to any driver.
+    pub recording: Option<Recording>,
     /// Time that starting it took.
     pub start_time: Duration,
     /// Time that the call took.
@@ -99,9 +104,18 @@ pub enum CallError {
         /// The function's full name.
         function: String,
     },
+    /// The run went another way than the recorded one.
+    #[error("the run differs from the recorded one: {0}")]
+    Diverged(String),
     /// This host failed.
     #[error("the host failed: {0}")]
     Host(String),
+}
+
+impl From<Diverged> for CallError {
+    fn from(diverged: Diverged) -> Self {
+        Self::Diverged(diverged.0)
+    }
 }
 
 impl Engine {
@@ -125,6 +139,8 @@ impl Engine {
         };
         let setting = Setting {
             seed: seed(call.instruction),
+            instruction: call.instruction.link().to_string(),
+            answers: call.answers,
             arguments: task.arguments,
             stdin: task.stdin,
             is_command: export.is_command(),
@@ -143,7 +159,7 @@ impl Engine {
         limits: &Limits,
     ) -> Result<Done, CallError> {
         let begin = Instant::now();
-        let started = Stage::new(component, setting, limits).start();
+        let started = Stage::new(component, setting, limits)?.start();
         let start_time = begin.elapsed();
         let begin = Instant::now();
         let (returned, mut stage) = match started {
@@ -151,6 +167,7 @@ impl Engine {
             Err(failed) => (Err(failed.0), failed.1),
         };
         let run_time = begin.elapsed();
+        let recording = stage.take_recording()?;
         let (outcome, value) = outcome(export, returned, &mut stage)?;
         Ok(Done {
             outcome,
@@ -158,6 +175,7 @@ impl Engine {
             fuel: stage.fuel(),
             memory_peak: stage.memory_peak(),
             log: stage.take_log(),
+            recording,
             start_time,
             run_time,
         })

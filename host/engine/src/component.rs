@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use homestar_core::grant::{Denied, Grants};
 use homestar_core::ipld::Cid;
 use homestar_core::wit::{self, Function, NameError, Value};
 use wasmtime::Store;
@@ -12,11 +13,12 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{self, ComponentExportIndex, Func, InstancePre};
 
 use crate::abi;
+use crate::drivers::Drivers;
 use crate::error::{LoadError, Missing};
 use crate::instance::State;
+use crate::link::{self, Needs};
 use crate::types::Translator;
 use crate::world;
-use crate::world::drive::drive;
 
 /// A component that is ready to start. Clones share it.
 #[derive(Clone)]
@@ -24,7 +26,11 @@ pub struct Component(Arc<Shared>);
 
 struct Shared {
     identity: Identity,
+    effects: Vec<Cid>,
     pre: InstancePre<State>,
+    /// What it needs of the outside.
+    needs: Needs,
+    drivers: Arc<Drivers>,
     /// Whether calls may wait, and so need a stack of their own: true once it imports functions.
     may_wait: bool,
     imports: Vec<String>,
@@ -37,7 +43,47 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) cid: Cid,
-    pub(crate) effects: Vec<Cid>,
+    /// The guest, then what was wired to it.
+    pub(crate) parts: Vec<Piece>,
+}
+
+/// One component of a composition.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) cid: Cid,
+    /// The effect's file name without its ending; the guest has none.
+    pub(crate) name: Option<String>,
+    /// Number of the part whose grants it has: its own, or that of the nearest part on the way to it that has any.
+    pub(crate) principal: usize,
+    /// What was granted to it by its name.
+    pub(crate) grants: Option<Grants>,
+}
+
+impl Identity {
+    /// Returns what a component is that nothing is wired to.
+    pub(crate) fn of_guest(cid: Cid) -> Self {
+        let guest = Piece {
+            cid,
+            name: None,
+            principal: 0,
+            grants: None,
+        };
+        Self {
+            cid,
+            parts: vec![guest],
+        }
+    }
+
+    /// Returns the effects, each once.
+    fn effects(&self) -> Vec<Cid> {
+        let mut effects = Vec::new();
+        for piece in &self.parts[1..] {
+            if !effects.contains(&piece.cid) {
+                effects.push(piece.cid);
+            }
+        }
+        effects
+    }
 }
 
 /// Where the compiled code came from.
@@ -111,6 +157,7 @@ impl Component {
         identity: Identity,
         compiled: &component::Component,
         linker: &component::Linker<State>,
+        drivers: &Arc<Drivers>,
         origin: Origin,
     ) -> Result<Self, LoadError> {
         let imports = Imports::of(compiled);
@@ -130,8 +177,11 @@ impl Component {
             .map(|export| export.function.clone())
             .collect();
         Ok(Self(Arc::new(Shared {
+            effects: identity.effects(),
             identity,
             pre,
+            needs: imports.needs,
+            drivers: drivers.clone(),
             may_wait: imports.has_functions || functions_are_async(&exports),
             imports: imports.names,
             exports,
@@ -147,7 +197,52 @@ impl Component {
 
     /// Returns the CIDs of the effects that were wired to it, in the order in which they were first asked for.
     pub fn effects(&self) -> &[Cid] {
-        &self.0.identity.effects
+        &self.0.effects
+    }
+
+    /// Returns the names of the drivers that it and its effects are wired to, such as `homestar:driver/http`. With
+    /// none it is pure: what it returns depends on nothing but the instruction.
+    pub fn drivers_wired(&self) -> &[String] {
+        &self.0.needs.drivers
+    }
+
+    /// Tells whether what it returns depends on nothing but the instruction, given what is granted to the guest.
+    pub fn is_pure(&self, guest: &Grants) -> bool {
+        !self.is_wired(&self.grants(guest).collect::<Vec<_>>())
+    }
+
+    /// Returns its parts: the guest, then what was wired to it.
+    pub(crate) fn parts(&self) -> &[Piece] {
+        &self.0.identity.parts
+    }
+
+    /// Returns what its parts are granted if the guest is granted `guest`.
+    pub(crate) fn grants(&self, guest: &Grants) -> impl Iterator<Item = Grants> {
+        let parts = self.parts();
+        parts.iter().map(move |part| {
+            let own = &parts[part.principal].grants;
+            own.as_ref().unwrap_or(guest).clone()
+        })
+    }
+
+    /// Tells whether anything that isn't deterministic can enter it.
+    pub(crate) fn is_wired(&self, grants: &[Grants]) -> bool {
+        let needs = &self.0.needs;
+        let any = |parts: &[usize], check: fn(&Grants) -> Result<(), Denied>| {
+            parts.iter().any(|part| grants.get(*part).is_some_and(|grants| check(grants).is_ok()))
+        };
+        !needs.drivers.is_empty()
+            || any(&needs.random, Grants::random)
+            || any(&needs.clock, Grants::clock)
+    }
+
+    pub(crate) fn drivers(&self) -> &Arc<Drivers> {
+        &self.0.drivers
+    }
+
+    /// Tells whether its world starts tasks of tokio.
+    pub(crate) fn starts_tasks(&self) -> bool {
+        self.0.needs.tasks
     }
 
     /// Returns the names of what it imports.
@@ -199,8 +294,8 @@ impl Component {
 
     pub(crate) fn start(&self, store: &mut Store<State>) -> wasmtime::Result<component::Instance> {
         if self.may_wait() {
-            let clock = store.data().world.clock.clone();
-            return drive(self.0.pre.instantiate_async(store), &clock)?;
+            let idle = store.data().idle();
+            return idle.run(self.0.pre.instantiate_async(store), self.starts_tasks())?;
         }
         self.0.pre.instantiate(store)
     }
@@ -224,6 +319,7 @@ struct Imports {
     names: Vec<String>,
     missing: Vec<Missing>,
     has_functions: bool,
+    needs: Needs,
 }
 
 impl Imports {
@@ -231,13 +327,14 @@ impl Imports {
         let engine = compiled.engine();
         let mut imports = Self::default();
         for (name, item) in compiled.component_type().imports(engine) {
+            let interface = item.implements.unwrap_or(name);
             imports.names.push(name.to_owned());
-            imports.add(engine, name, &item.ty);
+            imports.add(engine, link::Import { name, interface }, &item.ty);
         }
         imports
     }
 
-    fn add(&mut self, engine: &wasmtime::Engine, name: &str, item: &ComponentItem) {
+    fn add(&mut self, engine: &wasmtime::Engine, import: link::Import<'_>, item: &ComponentItem) {
         let functions = match item {
             ComponentItem::ComponentInstance(instance) => functions_of(engine, instance),
             // Types alone need no provider.
@@ -247,9 +344,13 @@ impl Imports {
         let is_interface = matches!(item, ComponentItem::ComponentInstance(_));
         self.has_functions |= !functions.is_empty() || !is_interface;
         let needs_nothing = is_interface && functions.is_empty();
-        if !needs_nothing && !world::offers(name) {
+        if needs_nothing {
+            return;
+        }
+        self.needs.add(import);
+        if !world::offers(import.interface) && !link::offers(import.interface) {
             self.missing.push(Missing {
-                import: name.to_owned(),
+                import: import.name.to_owned(),
                 functions,
                 asker: None,
                 offered: None,

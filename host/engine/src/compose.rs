@@ -9,28 +9,35 @@
 
 use std::collections::HashMap;
 
-use homestar_core::ipld::Cid;
 use wac_graph::types::{Package, are_semver_compatible};
-use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
+use crate::component::Piece;
 use crate::effects::{Effect, Effects};
 use crate::error::{LoadError, Missing};
+use crate::link;
 use crate::parts::{Import, Part};
 
 /// A guest with the effects it asks for.
 pub(crate) struct Composition {
     /// The component that they are together.
     pub(crate) bytes: Vec<u8>,
-    /// The effects in it, in the order in which they were first asked for.
-    pub(crate) effects: Vec<Cid>,
+    /// The effects in it, in the order of their numbers, which begin with 1.
+    pub(crate) pieces: Vec<Piece>,
 }
 
 /// Joins `guest` with what it asks for of `effects`.
 pub(crate) fn compose(guest: &Part, effects: &Effects) -> Result<Composition, LoadError> {
     let wiring = wire(guest, effects)?;
     let bytes = encode(guest, &wiring)?;
-    let effects = wiring.chosen.iter().map(|effect| *effect.cid()).collect();
-    Ok(Composition { bytes, effects })
+    let pieces = wiring.chosen.iter().map(|node| Piece {
+        cid: *node.effect.cid(),
+        name: Some(node.effect.name().to_owned()),
+        principal: node.principal,
+        grants: node.effect.grants().cloned(),
+    });
+    let pieces = pieces.collect();
+    Ok(Composition { bytes, pieces })
 }
 
 /// Chooses a provider for everything that `guest` and its effects ask for.
@@ -41,7 +48,7 @@ pub(crate) fn wire<'a>(guest: &Part, effects: &'a Effects) -> Result<Wiring<'a>,
         wires: Vec::new(),
         missing: Vec::new(),
     };
-    wiring.add(None, guest)?;
+    wiring.add(0, guest)?;
     match wiring.missing.is_empty() {
         true => Ok(wiring),
         false => Err(LoadError::Missing {
@@ -53,10 +60,18 @@ pub(crate) fn wire<'a>(guest: &Part, effects: &'a Effects) -> Result<Wiring<'a>,
 /// Who provides what to whom. Parts are numbered: 0 is the guest, then the chosen effects.
 pub(crate) struct Wiring<'a> {
     effects: &'a Effects,
-    /// The effects that provide something.
-    pub(crate) chosen: Vec<&'a Effect>,
+    /// The effects that provide something, for whoever they act for.
+    chosen: Vec<Node<'a>>,
     wires: Vec<Wire>,
     missing: Vec<Missing>,
+}
+
+/// An effect at work for somebody. One that acts for two parts with grants of their own is there twice, so that what
+/// it does for one is never done with what was granted to the other.
+struct Node<'a> {
+    effect: &'a Effect,
+    /// Number of the part within whose grants it acts: itself if it has any of its own.
+    principal: usize,
 }
 
 /// One import that an effect provides.
@@ -68,41 +83,56 @@ struct Wire {
 }
 
 impl<'a> Wiring<'a> {
-    /// Wires what `part` asks for, and what its providers ask for in turn.
-    fn add(&mut self, asker: Option<&'a Effect>, part: &Part) -> Result<(), LoadError> {
-        let number = asker.map_or(0, |effect| self.number(effect));
+    /// Returns the effects, each once.
+    pub(crate) fn effects(&self) -> Vec<&'a Effect> {
+        let mut effects: Vec<&Effect> = Vec::new();
+        for node in &self.chosen {
+            if !effects.iter().any(|effect| effect.path() == node.effect.path()) {
+                effects.push(node.effect);
+            }
+        }
+        effects
+    }
+
+    /// Wires what `part`, which has the number `number`, asks for, and what its providers ask for in turn.
+    fn add(&mut self, number: usize, part: &Part) -> Result<(), LoadError> {
+        let asker = number.checked_sub(1).map(|index| self.chosen[index].effect);
         for import in part.asks() {
             let Some((provider, export)) = provider(self.effects, asker, &import.name)? else {
                 self.miss(asker, import);
                 continue;
             };
-            let is_new = !self
-                .chosen
-                .iter()
-                .any(|chosen| chosen.path() == provider.path());
-            if is_new {
-                self.chosen.push(provider);
-            }
-            let wire = Wire {
+            let (node, is_new) = self.node(provider, number);
+            self.wires.push(Wire {
                 asker: number,
                 import: import.name.clone(),
-                provider: self.number(provider),
+                provider: node,
                 export: export.to_owned(),
-            };
-            self.wires.push(wire);
+            });
             if is_new {
-                self.add(Some(provider), provider.part())?;
+                self.add(node, provider.part())?;
             }
         }
         Ok(())
     }
 
-    fn number(&self, effect: &Effect) -> usize {
-        let position = self
-            .chosen
-            .iter()
-            .position(|chosen| chosen.path() == effect.path());
-        1 + position.expect("an effect is chosen before it asks or provides")
+    /// Returns the number of `effect` at work for part number `asker`, and whether it is new.
+    fn node(&mut self, effect: &'a Effect, asker: usize) -> (usize, bool) {
+        let next = self.chosen.len() + 1;
+        let of_asker = match asker.checked_sub(1) {
+            Some(index) => self.chosen[index].principal,
+            None => 0,
+        };
+        let has_own = effect.grants().is_some();
+        let position = self.chosen.iter().position(|node| {
+            node.effect.path() == effect.path() && (has_own || node.principal == of_asker)
+        });
+        if let Some(position) = position {
+            return (position + 1, false);
+        }
+        let principal = if has_own { next } else { of_asker };
+        self.chosen.push(Node { effect, principal });
+        (next, true)
     }
 
     fn miss(&mut self, asker: Option<&Effect>, import: &Import) {
@@ -184,8 +214,9 @@ fn near(effects: &Effects, import: &str) -> Option<(std::path::PathBuf, String)>
 fn encode(guest: &Part, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
     let mut joining = Joining::default();
     joining.add(&guest.bytes)?;
-    for effect in &wiring.chosen {
-        joining.add(&effect.part().bytes)?;
+    for (index, node) in wiring.chosen.iter().enumerate() {
+        joining.add(&node.effect.part().bytes)?;
+        joining.open_own(index + 1, node.effect.part())?;
     }
     for wire in &wiring.wires {
         joining.connect(wire, wiring)?;
@@ -197,6 +228,7 @@ fn encode(guest: &Part, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
 #[derive(Default)]
 struct Joining {
     graph: CompositionGraph,
+    packages: Vec<PackageId>,
     instances: Vec<NodeId>,
     aliases: HashMap<(usize, String), NodeId>,
 }
@@ -212,7 +244,27 @@ impl Joining {
             .graph
             .register_package(package)
             .map_err(compose_error)?;
+        self.packages.push(package);
         self.instances.push(self.graph.instantiate(package));
+        Ok(())
+    }
+
+    /// Leaves what each part has of its own to the host, under a name that says whose it is.
+    fn open_own(&mut self, number: usize, part: &Part) -> Result<(), LoadError> {
+        let instance = self.instances[number];
+        let world = self.graph.types()[self.graph[self.packages[number]].ty()].clone();
+        for import in part.imports.iter().filter(|import| import.has_own()) {
+            let Some(kind) = world.imports.get(&import.name) else {
+                continue;
+            };
+            let node = self
+                .graph
+                .import(link::label(number, &import.name), *kind)
+                .map_err(compose_error)?;
+            self.graph
+                .set_instantiation_argument(instance, &import.name, node)
+                .map_err(compose_error)?;
+        }
         Ok(())
     }
 
@@ -223,7 +275,7 @@ impl Joining {
             .set_instantiation_argument(asker, &wire.import, export)
             .map_err(|error| LoadError::DoesNotFit {
                 import: wire.import.clone(),
-                path: wiring.chosen[wire.provider - 1].path().to_owned(),
+                path: wiring.chosen[wire.provider - 1].effect.path().to_owned(),
                 source: error.into(),
             })
     }
@@ -255,7 +307,7 @@ impl Joining {
         self.graph.encode(options).map_err(|error| match error {
             wac_graph::EncodeError::GraphContainsCycle { .. } => LoadError::Circle {
                 paths: wiring
-                    .chosen
+                    .effects()
                     .iter()
                     .map(|effect| effect.path().to_owned())
                     .collect(),

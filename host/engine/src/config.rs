@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::drivers::DriverSettings;
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 /// Settings of an [`Engine`](crate::Engine).
@@ -30,6 +31,8 @@ pub struct Config {
     pub compile_memory_bytes_max: u64,
     /// How memory for instances is found. Default [`Allocation::OnDemand`].
     pub allocation: Allocation,
+    /// What the drivers use.
+    pub drivers: DriverSettings,
 }
 
 impl Config {
@@ -47,6 +50,7 @@ impl Default for Config {
             compile_time_max: Duration::from_secs(120),
             compile_memory_bytes_max: 6 << 30,
             allocation: Allocation::OnDemand,
+            drivers: DriverSettings::default(),
         }
     }
 }
@@ -123,6 +127,7 @@ pub(crate) fn wasmtime_config(mode: Mode, allocation: Allocation) -> wasmtime::C
     let mut config = wasmtime::Config::new();
     config
         .wasm_component_model(true)
+        .wasm_component_model_implements(true)
         .wasm_component_model_async(concurrent)
         .wasm_component_model_more_async_builtins(concurrent)
         .concurrency_support(concurrent)

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use homestar_core::grant::Grants;
 use homestar_core::ipld::{Cid, cid_of_raw};
 
 use crate::compose;
@@ -28,6 +29,7 @@ pub struct Effect {
     folder: usize,
     cid: Cid,
     part: Arc<Part>,
+    grants: Option<Grants>,
 }
 
 impl Effect {
@@ -44,6 +46,21 @@ impl Effect {
     /// Returns the CID of the file.
     pub fn cid(&self) -> &Cid {
         &self.cid
+    }
+
+    /// Returns the name of its file without the ending: the name by which people know it.
+    pub fn name(&self) -> &str {
+        self.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
+    }
+
+    /// Returns what was granted to it, if it has grants of its own.
+    pub fn grants(&self) -> Option<&Grants> {
+        self.grants.as_ref()
+    }
+
+    /// Returns the interfaces it imports that lead outside.
+    pub fn drivers(&self) -> impl Iterator<Item = &str> {
+        self.part.drivers()
     }
 
     /// Returns the interfaces it offers.
@@ -140,6 +157,19 @@ impl Effects {
         errors
     }
 
+    /// Gives the effects of the name or CID `which` grants of their own. Others act within the grants of who asks
+    /// them. Returns false if there is none.
+    pub fn grant(&mut self, which: &str, grants: &Grants) -> bool {
+        let mut found = false;
+        for effect in &mut self.effects {
+            if effect.name() == which || effect.cid.to_string() == which {
+                effect.grants = Some(grants.clone());
+                found = true;
+            }
+        }
+        found
+    }
+
     /// Returns the effects, in the order in which they are asked.
     pub fn iter(&self) -> impl Iterator<Item = &Effect> {
         self.effects.iter()
@@ -157,7 +187,7 @@ impl Effects {
 
     /// Returns the effects that the guest in `bytes` would be wired to.
     pub fn wired_to(&self, bytes: &[u8]) -> Result<Vec<&Effect>, LoadError> {
-        Ok(compose::wire(&Part::read(bytes)?, self)?.chosen)
+        Ok(compose::wire(&Part::read(bytes)?, self)?.effects())
     }
 
     /// Tells whether there are none.
@@ -199,5 +229,6 @@ fn read(path: PathBuf, folder: usize, bytes_max: u64) -> Result<Effect, EffectEr
         folder,
         cid,
         part: Arc::new(part),
+        grants: None,
     })
 }

@@ -9,8 +9,9 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::abi::{Broken, TooMuch};
+use crate::door::OverBudget;
 use crate::meter::HostFault;
-use crate::world::drive::Stuck;
+use crate::world::drive::Stop;
 
 /// Something of which a task may have only so much was used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,8 @@ pub(crate) enum LimitReached {
     Output(u64),
     #[error("logged more than {}", bytes(*.0))]
     Log(u64),
+    #[error("made more than {0} driver calls, or moved more by them than allowed, and went on when told so")]
+    Calls(u64),
 }
 
 impl LimitReached {
@@ -37,6 +40,7 @@ impl LimitReached {
             Self::Time(_) => Kind::Time,
             Self::Output(_) => Kind::Output,
             Self::Log(_) => Kind::Log,
+            Self::Calls(_) => Kind::Calls,
         }
     }
 }
@@ -81,7 +85,7 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
     let trap = error.downcast_ref::<Trap>();
     let backtrace = error.downcast_ref::<WasmBacktrace>();
     let is_of_the_guest =
-        trap.is_some() || backtrace.is_some() || error.is::<Broken>() || error.is::<Stuck>();
+        trap.is_some() || backtrace.is_some() || error.is::<Broken>() || is_stuck(error);
     if !is_of_the_guest {
         return End::Host(format!("{error:#}"));
     }
@@ -96,10 +100,20 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
     End::Failure(Box::new(Failure::new(kind, message)))
 }
 
+fn is_stuck(error: &wasmtime::Error) -> bool {
+    matches!(error.downcast_ref::<Stop>(), Some(Stop::Stuck))
+}
+
 /// Returns the limit that `error` stands for, if it does.
 fn limit_in(error: &wasmtime::Error, limits: &Limits) -> Option<LimitReached> {
     if let Some(limit) = error.downcast_ref::<LimitReached>() {
         return Some(*limit);
+    }
+    if let Some(Stop::Limit(limit)) = error.downcast_ref::<Stop>() {
+        return Some(*limit);
+    }
+    if let Some(over) = error.downcast_ref::<OverBudget>() {
+        return Some(LimitReached::Calls(over.0));
     }
     if error.is::<TooMuch>() {
         return Some(LimitReached::Output(limits.output_bytes));

@@ -1,9 +1,10 @@
 //! The engine: loads components.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use homestar_core::ipld::{Cid, cid_of_raw};
@@ -15,12 +16,13 @@ use crate::compile::compile;
 use crate::component::{Component, Identity, Origin};
 use crate::compose::compose;
 use crate::config::{Config, Mode, wasmtime_config};
+use crate::drivers::Drivers;
 use crate::effects::Effects;
 use crate::end::End;
 use crate::error::{EngineError, LoadError};
 use crate::instance::{Instance, Setting, Stage, State};
 use crate::parts::Part;
-use crate::{scan, world};
+use crate::{link, scan, world};
 
 /// Loads components and runs them. See the [crate] for an example.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub struct Engine {
     cache: Option<Cache>,
     sync: OnceLock<Side>,
     concurrent: OnceLock<Side>,
+    drivers: Arc<Drivers>,
 }
 
 /// wasmtime's engine for one of the two modes, with what it offers to components.
@@ -53,7 +56,9 @@ impl Engine {
             Some(path) => Some(Cache::open(path, config.cache_bytes_max)?),
             None => None,
         };
+        let drivers = Arc::new(Drivers::new(config.drivers.clone()));
         Ok(Self {
+            drivers,
             config,
             cache,
             sync: OnceLock::new(),
@@ -88,12 +93,10 @@ impl Engine {
     ) -> Result<Component, LoadError> {
         check_size(bytes.len() as u64, self.config.component_bytes_max)?;
         let guest = scan::component(bytes)?;
-        let identity = Identity {
-            cid: cid_of_raw(bytes),
-            effects: Vec::new(),
-        };
+        let identity = Identity::of_guest(cid_of_raw(bytes));
         let imports = scan::imports(&guest)?;
-        if imports.iter().all(|import| world::offers(import)) {
+        let is_offered = |import: &String| world::offers(import) || link::offers(import);
+        if imports.iter().all(is_offered) {
             return self.load_whole(&identity, &identity.cid, &guest);
         }
         // Interfaces of nothing but types need no provider. That there are no others was seen before it was compiled.
@@ -106,10 +109,9 @@ impl Engine {
         }
         let composition = compose(&part, &effects())?;
         let whole = cid_of_raw(&composition.bytes);
-        let identity = Identity {
-            effects: composition.effects,
-            ..identity
-        };
+        let mut parts = identity.parts;
+        parts.extend(composition.pieces);
+        let identity = Identity { parts, ..identity };
         self.load_whole(&identity, &whole, &composition.bytes)
     }
 
@@ -120,9 +122,9 @@ impl Engine {
         setting: Setting,
         limits: &Limits,
     ) -> Result<Instance, End> {
-        Stage::new(component, setting, limits)
-            .start()
-            .map_err(|failed| failed.0)
+        let stage = Stage::new(component, setting, limits);
+        let stage = stage.map_err(|error| End::Host(error.to_string()))?;
+        stage.start().map_err(|failed| failed.0)
     }
 
     /// Loads what asks for nothing that the world doesn't offer. Its code is kept under the name `whole`.
@@ -151,7 +153,7 @@ impl Engine {
             let side = self.side(mode)?;
             let code = cache.load(&cache.path(whole, &side.engine), &side.engine);
             if let Some(code) = code {
-                return side.link(identity, &code, mode, Origin::Cache).map(Some);
+                return self.link(side, identity, &code, mode, Origin::Cache).map(Some);
             }
         }
         Ok(None)
@@ -173,7 +175,7 @@ impl Engine {
             .err()
             .map(|error| error.to_string());
         let code = deserialize(&side.engine, &code)?;
-        side.link(identity, &code, mode, Origin::Compiler { time, not_kept })
+        self.link(side, identity, &code, mode, Origin::Compiler { time, not_kept })
     }
 
     fn keep(&self, whole: &Cid, side: &Side, code: &[u8]) -> std::io::Result<()> {
@@ -181,6 +183,18 @@ impl Engine {
             Some(cache) => cache.save(&cache.path(whole, &side.engine), code),
             None => Ok(()),
         }
+    }
+
+    fn link(
+        &self,
+        side: &Side,
+        identity: &Identity,
+        code: &wasmtime::component::Component,
+        mode: Mode,
+        origin: Origin,
+    ) -> Result<Component, LoadError> {
+        let linker = side.linker(code, mode)?;
+        Component::new(identity.clone(), code, &linker, &self.drivers, origin)
     }
 
     fn side(&self, mode: Mode) -> Result<&Side, LoadError> {
@@ -206,20 +220,27 @@ impl Side {
         })
     }
 
-    fn link(
+    /// Returns what offers `code` all that it imports: shared, unless it imports something of its own.
+    fn linker(
         &self,
-        identity: &Identity,
         code: &wasmtime::component::Component,
         mode: Mode,
-        origin: Origin,
-    ) -> Result<Component, LoadError> {
-        let asks_for_nothing = code.component_type().imports(&self.engine).len() == 0;
-        let linker = if asks_for_nothing {
-            &self.bare
-        } else {
-            self.world(mode)?
+    ) -> Result<Cow<'_, Linker<State>>, LoadError> {
+        let ty = code.component_type();
+        let imports = || {
+            ty.imports(&self.engine).map(|(name, item)| link::Import {
+                name,
+                interface: item.implements.unwrap_or(name),
+            })
         };
-        Component::new(identity.clone(), code, linker, origin)
+        if imports().len() == 0 {
+            return Ok(Cow::Borrowed(&self.bare));
+        }
+        let mut linker = Cow::Borrowed(self.world(mode)?);
+        for import in imports().filter(|import| !link::is_shared(*import)) {
+            link::add_to_linker(linker.to_mut(), import).map_err(link_error)?;
+        }
+        Ok(linker)
     }
 
     fn world(&self, mode: Mode) -> Result<&Linker<State>, LoadError> {

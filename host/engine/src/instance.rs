@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use homestar_core::grant::{Denied, Grants};
+use homestar_core::ipld::Block;
 use homestar_core::task::Limits;
+use homestar_core::trace::{self, Trace};
 use homestar_core::wit::Value;
 use wasmtime::component::Func;
 use wasmtime::{Store, UpdateDeadline};
@@ -11,18 +14,49 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::abi::{self, Args};
 use crate::component::{Component, Export};
+use crate::door::{Budget, Divergence, Door, Live, Replay};
 use crate::end::{self, End, LimitReached};
 use crate::meter::Meter;
+use crate::outside::{self, Outside};
 use crate::watchdog::{self, Watch};
-use crate::world::drive::drive;
+use crate::world::drive::Idle;
 use crate::world::{Given, World, stdio::Capture, stdio::Listener};
 
 /// What wasmtime keeps for us beside an instance.
 pub(crate) struct State {
     pub(crate) world: World,
+    outside: Option<Box<Outside>>,
+    /// CID of the instruction and of the guest, for a guest that asks.
+    pub(crate) names: [String; 2],
     meter: Meter,
     deadline: Instant,
     time_max: Duration,
+}
+
+impl State {
+    /// Returns the outside, if the task is wired to any driver.
+    pub(crate) fn outside(&self) -> Option<&Outside> {
+        self.outside.as_deref()
+    }
+
+    /// Returns the outside if something is granted to a part.
+    pub(crate) fn outside_with(
+        &self,
+        part: usize,
+        check: fn(&Grants) -> Result<(), Denied>,
+    ) -> Option<&Outside> {
+        self.outside().filter(|outside| outside.allows(part, check))
+    }
+
+    /// Returns what a call that waits waits for.
+    pub(crate) fn idle(&self) -> Idle {
+        Idle {
+            clock: self.world.clock.clone(),
+            door: self.outside().map(|outside| outside.door.clone()),
+            deadline: self.deadline,
+            time_max: self.time_max,
+        }
+    }
 }
 
 impl WasiView for State {
@@ -40,6 +74,10 @@ const HOST_CALL_BYTES_MIN: u64 = 1 << 20;
 pub struct Setting {
     /// SHA-256 digest in the CID of the instruction; random numbers follow from it.
     pub seed: [u8; 32],
+    /// CID of the instruction, for a guest that asks.
+    pub instruction: String,
+    /// Whose answers its driver calls get.
+    pub answers: Answers,
     /// Arguments of a command, without the name of the program.
     pub arguments: Vec<String>,
     /// Standard input.
@@ -50,6 +88,30 @@ pub struct Setting {
     pub on_stdout: Option<Listener>,
     /// Is told of the log while it is written.
     pub on_log: Option<Listener>,
+}
+
+/// Whose answers a task's driver calls get.
+#[derive(Clone)]
+pub enum Answers {
+    /// The drivers', as far as it was granted to the guest.
+    Drivers(Grants),
+    /// Those that were given before.
+    Recording(Recording),
+}
+
+/// What a task heard, with everything that is needed to play it back.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// What it heard.
+    pub trace: Trace,
+    /// The long byte strings in it.
+    pub blocks: Vec<Block>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self::Drivers(Grants::none())
+    }
 }
 
 impl std::fmt::Debug for Setting {
@@ -72,7 +134,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(component: &Component, setting: Setting, limits: &Limits) -> Self {
+    pub(crate) fn new(
+        component: &Component,
+        mut setting: Setting,
+        limits: &Limits,
+    ) -> Result<Self, Diverged> {
+        let outside = outside(component, std::mem::take(&mut setting.answers), limits)?;
         let log = Capture::new(limits.log_bytes, LimitReached::Log, setting.on_log.clone());
         let stdout = match setting.is_command {
             true => Capture::new(
@@ -82,15 +149,15 @@ impl Stage {
             ),
             false => log.clone(),
         };
-        let store = store(component, setting, limits, &stdout, &log);
-        Self {
+        let store = store(component, setting, outside, limits, &stdout, &log);
+        Ok(Self {
             _watch: watchdog::watch(store.engine(), store.data().deadline),
             store,
             component: component.clone(),
             limits: *limits,
             stdout,
             log,
-        }
+        })
     }
 
     /// Starts the component; its own start functions run under the limits too.
@@ -127,6 +194,26 @@ impl Stage {
     /// Takes what was written to the log: standard error, and standard output of anything but a command.
     pub(crate) fn take_log(&mut self) -> Vec<u8> {
         self.log.take()
+    }
+
+    /// Returns what was heard, if the task is wired to any driver.
+    pub(crate) fn take_recording(&mut self) -> Result<Option<Recording>, Diverged> {
+        let Some(outside) = self.store.data().outside() else {
+            return Ok(None);
+        };
+        let heard = outside.door.finish().map_err(Diverged::from)?;
+        let parts = self.component.parts().iter().enumerate();
+        let parts = parts.map(|(number, part)| trace::Part {
+            component: part.cid,
+            grants: outside::texts(outside.grants(number)),
+        });
+        Ok(Some(Recording {
+            trace: Trace {
+                parts: parts.collect(),
+                events: heard.events,
+            },
+            blocks: heard.blocks,
+        }))
     }
 
     fn exceeded(&self) -> Option<LimitReached> {
@@ -229,8 +316,9 @@ impl Instance {
         let function = abi::typed::<FLAT>(function);
         let store = &mut self.stage.store;
         let results = if self.stage.component.may_wait() {
-            let clock = store.data().world.clock.clone();
-            drive(function.call_async(store, args), &clock)??
+            let idle = store.data().idle();
+            let with_tasks = self.stage.component.starts_tasks();
+            idle.run(function.call_async(store, args), with_tasks)??
         } else {
             function.call(store, args)?
         };
@@ -241,6 +329,7 @@ impl Instance {
 fn store(
     component: &Component,
     setting: Setting,
+    outside: Option<Outside>,
     limits: &Limits,
     stdout: &Capture,
     log: &Capture,
@@ -255,6 +344,8 @@ fn store(
     };
     let state = State {
         world: World::new(given),
+        outside: outside.map(Box::new),
+        names: [setting.instruction, component.cid().to_string()],
         meter: Meter::new(limits),
         // A time beyond what the clock can hold is a time that never comes; a century will do.
         deadline: now.checked_add(limits.time).unwrap_or(now + CENTURY),
@@ -278,6 +369,64 @@ fn store(
         Err(LimitReached::Time(*time_max).into())
     });
     store
+}
+
+/// Returns the outside of a task on `component`, if the component is wired to any driver.
+fn outside(
+    component: &Component,
+    answers: Answers,
+    limits: &Limits,
+) -> Result<Option<Outside>, Diverged> {
+    let (door, grants, drivers) = match answers {
+        Answers::Drivers(guest) => {
+            let grants: Vec<_> = component.grants(&guest).collect();
+            if !component.is_wired(&grants) {
+                return Ok(None);
+            }
+            let budget = Budget {
+                calls: limits.calls,
+                bytes: limits.call_bytes,
+            };
+            let drivers = component.drivers().clone();
+            let door = Door::live(Live::new(drivers.runtime()?.clone()), budget);
+            (door, grants, Some(drivers))
+        }
+        Answers::Recording(recording) => {
+            let grants = granted(component, &recording.trace)?;
+            let blocks = recording.blocks.into_iter();
+            let blocks = blocks.map(|block| (*block.cid(), block)).collect();
+            let door = Door::replay(Replay::new(recording.trace.events, blocks));
+            (door, grants, None)
+        }
+    };
+    Ok(Some(Outside::new(door, grants, drivers)))
+}
+
+/// Returns what was granted to the parts of `component` when the trace was recorded.
+fn granted(component: &Component, trace: &Trace) -> Result<Vec<Grants>, Diverged> {
+    let are_same = component.parts().len() == trace.parts.len()
+        && component
+            .parts()
+            .iter()
+            .zip(&trace.parts)
+            .all(|(part, recorded)| part.cid == recorded.component);
+    if !are_same {
+        return Err(Diverged("the trace is of other components".to_owned()));
+    }
+    let grants = trace.parts.iter().map(|part| outside::of_texts(&part.grants));
+    let grants = grants.collect::<Result<_, _>>();
+    grants.map_err(|error| Diverged(error.to_string()))
+}
+
+/// A run that follows a trace left it, and so is no replay of it; or the drivers can't be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Diverged(pub(crate) String);
+
+impl From<Divergence> for Diverged {
+    fn from(divergence: Divergence) -> Self {
+        Self(divergence.to_string())
+    }
 }
 
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

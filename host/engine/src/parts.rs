@@ -3,7 +3,7 @@
 use wac_graph::types::{ItemKind, Package, Types};
 
 use crate::error::LoadError;
-use crate::{scan, world};
+use crate::{link, scan, world};
 
 /// A component that may become part of a composition.
 #[derive(Debug)]
@@ -27,6 +27,13 @@ pub(crate) struct Import {
     pub(crate) functions: Vec<String>,
     /// Whether somebody has to provide it. An interface of nothing but types needs nobody.
     pub(crate) needs_provider: bool,
+}
+
+impl Import {
+    /// Tells whether each part of a composition imports it under a name of its own.
+    pub(crate) fn has_own(&self) -> bool {
+        self.needs_provider && link::has_own(&self.name)
+    }
 }
 
 impl Part {
@@ -57,11 +64,17 @@ impl Part {
         })
     }
 
-    /// Returns what somebody has to provide and the deterministic world doesn't.
+    /// Returns what another component has to provide: neither the deterministic world nor a driver does.
     pub(crate) fn asks(&self) -> impl Iterator<Item = &Import> {
-        self.imports
-            .iter()
-            .filter(|import| import.needs_provider && !world::offers(&import.name))
+        let is_offered = |name: &str| world::offers(name) || link::offers(name);
+        let imports = self.imports.iter();
+        imports.filter(move |import| import.needs_provider && !is_offered(&import.name))
+    }
+
+    /// Returns the interfaces that lead outside.
+    pub(crate) fn drivers(&self) -> impl Iterator<Item = &str> {
+        let imports = self.imports.iter().filter(|import| import.needs_provider);
+        imports.map(|import| import.name.as_str()).filter(|name| link::driver(name).is_some())
     }
 }
 

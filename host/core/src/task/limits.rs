@@ -20,6 +20,10 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Bytes of log lines, standard output and standard error of a command apart.
     pub log_bytes: u64,
+    /// Driver calls. One more is answered by an error of the interface that says so.
+    pub calls: u64,
+    /// Bytes that driver calls move: arguments and answers. Counted like [`Self::calls`].
+    pub call_bytes: u64,
 }
 
 impl Limits {
@@ -33,6 +37,8 @@ impl Limits {
         time: Duration::from_secs(30 * 24 * 60 * 60),
         output_bytes: u64::MAX,
         log_bytes: u64::MAX,
+        calls: u64::MAX,
+        call_bytes: u64::MAX,
     };
 
     /// These limits, none above what an operator allows.
@@ -45,6 +51,8 @@ impl Limits {
             time: self.time.min(max.time),
             output_bytes: self.output_bytes.min(max.output_bytes),
             log_bytes: self.log_bytes.min(max.log_bytes),
+            calls: self.calls.min(max.calls),
+            call_bytes: self.call_bytes.min(max.call_bytes),
         }
     }
 }
@@ -58,7 +66,8 @@ impl Default for Limits {
     /// - 1 GiB of memory, enough for a picture or a language runtime and far from filling a laptop;
     /// - a million table elements, more functions than a language runtime has;
     /// - 64 MiB of output as a value; more should be a stream, which this bounds too unless raised;
-    /// - 1 MiB of log, a long read.
+    /// - 1 MiB of log, a long read;
+    /// - 10,000 driver calls that move 256 MiB: all of it is kept in the task's trace.
     fn default() -> Self {
         Self {
             fuel: 1_000_000_000_000,
@@ -67,6 +76,8 @@ impl Default for Limits {
             time: Duration::from_secs(60),
             output_bytes: 64 << 20,
             log_bytes: 1 << 20,
+            calls: 10_000,
+            call_bytes: 256 << 20,
         }
     }
 }

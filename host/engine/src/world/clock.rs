@@ -22,8 +22,17 @@ pub(crate) struct Clock(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     now: u64,
-    sleepers: BTreeMap<(u64, u64), Waker>,
+    /// Time that really passed while drivers were asked. Guests don't see it; what sleeps meanwhile is due by it.
+    waited: Duration,
+    sleepers: BTreeMap<(u64, u64), Sleeper>,
     next: u64,
+}
+
+#[derive(Debug)]
+struct Sleeper {
+    waker: Waker,
+    /// When it is due, as time that really passed.
+    due: Duration,
 }
 
 impl Clock {
@@ -49,18 +58,35 @@ impl Clock {
         }
     }
 
-    /// Moves time to the first moment for which something sleeps and wakes what sleeps until then.
-    /// Returns false when nothing sleeps.
-    pub(crate) fn advance(&self) -> bool {
+    /// Returns the first moment for which something sleeps, and how long it is until then in real time.
+    pub(crate) fn due(&self) -> Option<(u64, Duration)> {
+        let state = self.lock();
+        let (&(at, _), sleeper) = state.sleepers.first_key_value()?;
+        Some((at, sleeper.due.saturating_sub(state.waited)))
+    }
+
+    /// Counts time that really passed.
+    pub(crate) fn count_waited(&self, time: Duration) {
+        self.lock().waited += time;
+    }
+
+    /// Moves time to `at` and wakes what sleeps until then.
+    pub(crate) fn advance_to(&self, at: u64) {
         let mut state = self.lock();
-        let Some((&(at, _), _)) = state.sleepers.first_key_value() else {
-            return false;
-        };
         state.now = state.now.max(at);
         let later = state.sleepers.split_off(&(at, u64::MAX));
         let due = std::mem::replace(&mut state.sleepers, later);
         drop(state);
-        due.into_values().for_each(Waker::wake);
+        due.into_values().for_each(|sleeper| sleeper.waker.wake());
+    }
+
+    /// Moves time to the first moment for which something sleeps and wakes what sleeps until then.
+    /// Returns false when nothing sleeps.
+    pub(crate) fn advance(&self) -> bool {
+        let Some((at, _)) = self.due() else {
+            return false;
+        };
+        self.advance_to(at);
         true
     }
 
@@ -85,7 +111,13 @@ impl Future for Sleep {
         if state.now >= self.key.0 {
             return Poll::Ready(());
         }
-        state.sleepers.insert(self.key, cx.waker().clone());
+        let sleeps = Duration::from_nanos(self.key.0 - state.now);
+        let due = match state.sleepers.get(&self.key) {
+            Some(sleeper) => sleeper.due,
+            None => state.waited.saturating_add(sleeps),
+        };
+        let waker = cx.waker().clone();
+        state.sleepers.insert(self.key, Sleeper { waker, due });
         Poll::Pending
     }
 }

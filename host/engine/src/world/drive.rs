@@ -1,23 +1,82 @@
 //! Drives one call that may wait, on the thread that asked for it.
 //!
-//! There is no runtime underneath: in the deterministic world nothing happens outside the guest, so when the
-//! guest waits, either something sleeps and virtual time moves on, or nothing will ever wake it.
+//! A guest that waits can be woken by two things: virtual time, which moves on when something sleeps, or the answer
+//! to a driver call. Both come only when all of the guest waits, one at a time, in an order that the trace holds. In
+//! the deterministic world there are no drivers, so time moves at once, and if nothing sleeps, nothing will ever
+//! wake the guest.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use super::clock::Clock;
+use crate::door::{Divergence, Door, Waited};
+use crate::end::LimitReached;
 
-/// The call waits for something that can't happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the guest waits for something that will never happen")]
-pub(crate) struct Stuck;
+/// Why a call that waits goes on no longer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stop {
+    /// It waits for something that can't happen.
+    #[error("the guest waits for something that will never happen")]
+    Stuck,
+    /// It waited too long.
+    #[error(transparent)]
+    Limit(LimitReached),
+    /// It left the trace that it follows.
+    #[error(transparent)]
+    Diverged(Divergence),
+}
 
-/// Runs `future` to its end, moving `clock` whenever all of it waits.
-pub(crate) fn drive<F: Future>(future: F, clock: &Clock) -> Result<F::Output, Stuck> {
+/// What a call that waits waits for.
+#[derive(Clone)]
+pub(crate) struct Idle {
+    pub(crate) clock: Clock,
+    pub(crate) door: Option<Door>,
+    pub(crate) deadline: Instant,
+    pub(crate) time_max: Duration,
+}
+
+impl Idle {
+    /// Lets one thing happen.
+    fn pass(&self) -> Result<(), Stop> {
+        let Some(door) = &self.door else {
+            return self.sleep();
+        };
+        let begin = Instant::now();
+        let left = self.deadline.saturating_duration_since(begin);
+        let waited = door.wait(self.clock.due(), left).map_err(Stop::Diverged)?;
+        self.clock.count_waited(begin.elapsed());
+        match waited {
+            Waited::Answered => Ok(()),
+            Waited::Slept(until) => {
+                self.clock.advance_to(until);
+                Ok(())
+            }
+            Waited::Nothing => self.sleep(),
+            Waited::TimedOut => Err(Stop::Limit(LimitReached::Time(self.time_max))),
+        }
+    }
+
+    fn sleep(&self) -> Result<(), Stop> {
+        self.clock.advance().then_some(()).ok_or(Stop::Stuck)
+    }
+}
+
+impl Idle {
+    /// Runs `future` to its end. `with_tasks` says whether its world starts tasks of tokio.
+    pub(crate) fn run<F: Future>(&self, future: F, with_tasks: bool) -> wasmtime::Result<F::Output> {
+        match with_tasks {
+            true => drive_with_tasks(future, self),
+            false => Ok(drive(future, self)?),
+        }
+    }
+}
+
+/// Runs `future` to its end, letting things happen whenever all of it waits.
+fn drive<F: Future>(future: F, idle: &Idle) -> Result<F::Output, Stop> {
     let woken = Arc::new(Woken(AtomicBool::new(false)));
     let waker = Waker::from(woken.clone());
     let mut cx = Context::from_waker(&waker);
@@ -26,8 +85,8 @@ pub(crate) fn drive<F: Future>(future: F, clock: &Clock) -> Result<F::Output, St
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return Ok(output);
         }
-        if !woken.0.swap(false, Ordering::AcqRel) && !clock.advance() {
-            return Err(Stuck);
+        if !woken.0.swap(false, Ordering::AcqRel) {
+            idle.pass()?;
         }
     }
 }
@@ -45,21 +104,91 @@ impl Wake for Woken {
     }
 }
 
+/// Does the same for a guest whose world starts tasks of tokio: they run on this thread too, in the order in which
+/// they are woken, and things happen when none of them can go on.
+fn drive_with_tasks<F: Future>(future: F, idle: &Idle) -> wasmtime::Result<F::Output> {
+    let parked = Arc::new(Parked::default());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .on_thread_park({
+            let (parked, idle) = (parked.clone(), idle.clone());
+            move || parked.pass(&idle)
+        })
+        .build()?;
+    let mut future = pin!(future);
+    runtime.block_on(poll_fn(|cx| {
+        if let Some(stop) = parked.wait_with(cx) {
+            return Poll::Ready(Err(stop.into()));
+        }
+        future.as_mut().poll(cx).map(Ok)
+    }))
+}
+
+/// What happens when no task of a runtime can go on.
+#[derive(Default)]
+struct Parked(Mutex<(Option<Stop>, Option<Waker>)>);
+
+impl Parked {
+    fn pass(&self, idle: &Idle) {
+        let result = idle.pass();
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = result.err();
+        if state.0.is_some()
+            && let Some(waker) = state.1.take()
+        {
+            waker.wake();
+        }
+    }
+
+    fn wait_with(&self, cx: &Context<'_>) -> Option<Stop> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.1 = Some(cx.waker().clone());
+        state.0.take()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn idle() -> Idle {
+        Idle {
+            clock: Clock::default(),
+            door: None,
+            deadline: Instant::now(),
+            time_max: Duration::ZERO,
+        }
+    }
+
     #[test]
     fn sleeping_takes_virtual_time_only() {
-        let clock = Clock::default();
+        let idle = idle();
         let a_year = 365 * 24 * 3600 * 1_000_000_000;
-        drive(clock.sleep_until(a_year), &clock).unwrap();
-        assert_eq!(clock.now(), a_year);
+        drive(idle.clock.sleep_until(a_year), &idle).unwrap();
+        assert_eq!(idle.clock.now(), a_year);
     }
 
     #[test]
     fn waiting_for_nothing_is_noticed() {
-        let clock = Clock::default();
-        assert_eq!(drive(std::future::pending::<()>(), &clock), Err(Stuck));
+        assert_eq!(drive(std::future::pending::<()>(), &idle()), Err(Stop::Stuck));
+    }
+
+    #[test]
+    fn tasks_run_and_sleep_in_virtual_time() {
+        let idle = idle();
+        let clock = idle.clock.clone();
+        let future = async {
+            let task = tokio::spawn(async move { clock.sleep_until(7).await });
+            task.await
+        };
+        drive_with_tasks(future, &idle).unwrap().unwrap();
+        assert_eq!(idle.clock.now(), 7);
+    }
+
+    #[test]
+    fn tasks_that_wait_for_nothing_are_noticed() {
+        let future = async { tokio::spawn(std::future::pending::<()>()).await };
+        let error = drive_with_tasks(future, &idle()).unwrap_err();
+        assert!(error.is::<Stop>(), "{error}");
     }
 }

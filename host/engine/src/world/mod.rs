@@ -3,17 +3,19 @@
 //! WASI is there, because the runtimes of Rust, JavaScript and Python import it, but nothing in it can differ
 //! between two machines: the clock stands still ([`clock`]), random numbers follow from the instruction
 //! ([`random`]), the file system and the environment are empty, sockets refuse, standard output is kept
-//! ([`stdio`]), and waiting takes no time ([`drive`]).
+//! ([`stdio`]), and waiting takes no time ([`drive`]). Of some of
+//! it each component of a composition has its own ([`part`]).
 
 pub(crate) mod clock;
-mod clocks;
 pub(crate) mod drive;
+pub(crate) mod part;
 mod random;
 pub(crate) mod stdio;
 
 use bytes::Bytes;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::cli::WasiCliCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::config::Mode;
@@ -24,9 +26,6 @@ use stdio::Capture;
 
 /// Name that a command finds as its first argument, where other systems give the name of the program.
 const PROGRAM_NAME: &str = "main";
-
-/// Most bytes that one request for random numbers may ask for: a guest's number becomes an allocation of ours.
-const RANDOM_BYTES_MAX: u64 = 64 << 20;
 
 /// What a task may see of the outside: all of it is in its instruction.
 #[derive(Debug)]
@@ -48,6 +47,11 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     table: ResourceTable,
     wasi: Wasi,
+    seed: [u8; 32],
+    /// By the number of the part, those that were asked.
+    randoms: Vec<Option<Box<Random>>>,
+    log: Capture,
+    effects: Option<Box<WasiCtx>>,
 }
 
 /// Setting WASI up costs more than a small call, and most small guests never ask for it.
@@ -61,13 +65,49 @@ impl World {
         Self {
             clock: Clock::default(),
             table: ResourceTable::new(),
+            seed: given.seed,
+            randoms: Vec::new(),
+            log: given.stderr.clone(),
+            effects: None,
             wasi: Wasi::Asleep(Some(Box::new(given))),
         }
     }
 
     /// Tells whether the guest has asked WASI for anything. Until then it can't have written anything.
     pub(crate) fn is_awake(&self) -> bool {
-        matches!(self.wasi, Wasi::Awake(_))
+        matches!(self.wasi, Wasi::Awake(_)) || self.effects.is_some()
+    }
+
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    /// Returns the log.
+    pub(crate) fn log(&self) -> &Capture {
+        &self.log
+    }
+
+    /// Returns the random numbers that the instruction decides for a part.
+    fn random(&mut self, part: usize) -> &mut Random {
+        if self.randoms.len() <= part {
+            self.randoms.resize_with(part + 1, || None);
+        }
+        let seed = self.seed;
+        self.randoms[part].get_or_insert_with(|| Box::new(Random::new(seed, part)))
+    }
+
+    /// Returns standard input and output as effects have them.
+    fn effects_cli(&mut self) -> WasiCliCtxView<'_> {
+        let log = &self.log;
+        let ctx = self.effects.get_or_insert_with(|| {
+            let mut builder = WasiCtxBuilder::new();
+            builder.stdout(log.clone()).stderr(log.clone());
+            Box::new(builder.build())
+        });
+        WasiCliCtxView {
+            ctx: ctx.cli(),
+            table: &mut self.table,
+        }
     }
 }
 
@@ -89,9 +129,9 @@ impl WasiView for World {
     }
 }
 
-/// Returns WASI as the builder closes it by default (no environment, no folders, no network), with our sources.
+/// Returns WASI as the builder closes it by default: no environment, no folders, no network. Clocks and random
+/// numbers are those of [`part`].
 fn wasi(given: Given) -> WasiCtx {
-    let random = Random::new(given.seed);
     let mut builder = WasiCtxBuilder::new();
     builder
         .arg(PROGRAM_NAME)
@@ -99,29 +139,50 @@ fn wasi(given: Given) -> WasiCtx {
         .stdin(MemoryInputPipe::new(given.stdin))
         .stdout(given.stdout)
         .stderr(given.stderr)
-        .secure_random(random.secure)
-        .insecure_random(random.insecure)
-        .insecure_random_seed(random.insecure_seed)
-        .max_random_size(RANDOM_BYTES_MAX)
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false);
     builder.build()
 }
 
-/// Adds WASI 0.2, and on the concurrent engine 0.3, to `linker`. Clocks are ours, since those of wasmtime-wasi
-/// sleep in real time.
+/// Adds WASI 0.2, and on the concurrent engine 0.3, to `linker`, as the guest sees it. Clocks and random numbers are
+/// ours: those of wasmtime-wasi sleep in real time and know one component only.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>, mode: Mode) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    clocks::add_p2_to_linker(linker)?;
+    for interface in P2_OF_GUEST {
+        part::add_to_linker(linker, interface, interface, GUEST)?;
+    }
     if mode == Mode::Concurrent {
         wasmtime_wasi::p3::add_to_linker(linker)?;
-        clocks::add_p3_to_linker(linker)?;
+        for interface in P3_OF_GUEST {
+            part::add_to_linker(linker, interface, interface, GUEST)?;
+        }
     }
     linker.allow_shadowing(false);
     Ok(())
 }
+
+/// Number of the guest among the parts.
+pub(crate) const GUEST: usize = 0;
+
+/// Interfaces of WASI 0.2 that are ours, in the version that wasmtime-wasi has.
+const P2_OF_GUEST: &[&str] = &[
+    "wasi:clocks/monotonic-clock@0.2.12",
+    "wasi:clocks/wall-clock@0.2.12",
+    "wasi:random/insecure@0.2.12",
+    "wasi:random/insecure-seed@0.2.12",
+    "wasi:random/random@0.2.12",
+];
+
+/// Interfaces of WASI 0.3 that are ours.
+const P3_OF_GUEST: &[&str] = &[
+    "wasi:clocks/monotonic-clock@0.3.0",
+    "wasi:clocks/system-clock@0.3.0",
+    "wasi:random/insecure@0.3.0",
+    "wasi:random/insecure-seed@0.3.0",
+    "wasi:random/random@0.3.0",
+];
 
 /// Interfaces that [`add_to_linker`] offers of WASI 0.2 and of 0.3.
 const BOTH: &[&str] = &[

@@ -59,7 +59,8 @@ impl Capture {
         buffer.is_exceeded.then(|| (buffer.limit)(buffer.bytes_max))
     }
 
-    fn put(&self, bytes: &[u8]) -> Result<(), LimitReached> {
+    /// Adds `bytes`, as far as they fit.
+    pub(crate) fn put(&self, bytes: &[u8]) -> Result<(), LimitReached> {
         let mut buffer = self.lock();
         let room = buffer.bytes_max.saturating_sub(buffer.bytes.len() as u64);
         let fits = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));

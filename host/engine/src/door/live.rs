@@ -1,0 +1,178 @@
+//! The outside itself: calls run on the drivers' threads, and what they answer is recorded.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashSet};
+use std::future::Future;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use homestar_core::ipld::{Block, Cid, Ipld};
+use homestar_core::trace::{Call, Event};
+use serde::Serialize;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use super::{Answer, Asked, Heard, Waited, spilled};
+
+/// The drivers' side of a door.
+pub(crate) struct Live {
+    runtime: Handle,
+    sender: mpsc::Sender<Done>,
+    receiver: mpsc::Receiver<Done>,
+    running: BTreeMap<u64, AbortHandle>,
+    record: Record,
+}
+
+/// A call that was answered.
+struct Done {
+    number: u64,
+    value: Box<dyn Any + Send>,
+    written: wasmtime::Result<(Ipld, Vec<Block>)>,
+}
+
+/// What was heard so far.
+#[derive(Default)]
+struct Record {
+    events: Vec<Event>,
+    blocks: Vec<Block>,
+    kept: HashSet<Cid>,
+    bytes: u64,
+}
+
+/// What one event weighs beside its bytes.
+const EVENT_BYTES: u64 = 128;
+
+impl Live {
+    /// Returns a side whose calls run on `runtime`.
+    pub(crate) fn new(runtime: Handle) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        Self {
+            runtime,
+            sender,
+            receiver,
+            running: BTreeMap::new(),
+            record: Record::default(),
+        }
+    }
+
+    /// Returns how many bytes were moved by calls.
+    pub(super) fn bytes(&self) -> u64 {
+        self.record.bytes
+    }
+
+    pub(super) fn written(&mut self, value: &impl Serialize) -> wasmtime::Result<Ipld> {
+        let record = &mut self.record;
+        let value = spilled(value, &mut |block| record.keep(block))?;
+        record.bytes += weight(&value);
+        Ok(value)
+    }
+
+    pub(super) fn record(&mut self, call: Call) {
+        self.record.bytes += EVENT_BYTES;
+        self.record.events.push(Event::Call(call));
+    }
+
+    /// Runs `work`, and writes its answer down where it ran.
+    pub(super) fn start<R>(&mut self, number: u64, work: impl Future<Output = R> + Send + 'static)
+    where
+        R: Serialize + Send + 'static,
+    {
+        let sender = self.sender.clone();
+        let task = self.runtime.spawn(async move {
+            let value = work.await;
+            let mut blocks = Vec::new();
+            let written = spilled(&value, &mut |block| blocks.push(block));
+            let done = Done {
+                number,
+                value: Box::new(value),
+                written: written.map(|written| (written, blocks)),
+            };
+            // Nobody listens any more once the task has ended.
+            let _ = sender.send(done);
+        });
+        self.running.insert(number, task.abort_handle());
+    }
+
+    /// Waits for an answer until something that sleeps is due, or no time is left.
+    pub(super) fn wait(
+        &mut self,
+        asked: &mut BTreeMap<u64, Asked>,
+        due: Option<(u64, Duration)>,
+        left: Duration,
+    ) -> (Waited, u64) {
+        let until = due.map_or(left, |(_, after)| after.min(left));
+        match self.receiver.recv_timeout(until) {
+            Ok(done) => self.hand_over(done, asked),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => match due {
+                Some((at, after)) if after <= left => {
+                    self.record.events.push(Event::Time(at));
+                    (Waited::Slept(at), 0)
+                }
+                _ => (Waited::TimedOut, 0),
+            },
+        }
+    }
+
+    fn hand_over(&mut self, done: Done, asked: &mut BTreeMap<u64, Asked>) -> (Waited, u64) {
+        let number = done.number;
+        self.running.remove(&number);
+        let Some(call) = asked.get_mut(&number) else {
+            return (Waited::Answered, number);
+        };
+        match done.written {
+            Ok((answer, blocks)) => {
+                blocks.into_iter().for_each(|block| self.record.keep(block));
+                self.record.bytes += weight(&answer);
+                self.record(Call {
+                    number,
+                    by: call.by,
+                    name: call.name.to_owned(),
+                    args: std::mem::replace(&mut call.args, Ipld::Null),
+                    answer: Some(answer),
+                });
+                call.answer = Some(Answer::Value(done.value));
+            }
+            Err(error) => call.answer = Some(Answer::Failed(error)),
+        }
+        (Waited::Answered, number)
+    }
+
+    pub(super) fn finish(&mut self, left: Vec<Call>) -> Heard {
+        let Record { events, blocks, .. } = &mut self.record;
+        events.extend(left.into_iter().map(Event::Call));
+        Heard {
+            events: std::mem::take(events),
+            blocks: std::mem::take(blocks),
+        }
+    }
+}
+
+/// What still runs for a task that has ended is stopped.
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.running.values().for_each(AbortHandle::abort);
+    }
+}
+
+impl Record {
+    fn keep(&mut self, block: Block) {
+        if self.kept.insert(*block.cid()) {
+            self.bytes += block.bytes().len() as u64;
+            self.blocks.push(block);
+        }
+    }
+}
+
+/// Returns about how many bytes `value` has. Long byte strings were counted as blocks.
+fn weight(value: &Ipld) -> u64 {
+    match value {
+        Ipld::String(text) => text.len() as u64,
+        Ipld::Bytes(bytes) => bytes.len() as u64,
+        Ipld::List(items) => items.iter().map(weight).sum::<u64>() + items.len() as u64,
+        Ipld::Map(fields) => fields
+            .iter()
+            .map(|(name, item)| name.len() as u64 + weight(item))
+            .sum(),
+        _ => 8,
+    }
+}

@@ -1,0 +1,196 @@
+//! Gives a component the functions that it imports and that are not WASI's deterministic world: drivers, and the
+//! interfaces that are served through them.
+//!
+//! In a composition each part imports them under a name of its own, made by [`label`]. So every function knows which
+//! part is asking, and what was granted to that part.
+
+mod clock;
+mod entropy;
+mod guest;
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, LinkerInstance};
+
+use crate::door::Door;
+use crate::instance::State;
+use crate::outside::Outside;
+use crate::world::part;
+
+/// Something a component imports.
+#[derive(Clone, Copy)]
+pub(crate) struct Import<'a> {
+    /// The name under which it does.
+    pub(crate) name: &'a str,
+    /// The interface, with its version.
+    pub(crate) interface: &'a str,
+}
+
+impl Import<'_> {
+    /// Returns the number of the part that asks.
+    fn part(self) -> usize {
+        if self.name == self.interface {
+            return 0;
+        }
+        let number = self.name.strip_prefix(LABEL).and_then(|rest| rest.split_once('-'));
+        number.and_then(|(number, _)| number.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// What the names of parts' imports begin with.
+const LABEL: &str = "part";
+
+/// Returns the name under which part number `part` imports its own `interface`: `part1-homestar-driver-http-v0x1x0`.
+/// It stands in the composition, so it may not change.
+pub(crate) fn label(part: usize, interface: &str) -> String {
+    let (base, version) = interface.split_once('@').unwrap_or((interface, "0"));
+    let base = base.replace([':', '/'], "-");
+    let version = version.replace(|c: char| !c.is_ascii_alphanumeric(), "x");
+    format!("{LABEL}{part}-{base}-v{version}")
+}
+
+/// The interfaces that lead outside, with the driver that each leads to and the start of their versions.
+const OUTSIDE: &[(&str, &str, &str)] = &[
+    ("homestar:driver/clock", "0.1.", "homestar:driver/clock"),
+    ("homestar:driver/entropy", "0.1.", "homestar:driver/entropy"),
+];
+
+/// The interfaces that don't, with the start of their versions.
+const INSIDE: &[(&str, &str)] = &[
+    ("homestar:std/log", "0.1."),
+    ("homestar:std/task", "0.1."),
+    ("wasi:logging/logging", "0.1."),
+];
+
+/// Returns the driver that the interface `name` leads to, if it does.
+pub(crate) fn driver(name: &str) -> Option<&'static str> {
+    let (base, version) = name.split_once('@')?;
+    let mut outside = OUTSIDE.iter();
+    let found = outside.find(|(interface, start, _)| *interface == base && version.starts_with(start));
+    found.map(|(_, _, driver)| *driver)
+}
+
+/// Tells whether the interface `name` is provided here.
+pub(crate) fn offers(name: &str) -> bool {
+    driver(name).is_some() || is_inside(name)
+}
+
+fn is_inside(name: &str) -> bool {
+    let (base, version) = name.split_once('@').unwrap_or((name, "0.1."));
+    let mut inside = INSIDE.iter();
+    inside.any(|(interface, start)| *interface == base && version.starts_with(start))
+}
+
+/// Tells whether each part of a composition imports the interface `name` under a name of its own. Interfaces that
+/// define resources are shared, since all parts have to mean the same by them.
+pub(crate) fn has_own(name: &str) -> bool {
+    let is_shared = SHARED.iter().any(|shared| name.starts_with(shared));
+    part::has_own(name) || (driver(name).is_some() && !is_shared)
+}
+
+/// Interfaces that lead outside and define resources.
+const SHARED: &[&str] = &["wasi:http/types@", "wasi:keyvalue/store@"];
+
+/// What a component needs of the outside.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    /// Names of drivers.
+    pub(crate) drivers: Vec<String>,
+    /// Parts that import `wasi:random`.
+    pub(crate) random: Vec<usize>,
+    /// Parts that import `wasi:clocks`.
+    pub(crate) clock: Vec<usize>,
+    /// Whether its world starts tasks of tokio.
+    pub(crate) tasks: bool,
+}
+
+impl Needs {
+    pub(crate) fn add(&mut self, import: Import<'_>) {
+        if let Some(driver) = driver(import.interface)
+            && !self.drivers.iter().any(|known| known == driver)
+        {
+            self.drivers.push(driver.to_owned());
+        }
+        self.tasks |= import.interface.starts_with("wasi:http/");
+        let part = import.part();
+        if import.interface.starts_with("wasi:random/random@") {
+            self.random.push(part);
+        }
+        if import.interface.starts_with("wasi:clocks/") {
+            self.clock.push(part);
+        }
+    }
+}
+
+/// Tells whether `import` is of the world that all components share.
+pub(crate) fn is_shared(import: Import<'_>) -> bool {
+    import.name == import.interface && !offers(import.interface)
+}
+
+/// Defines `import` in `linker`, if it is provided here.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>, import: Import<'_>) -> wasmtime::Result<()> {
+    let part = import.part();
+    if import.name != import.interface
+        && part::add_to_linker(linker, import.name, import.interface, part)?
+    {
+        return Ok(());
+    }
+    let (base, _) = import.interface.split_once('@').unwrap_or((import.interface, ""));
+    let mut instance = linker.instance(import.name)?;
+    match base {
+        "homestar:driver/clock" => clock::add(&mut instance, part),
+        "homestar:driver/entropy" => entropy::add(&mut instance, part),
+        "homestar:std/log" => guest::add_log(&mut instance),
+        "homestar:std/task" => guest::add_task(&mut instance),
+        "wasi:logging/logging" => guest::add_logging(&mut instance),
+        _ => Ok(()),
+    }
+}
+
+type Instance<'a> = LinkerInstance<'a, State>;
+
+/// Returns the outside, which every component has that imports a driver.
+fn outside<'a>(store: &'a StoreContextMut<'_, State>) -> wasmtime::Result<&'a Outside> {
+    let outside = store.data().outside();
+    outside.ok_or_else(|| wasmtime::format_err!("a component without drivers asks one"))
+}
+
+/// Why the next call may not be made: it wasn't granted, or the budget is used up. Each driver has its own error.
+trait Refusal: Sized {
+    fn denied(text: String) -> Self;
+    fn budget(text: String) -> Self;
+}
+
+/// Returns an error if the budget is used up or `granted` says no.
+fn permitted<E: Refusal>(
+    door: &Door,
+    granted: Result<(), homestar_core::grant::Denied>,
+) -> Result<(), E> {
+    if let Some(text) = door.over_budget() {
+        return Err(E::budget(text));
+    }
+    granted.map_err(|denied| E::denied(denied.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_names_the_part() {
+        let interface = "homestar:driver/http@0.1.0";
+        let name = label(12, interface);
+        assert_eq!(name, "part12-homestar-driver-http-v0x1x0");
+        let name = name.as_str();
+        assert_eq!(Import { name, interface }.part(), 12);
+        let own = Import { name: interface, interface };
+        assert_eq!(own.part(), 0);
+    }
+
+    #[test]
+    fn versions_and_names_are_exact() {
+        assert_eq!(driver("homestar:driver/entropy@0.1.7"), Some("homestar:driver/entropy"));
+        assert_eq!(driver("homestar:driver/entropy@0.2.0"), None);
+        assert_eq!(driver("homestar:driver/entropy"), None);
+        assert!(offers("homestar:std/log@0.1.0") && !offers("homestar:std/logs@0.1.0"));
+    }
+}
