@@ -50,8 +50,10 @@
 //! - [`receipt`]: the signed record of it
 //! - [`key`]: keys that sign
 //! - [`ucan`]: signed tokens
+//! - [`grant`]: what a task may reach
 //! - [`wit`]: types and values of components, and how IPLD becomes them
 
+pub mod grant;
 pub mod ipld;
 pub mod json;
 pub mod key;
