@@ -51,8 +51,10 @@
 //! - [`trace`]: what a task heard from outside
 //! - [`key`]: keys that sign
 //! - [`ucan`]: signed tokens
+//! - [`grant`]: what a task may reach
 //! - [`wit`]: types and values of components, and how IPLD becomes them
 
+pub mod grant;
 pub mod ipld;
 pub mod json;
 pub mod key;
