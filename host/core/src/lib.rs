@@ -52,6 +52,7 @@
 //! - [`key`]: keys that sign
 //! - [`ucan`]: signed tokens
 //! - [`grant`]: what a task may reach
+//! - [`vrf`]: random values that everybody can check
 //! - [`wit`]: types and values of components, and how IPLD becomes them
 
 pub mod grant;
@@ -63,6 +64,7 @@ pub mod receipt;
 pub mod task;
 pub mod trace;
 pub mod ucan;
+pub mod vrf;
 pub mod wit;
 
 #[cfg(test)]
