@@ -29,6 +29,8 @@ const LIMITS: Limits = Limits {
     time: Duration::from_secs(3600),
     output_bytes: 64 << 20,
     log_bytes: 1 << 20,
+    calls: 10_000,
+    call_bytes: 256 << 20,
 };
 
 /// Returns an engine as a program uses it that runs many tasks.

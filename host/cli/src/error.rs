@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn every_end_has_its_exit_code() {
         let codes = Ended::ALL.map(|kind| code_of(&Failure::new(kind, "")));
-        assert_eq!(codes, [1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4]);
+        assert_eq!(codes, [1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4]);
     }
 
     #[test]
