@@ -51,8 +51,8 @@ pub(crate) struct Identity {
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
     pub(crate) cid: Cid,
-    /// The effect's file name without its ending; the guest has none.
-    pub(crate) name: Option<String>,
+    /// Number of the effect among those wired, so that copies are told from one effect that is there twice.
+    pub(crate) effect: Option<usize>,
     /// Number of the part whose grants it has: its own, or that of the nearest part on the way to it that has any.
     pub(crate) principal: usize,
     /// What was granted to it by its name.
@@ -64,7 +64,7 @@ impl Identity {
     pub(crate) fn of_guest(cid: Cid) -> Self {
         let guest = Piece {
             cid,
-            name: None,
+            effect: None,
             principal: 0,
             grants: None,
         };
@@ -77,8 +77,8 @@ impl Identity {
     /// Returns the effects, each once.
     fn effects(&self) -> Vec<Cid> {
         let mut effects = Vec::new();
-        for piece in &self.parts[1..] {
-            if !effects.contains(&piece.cid) {
+        for piece in &self.parts {
+            if piece.effect == Some(effects.len()) {
                 effects.push(piece.cid);
             }
         }
@@ -229,7 +229,11 @@ impl Component {
     pub(crate) fn is_wired(&self, grants: &[Grants]) -> bool {
         let needs = &self.0.needs;
         let any = |parts: &[usize], check: fn(&Grants) -> Result<(), Denied>| {
-            parts.iter().any(|part| grants.get(*part).is_some_and(|grants| check(grants).is_ok()))
+            parts.iter().any(|part| {
+                grants
+                    .get(*part)
+                    .is_some_and(|grants| check(grants).is_ok())
+            })
         };
         !needs.drivers.is_empty()
             || any(&needs.random, Grants::random)

@@ -30,9 +30,14 @@ pub(crate) struct Composition {
 pub(crate) fn compose(guest: &Part, effects: &Effects) -> Result<Composition, LoadError> {
     let wiring = wire(guest, effects)?;
     let bytes = encode(guest, &wiring)?;
+    let effects = wiring.effects();
+    let number = |node: &Node<'_>| {
+        let mut effects = effects.iter();
+        effects.position(|effect| effect.path() == node.effect.path())
+    };
     let pieces = wiring.chosen.iter().map(|node| Piece {
         cid: *node.effect.cid(),
-        name: Some(node.effect.name().to_owned()),
+        effect: number(node),
         principal: node.principal,
         grants: node.effect.grants().cloned(),
     });
@@ -87,7 +92,10 @@ impl<'a> Wiring<'a> {
     pub(crate) fn effects(&self) -> Vec<&'a Effect> {
         let mut effects: Vec<&Effect> = Vec::new();
         for node in &self.chosen {
-            if !effects.iter().any(|effect| effect.path() == node.effect.path()) {
+            if !effects
+                .iter()
+                .any(|effect| effect.path() == node.effect.path())
+            {
                 effects.push(node.effect);
             }
         }

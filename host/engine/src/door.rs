@@ -128,7 +128,8 @@ impl Door {
         if state.next >= calls {
             return Some(format!("the task's {calls} driver calls are used up"));
         }
-        (live.bytes() >= bytes).then(|| format!("the task's {bytes} bytes of driver calls are used up"))
+        (live.bytes() >= bytes)
+            .then(|| format!("the task's {bytes} bytes of driver calls are used up"))
     }
 
     /// Asks what is answered at once. `work` is not called in a replay.
@@ -222,7 +223,10 @@ impl Door {
             Side::Replay(replay) => replay.wait(asked)?,
         };
         let woken = match waited {
-            (Waited::Answered, number) => state.asked.get_mut(&number).and_then(|asked| asked.waker.take()),
+            (Waited::Answered, number) => state
+                .asked
+                .get_mut(&number)
+                .and_then(|asked| asked.waker.take()),
             _ => None,
         };
         drop(state);
@@ -236,7 +240,9 @@ impl Door {
     pub(crate) fn finish(&self) -> Result<Heard, Divergence> {
         let mut state = self.lock();
         let asked = std::mem::take(&mut state.asked);
-        let left = asked.into_iter().filter(|(_, asked)| asked.answer.is_none());
+        let left = asked
+            .into_iter()
+            .filter(|(_, asked)| asked.answer.is_none());
         let left = left.map(|(number, asked)| Call {
             number,
             by: asked.by,
@@ -317,9 +323,9 @@ impl<R: DeserializeOwned + 'static> Future for Answered<R> {
             },
             (Answer::Failed(error), _) => Err(error),
             (Answer::Written(written), Side::Replay(replay)) => Ok(replay.read(written)?),
-            (Answer::Written(_), Side::Live(_)) => {
-                Err(wasmtime::format_err!("an answer from a trace while the outside is there"))
-            }
+            (Answer::Written(_), Side::Live(_)) => Err(wasmtime::format_err!(
+                "an answer from a trace while the outside is there"
+            )),
         };
         Poll::Ready(value)
     }

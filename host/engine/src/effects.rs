@@ -50,7 +50,10 @@ impl Effect {
 
     /// Returns the name of its file without the ending: the name by which people know it.
     pub fn name(&self) -> &str {
-        self.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
+        self.path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default()
     }
 
     /// Returns what was granted to it, if it has grants of its own.
@@ -170,6 +173,26 @@ impl Effects {
         found
     }
 
+    /// Adds effects that come with the program, as a folder of their own that is asked after those added before.
+    /// Their paths say so: `built-in/https.wasm`.
+    pub fn add_built_in<'a>(
+        &mut self,
+        effects: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<(), LoadError> {
+        let number = self.folders.len();
+        self.folders.push(PathBuf::from(BUILT_IN));
+        for (name, bytes) in effects {
+            self.effects.push(Effect {
+                path: Path::new(BUILT_IN).join(format!("{name}.wasm")),
+                folder: number,
+                cid: cid_of_raw(bytes),
+                part: Arc::new(Part::read(bytes)?),
+                grants: None,
+            });
+        }
+        Ok(())
+    }
+
     /// Returns the effects, in the order in which they are asked.
     pub fn iter(&self) -> impl Iterator<Item = &Effect> {
         self.effects.iter()
@@ -195,6 +218,9 @@ impl Effects {
         self.effects.is_empty()
     }
 }
+
+/// Where effects lie that come with the program.
+const BUILT_IN: &str = "built-in";
 
 /// Returns the components in `folder`, by name.
 fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {

@@ -28,7 +28,9 @@ pub(crate) enum LimitReached {
     Output(u64),
     #[error("logged more than {}", bytes(*.0))]
     Log(u64),
-    #[error("made more than {0} driver calls, or moved more by them than allowed, and went on when told so")]
+    #[error(
+        "made more than {0} driver calls, or moved more by them than allowed, and went on when told so"
+    )]
     Calls(u64),
 }
 

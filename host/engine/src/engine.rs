@@ -153,7 +153,9 @@ impl Engine {
             let side = self.side(mode)?;
             let code = cache.load(&cache.path(whole, &side.engine), &side.engine);
             if let Some(code) = code {
-                return self.link(side, identity, &code, mode, Origin::Cache).map(Some);
+                return self
+                    .link(side, identity, &code, mode, Origin::Cache)
+                    .map(Some);
             }
         }
         Ok(None)
@@ -175,7 +177,13 @@ impl Engine {
             .err()
             .map(|error| error.to_string());
         let code = deserialize(&side.engine, &code)?;
-        self.link(side, identity, &code, mode, Origin::Compiler { time, not_kept })
+        self.link(
+            side,
+            identity,
+            &code,
+            mode,
+            Origin::Compiler { time, not_kept },
+        )
     }
 
     fn keep(&self, whole: &Cid, side: &Side, code: &[u8]) -> std::io::Result<()> {

@@ -413,7 +413,10 @@ fn granted(component: &Component, trace: &Trace) -> Result<Vec<Grants>, Diverged
     if !are_same {
         return Err(Diverged("the trace is of other components".to_owned()));
     }
-    let grants = trace.parts.iter().map(|part| outside::of_texts(&part.grants));
+    let grants = trace
+        .parts
+        .iter()
+        .map(|part| outside::of_texts(&part.grants));
     let grants = grants.collect::<Result<_, _>>();
     grants.map_err(|error| Diverged(error.to_string()))
 }

@@ -41,11 +41,11 @@ pub use call::{Call, CallError, Done};
 pub use compile::{WorkerFailure, compile_worker};
 pub use component::{Component, Export, Origin};
 pub use config::{Allocation, Compiler, Config};
+pub use drivers::DriverSettings;
 pub use effects::{Effect, EffectError, Effects};
 pub use end::End;
 pub use engine::Engine;
 pub use error::{EngineError, LoadError, Missing, Source};
-pub use drivers::DriverSettings;
 pub use instance::{Answers, Instance, Recording, Setting};
 pub use world::stdio::Listener;
 

@@ -31,8 +31,13 @@ impl Import<'_> {
         if self.name == self.interface {
             return 0;
         }
-        let number = self.name.strip_prefix(LABEL).and_then(|rest| rest.split_once('-'));
-        number.and_then(|(number, _)| number.parse().ok()).unwrap_or(0)
+        let number = self
+            .name
+            .strip_prefix(LABEL)
+            .and_then(|rest| rest.split_once('-'));
+        number
+            .and_then(|(number, _)| number.parse().ok())
+            .unwrap_or(0)
     }
 }
 
@@ -65,7 +70,8 @@ const INSIDE: &[(&str, &str)] = &[
 pub(crate) fn driver(name: &str) -> Option<&'static str> {
     let (base, version) = name.split_once('@')?;
     let mut outside = OUTSIDE.iter();
-    let found = outside.find(|(interface, start, _)| *interface == base && version.starts_with(start));
+    let found =
+        outside.find(|(interface, start, _)| *interface == base && version.starts_with(start));
     found.map(|(_, _, driver)| *driver)
 }
 
@@ -127,14 +133,20 @@ pub(crate) fn is_shared(import: Import<'_>) -> bool {
 }
 
 /// Defines `import` in `linker`, if it is provided here.
-pub(crate) fn add_to_linker(linker: &mut Linker<State>, import: Import<'_>) -> wasmtime::Result<()> {
+pub(crate) fn add_to_linker(
+    linker: &mut Linker<State>,
+    import: Import<'_>,
+) -> wasmtime::Result<()> {
     let part = import.part();
     if import.name != import.interface
         && part::add_to_linker(linker, import.name, import.interface, part)?
     {
         return Ok(());
     }
-    let (base, _) = import.interface.split_once('@').unwrap_or((import.interface, ""));
+    let (base, _) = import
+        .interface
+        .split_once('@')
+        .unwrap_or((import.interface, ""));
     let mut instance = linker.instance(import.name)?;
     match base {
         "homestar:driver/clock" => clock::add(&mut instance, part),
@@ -182,13 +194,19 @@ mod tests {
         assert_eq!(name, "part12-homestar-driver-http-v0x1x0");
         let name = name.as_str();
         assert_eq!(Import { name, interface }.part(), 12);
-        let own = Import { name: interface, interface };
+        let own = Import {
+            name: interface,
+            interface,
+        };
         assert_eq!(own.part(), 0);
     }
 
     #[test]
     fn versions_and_names_are_exact() {
-        assert_eq!(driver("homestar:driver/entropy@0.1.7"), Some("homestar:driver/entropy"));
+        assert_eq!(
+            driver("homestar:driver/entropy@0.1.7"),
+            Some("homestar:driver/entropy")
+        );
         assert_eq!(driver("homestar:driver/entropy@0.2.0"), None);
         assert_eq!(driver("homestar:driver/entropy"), None);
         assert!(offers("homestar:std/log@0.1.0") && !offers("homestar:std/logs@0.1.0"));

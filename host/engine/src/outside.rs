@@ -40,7 +40,9 @@ impl Outside {
 
     /// Tells whether something is granted to a part.
     pub(crate) fn allows(&self, part: usize, check: fn(&Grants) -> Result<(), Denied>) -> bool {
-        self.grants.get(part).is_some_and(|grants| check(grants).is_ok())
+        self.grants
+            .get(part)
+            .is_some_and(|grants| check(grants).is_ok())
     }
 
     /// Returns what the task holds open. It is there whenever a driver does anything: a replay asks nobody.
@@ -50,13 +52,16 @@ impl Outside {
 
     /// Returns random bytes of the operating system.
     pub(crate) fn random_bytes(&self, part: usize, length: usize) -> wasmtime::Result<Vec<u8>> {
-        let bytes: Result<ByteBuf, String> =
-            self.door
-                .ask_now(number(part), "homestar:driver/entropy.bytes", &(length as u64,), || {
-                    let mut bytes = vec![0; length];
-                    crate::drivers::entropy::fill(&mut bytes);
-                    Ok(ByteBuf::from(bytes))
-                })?;
+        let bytes: Result<ByteBuf, String> = self.door.ask_now(
+            number(part),
+            "homestar:driver/entropy.bytes",
+            &(length as u64,),
+            || {
+                let mut bytes = vec![0; length];
+                crate::drivers::entropy::fill(&mut bytes);
+                Ok(ByteBuf::from(bytes))
+            },
+        )?;
         bytes.map(ByteBuf::into_vec).map_err(wasmtime::Error::msg)
     }
 
@@ -64,14 +69,17 @@ impl Outside {
     pub(crate) fn wall(&self, part: usize) -> wasmtime::Result<Duration> {
         let now: u64 = self
             .door
-            .ask_now(number(part), "homestar:driver/clock.now", &(), || crate::drivers::unix_nanoseconds())?;
+            .ask_now(number(part), "homestar:driver/clock.now", &(), || {
+                crate::drivers::unix_nanoseconds()
+            })?;
         Ok(Duration::from_nanos(now))
     }
 
     /// Returns nanoseconds since the task began.
     pub(crate) fn monotonic(&self, part: usize) -> wasmtime::Result<u64> {
         let name = "homestar:driver/clock.monotonic";
-        self.door.ask_now(number(part), name, &(), || self.elapsed())
+        self.door
+            .ask_now(number(part), name, &(), || self.elapsed())
     }
 
     /// Returns nanoseconds since the task began, as they really passed.
@@ -82,9 +90,11 @@ impl Outside {
     /// Returns what ends when that many nanoseconds have really passed.
     pub(crate) fn sleep(&self, part: usize, nanoseconds: u64) -> wasmtime::Result<Sleep> {
         let name = "homestar:driver/clock.sleep";
-        let answer = self.door.ask(number(part), name, &(nanoseconds,), |_| async move {
-            tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
-        })?;
+        let answer = self
+            .door
+            .ask(number(part), name, &(nanoseconds,), |_| async move {
+                tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
+            })?;
         Ok(Box::pin(answer))
     }
 }

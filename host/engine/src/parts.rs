@@ -74,7 +74,9 @@ impl Part {
     /// Returns the interfaces that lead outside.
     pub(crate) fn drivers(&self) -> impl Iterator<Item = &str> {
         let imports = self.imports.iter().filter(|import| import.needs_provider);
-        imports.map(|import| import.name.as_str()).filter(|name| link::driver(name).is_some())
+        imports
+            .map(|import| import.name.as_str())
+            .filter(|name| link::driver(name).is_some())
     }
 }
 

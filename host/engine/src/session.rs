@@ -14,8 +14,7 @@ pub(crate) struct Session {
 
 /// What one part holds open.
 #[derive(Default)]
-pub(crate) struct Open {
-}
+pub(crate) struct Open {}
 
 impl Session {
     pub(crate) fn new(drivers: Arc<Drivers>, parts: usize) -> Self {
@@ -28,6 +27,8 @@ impl Session {
     /// Returns what a part holds open. It is consistent between any two statements, so a panic while it was locked
     /// does not matter.
     pub(crate) fn open(&self, part: usize) -> MutexGuard<'_, Open> {
-        self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)
+        self.parts[part]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -47,15 +47,28 @@ impl Replay {
         match self.events.pop_front() {
             Some(Event::Call(call)) => {
                 self.check(&call, number, by, name, args)?;
-                call.answer.ok_or_else(|| self.left(format!("call {number} was answered, and in the trace it was not")))
+                call.answer.ok_or_else(|| {
+                    self.left(format!(
+                        "call {number} was answered, and in the trace it was not"
+                    ))
+                })
             }
-            Some(Event::Time(_)) => Err(self.left(format!("in the trace time passes where the run makes {}", made()))),
-            None => Err(self.left(format!("the trace has ended where the run makes {}", made()))),
+            Some(Event::Time(_)) => Err(self.left(format!(
+                "in the trace time passes where the run makes {}",
+                made()
+            ))),
+            None => Err(self.left(format!(
+                "the trace has ended where the run makes {}",
+                made()
+            ))),
         }
     }
 
     /// Hands over what came next.
-    pub(super) fn wait(&mut self, asked: &mut BTreeMap<u64, Asked>) -> Result<(Waited, u64), Divergence> {
+    pub(super) fn wait(
+        &mut self,
+        asked: &mut BTreeMap<u64, Asked>,
+    ) -> Result<(Waited, u64), Divergence> {
         let call = match self.events.pop_front() {
             None => return Ok((Waited::TimedOut, 0)),
             Some(Event::Time(until)) => return Ok((Waited::Slept(until), 0)),
@@ -67,7 +80,10 @@ impl Replay {
             Some(Event::Call(call)) => call,
         };
         let number = call.number;
-        let Some(waiting) = asked.get_mut(&number).filter(|asked| asked.answer.is_none()) else {
+        let Some(waiting) = asked
+            .get_mut(&number)
+            .filter(|asked| asked.answer.is_none())
+        else {
             let text = format!(
                 "the trace answers {}, which the run has not made",
                 made(number, call.by, &call.name, &call.args)

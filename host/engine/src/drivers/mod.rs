@@ -67,6 +67,8 @@ impl std::fmt::Debug for Drivers {
 
 /// Returns nanoseconds since the start of 1970.
 pub(crate) fn unix_nanoseconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -21,7 +21,9 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
         let outside = outside(&store)?;
         let allowed = permitted::<Error>(&outside.door, outside.grants(part).clock());
         let name = "homestar:driver/clock.now";
-        let now = outside.door.ask_now(number(part), name, &(), || allowed.map(|()| clock::now()))?;
+        let now = outside
+            .door
+            .ask_now(number(part), name, &(), || allowed.map(|()| clock::now()))?;
         Ok((now,))
     })?;
     instance.func_wrap("monotonic", move |store, (): ()| {
@@ -36,11 +38,13 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
             let outside = outside(&store)?;
             let allowed = permitted::<Error>(&outside.door, outside.grants(part).clock());
             let name = "homestar:driver/clock.sleep";
-            let slept = outside.door.ask(number(part), name, &(nanoseconds,), |_| async move {
-                allowed?;
-                tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
-                Ok::<_, Error>(())
-            })?;
+            let slept = outside
+                .door
+                .ask(number(part), name, &(nanoseconds,), |_| async move {
+                    allowed?;
+                    tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
+                    Ok::<_, Error>(())
+                })?;
             Ok((slept.await?,))
         })
     })

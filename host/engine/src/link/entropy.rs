@@ -22,7 +22,9 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
         let allowed = permitted(&outside.door, outside.grants(part).random());
         let name = "homestar:driver/entropy.bytes";
         let bytes = outside.door.ask_now(number(part), name, &(length,), || {
-            allowed.and_then(|()| entropy::bytes(length)).map(ByteBuf::from)
+            allowed
+                .and_then(|()| entropy::bytes(length))
+                .map(ByteBuf::from)
         })?;
         Ok((bytes.map(ByteBuf::into_vec),))
     })

@@ -67,7 +67,11 @@ impl Idle {
 
 impl Idle {
     /// Runs `future` to its end. `with_tasks` says whether its world starts tasks of tokio.
-    pub(crate) fn run<F: Future>(&self, future: F, with_tasks: bool) -> wasmtime::Result<F::Output> {
+    pub(crate) fn run<F: Future>(
+        &self,
+        future: F,
+        with_tasks: bool,
+    ) -> wasmtime::Result<F::Output> {
         match with_tasks {
             true => drive_with_tasks(future, self),
             false => Ok(drive(future, self)?),
@@ -170,7 +174,10 @@ mod tests {
 
     #[test]
     fn waiting_for_nothing_is_noticed() {
-        assert_eq!(drive(std::future::pending::<()>(), &idle()), Err(Stop::Stuck));
+        assert_eq!(
+            drive(std::future::pending::<()>(), &idle()),
+            Err(Stop::Stuck)
+        );
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub(crate) mod stdio;
 
 use bytes::Bytes;
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::cli::WasiCliCtxView;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::config::Mode;

@@ -167,7 +167,10 @@ const OWN: &[&str] = &[
 
 /// Tells whether each part of a composition has an interface of its own, named `name` with its version.
 pub(crate) fn has_own(name: &str) -> bool {
-    super::offers(name) && name.split_once('@').is_some_and(|(base, _)| OWN.contains(&base))
+    super::offers(name)
+        && name
+            .split_once('@')
+            .is_some_and(|(base, _)| OWN.contains(&base))
 }
 
 impl p2_random::random::Host for View<'_> {

@@ -6,6 +6,7 @@ mod effects;
 mod languages;
 mod limits;
 mod load;
+mod replay;
 mod values;
 mod world;
 
