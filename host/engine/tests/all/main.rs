@@ -7,6 +7,7 @@ mod languages;
 mod limits;
 mod load;
 mod values;
+mod wit_folder;
 mod world;
 
 use std::path::Path;
