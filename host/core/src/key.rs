@@ -50,6 +50,11 @@ impl SigningKey {
         pem
     }
 
+    /// The seed that the key came from, for keys that follow from it. It is wiped when dropped.
+    pub(crate) fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
     /// Who signs with this key.
     pub fn did(&self) -> Did {
         Did::of(self.0.verifying_key())

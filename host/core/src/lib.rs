@@ -50,6 +50,7 @@
 //! - [`receipt`]: the signed record of it
 //! - [`key`]: keys that sign
 //! - [`ucan`]: signed tokens
+//! - [`vrf`]: random values that everybody can check
 //! - [`wit`]: types and values of components, and how IPLD becomes them
 
 pub mod ipld;
@@ -59,6 +60,7 @@ pub mod outcome;
 pub mod receipt;
 pub mod task;
 pub mod ucan;
+pub mod vrf;
 pub mod wit;
 
 #[cfg(test)]
