@@ -8,6 +8,7 @@ mod limits;
 mod load;
 mod replay;
 mod values;
+mod wit_folder;
 mod world;
 
 use std::path::Path;
