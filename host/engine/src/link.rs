@@ -7,11 +7,14 @@
 mod clock;
 mod entropy;
 mod guest;
+mod state;
+mod vrf;
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance};
 
 use crate::door::Door;
+use crate::drivers::{self, Drivers};
 use crate::instance::State;
 use crate::outside::Outside;
 use crate::world::part;
@@ -57,6 +60,8 @@ pub(crate) fn label(part: usize, interface: &str) -> String {
 const OUTSIDE: &[(&str, &str, &str)] = &[
     ("homestar:driver/clock", "0.1.", "homestar:driver/clock"),
     ("homestar:driver/entropy", "0.1.", "homestar:driver/entropy"),
+    ("homestar:driver/state", "0.1.", "homestar:driver/state"),
+    ("homestar:driver/vrf", "0.1.", "homestar:driver/vrf"),
 ];
 
 /// The interfaces that don't, with the start of their versions.
@@ -151,6 +156,8 @@ pub(crate) fn add_to_linker(
     match base {
         "homestar:driver/clock" => clock::add(&mut instance, part),
         "homestar:driver/entropy" => entropy::add(&mut instance, part),
+        "homestar:driver/state" => state::add(&mut instance, part),
+        "homestar:driver/vrf" => vrf::add(&mut instance, part),
         "homestar:std/log" => guest::add_log(&mut instance),
         "homestar:std/task" => guest::add_task(&mut instance),
         "wasi:logging/logging" => guest::add_logging(&mut instance),
@@ -166,11 +173,40 @@ fn outside<'a>(store: &'a StoreContextMut<'_, State>) -> wasmtime::Result<&'a Ou
     outside.ok_or_else(|| wasmtime::format_err!("a component without drivers asks one"))
 }
 
+/// Returns the drivers. Whoever asks them is not a replay, so they are there.
+fn drivers_of(outside: &Outside) -> &Drivers {
+    let session = outside
+        .session()
+        .expect("only a task that is no replay asks drivers");
+    &session.drivers
+}
+
 /// Why the next call may not be made: it wasn't granted, or the budget is used up. Each driver has its own error.
 trait Refusal: Sized {
     fn denied(text: String) -> Self;
     fn budget(text: String) -> Self;
 }
+
+macro_rules! refusals {
+    ($($error:ty),* $(,)?) => {$(
+        impl Refusal for $error {
+            fn denied(text: String) -> Self {
+                Self::Denied(text)
+            }
+
+            fn budget(text: String) -> Self {
+                Self::Budget(text)
+            }
+        }
+    )*};
+}
+
+refusals!(
+    drivers::clock::Error,
+    drivers::entropy::Error,
+    drivers::state::Error,
+    drivers::vrf::Error,
+);
 
 /// Returns an error if the budget is used up or `granted` says no.
 fn permitted<E: Refusal>(

@@ -1,7 +1,6 @@
 //! What one task holds open at the drivers: bodies of responses, keys. Its numbers mean something only to the part
 //! that got them.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::drivers::Drivers;

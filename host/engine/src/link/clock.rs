@@ -2,35 +2,25 @@
 
 use std::time::Duration;
 
-use super::{Instance, Refusal, outside, permitted};
-use crate::drivers::clock::{self, Error};
+use super::{Instance, outside, permitted};
+use crate::drivers::clock::Error;
 use crate::outside::number;
-
-impl Refusal for Error {
-    fn denied(text: String) -> Self {
-        Self::Denied(text)
-    }
-
-    fn budget(text: String) -> Self {
-        Self::Budget(text)
-    }
-}
 
 pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
     instance.func_wrap("now", move |store, (): ()| {
         let outside = outside(&store)?;
         let allowed = permitted::<Error>(&outside.door, outside.grants(part).clock());
         let name = "homestar:driver/clock.now";
-        let now = outside
-            .door
-            .ask_now(number(part), name, &(), || allowed.map(|()| clock::now()))?;
+        let now = outside.door.ask_now(number(part), name, &(), || {
+            allowed.map(|()| outside.clock.now())
+        })?;
         Ok((now,))
     })?;
     instance.func_wrap("monotonic", move |store, (): ()| {
         let outside = outside(&store)?;
         let allowed = permitted::<Error>(&outside.door, outside.grants(part).clock());
         let name = "homestar:driver/clock.monotonic";
-        let since = || allowed.map(|()| outside.elapsed());
+        let since = || allowed.map(|()| outside.clock.monotonic());
         Ok((outside.door.ask_now(number(part), name, &(), since)?,))
     })?;
     instance.func_wrap_async("sleep", move |store, (nanoseconds,): (u64,)| {

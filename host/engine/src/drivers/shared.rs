@@ -1,0 +1,105 @@
+//! What the drivers of one engine share.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use homestar_core::key::SigningKey;
+use ring::rand::SystemRandom;
+use tokio::runtime::{Handle, Runtime};
+
+use super::state::State;
+use crate::instance::Diverged;
+
+/// What the drivers use. By default they have no folders and no key, and the system's resolver and authorities.
+#[derive(Clone, Debug, Default)]
+pub struct DriverSettings {
+    /// Folder in which state is kept.
+    pub state: Option<PathBuf>,
+    /// Folder in which guests' keys are kept.
+    pub keys: Option<PathBuf>,
+    /// This node's key, of which verifiable values follow.
+    pub node: Option<NodeKey>,
+}
+
+/// Gets this node's key when it is first needed, or says why there is none.
+#[derive(Clone)]
+pub struct NodeKey(Arc<dyn Fn() -> Result<SigningKey, String> + Send + Sync>);
+
+impl NodeKey {
+    /// Returns what calls `get`.
+    pub fn new(get: impl Fn() -> Result<SigningKey, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(get))
+    }
+}
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NodeKey")
+    }
+}
+
+/// The drivers of one engine. What takes time to set up is set up when it is first needed.
+pub(crate) struct Drivers {
+    settings: DriverSettings,
+    runtime: OnceLock<Runtime>,
+    node: OnceLock<Result<SigningKey, String>>,
+    pub(crate) random: SystemRandom,
+}
+
+/// Threads that drivers run on. They wait more than they work.
+const THREADS: usize = 2;
+
+impl Drivers {
+    pub(crate) fn new(settings: DriverSettings) -> Self {
+        Self {
+            settings,
+            runtime: OnceLock::new(),
+            node: OnceLock::new(),
+            random: SystemRandom::new(),
+        }
+    }
+
+    /// Returns where drivers run.
+    pub(crate) fn runtime(&self) -> Result<&Handle, Diverged> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime.handle());
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("homestar-driver")
+            .enable_all()
+            .build()
+            .map_err(|error| Diverged(format!("the drivers' threads can't be started: {error}")))?;
+        Ok(self.runtime.get_or_init(|| runtime).handle())
+    }
+
+    /// Returns this node's key.
+    pub(crate) fn node(&self) -> Result<&SigningKey, String> {
+        let node = self.node.get_or_init(|| match &self.settings.node {
+            Some(key) => (key.0)(),
+            None => Err("this node has no key".to_owned()),
+        });
+        node.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns where state is kept.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.settings.state.as_ref().map(State::new)
+    }
+}
+
+impl Drop for Drivers {
+    fn drop(&mut self) {
+        // Nothing that still runs is worth waiting for: its task has ended.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Drivers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drivers").finish_non_exhaustive()
+    }
+}
