@@ -19,6 +19,7 @@ mod compile;
 mod component;
 mod compose;
 mod config;
+pub mod drivers;
 mod effects;
 mod end;
 mod engine;

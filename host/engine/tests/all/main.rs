@@ -6,6 +6,11 @@ mod effects;
 mod languages;
 mod limits;
 mod load;
+mod net;
+mod net_dns;
+mod net_policy;
+mod net_server;
+mod net_types;
 mod values;
 mod world;
 
