@@ -9,6 +9,7 @@ mod load;
 mod net;
 mod net_dns;
 mod net_policy;
+mod net_real;
 mod net_server;
 mod net_types;
 mod values;
