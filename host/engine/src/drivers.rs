@@ -5,10 +5,14 @@
 //! where drivers are linked: see `link` and `door`.
 
 pub mod clock;
+pub mod dns;
 pub mod entropy;
+pub mod http;
+pub mod resolver;
 pub mod state;
 pub mod vrf;
 
+mod octets;
 mod shared;
 
 pub(crate) use shared::Drivers;

@@ -5,10 +5,14 @@
 //! part is asking, and what was granted to that part.
 
 mod clock;
+mod dns;
 mod entropy;
 mod guest;
+mod http;
 mod state;
 mod vrf;
+
+use std::sync::Arc;
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance};
@@ -17,6 +21,7 @@ use crate::door::Door;
 use crate::drivers::{self, Drivers};
 use crate::instance::State;
 use crate::outside::Outside;
+use crate::session::Session;
 use crate::world::part;
 
 /// Something a component imports.
@@ -59,7 +64,9 @@ pub(crate) fn label(part: usize, interface: &str) -> String {
 /// The interfaces that lead outside, with the driver that each leads to and the start of their versions.
 const OUTSIDE: &[(&str, &str, &str)] = &[
     ("homestar:driver/clock", "0.1.", "homestar:driver/clock"),
+    ("homestar:driver/dns", "0.1.", "homestar:driver/dns"),
     ("homestar:driver/entropy", "0.1.", "homestar:driver/entropy"),
+    ("homestar:driver/http", "0.1.", "homestar:driver/http"),
     ("homestar:driver/state", "0.1.", "homestar:driver/state"),
     ("homestar:driver/vrf", "0.1.", "homestar:driver/vrf"),
 ];
@@ -155,6 +162,8 @@ pub(crate) fn add_to_linker(
     let mut instance = linker.instance(import.name)?;
     match base {
         "homestar:driver/clock" => clock::add(&mut instance, part),
+        "homestar:driver/dns" => dns::add(&mut instance, part),
+        "homestar:driver/http" => http::add(&mut instance, part),
         "homestar:driver/entropy" => entropy::add(&mut instance, part),
         "homestar:driver/state" => state::add(&mut instance, part),
         "homestar:driver/vrf" => vrf::add(&mut instance, part),
@@ -181,6 +190,12 @@ fn drivers_of(outside: &Outside) -> &Drivers {
     &session.drivers
 }
 
+/// Returns what the task holds open, for work that is done later; a replay does none.
+fn session_of<E: Refusal>(outside: &Outside) -> Result<Arc<Session>, E> {
+    let session = outside.session().cloned();
+    session.ok_or_else(|| E::denied("a replay asks nobody".to_owned()))
+}
+
 /// Why the next call may not be made: it wasn't granted, or the budget is used up. Each driver has its own error.
 trait Refusal: Sized {
     fn denied(text: String) -> Self;
@@ -203,6 +218,8 @@ macro_rules! refusals {
 
 refusals!(
     drivers::clock::Error,
+    drivers::dns::Error,
+    drivers::http::Error,
     drivers::entropy::Error,
     drivers::state::Error,
     drivers::vrf::Error,

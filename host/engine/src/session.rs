@@ -1,9 +1,20 @@
 //! What one task holds open at the drivers: bodies of responses, keys. Its numbers mean something only to the part
 //! that got them.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::{Bytes, BytesMut};
+
 use crate::drivers::Drivers;
+use crate::drivers::http::{Body, Error};
+
+/// A body that is read.
+pub(crate) struct Incoming {
+    body: Body,
+    /// What came and was not asked for yet.
+    rest: Bytes,
+}
 
 /// What one task holds open.
 pub(crate) struct Session {
@@ -13,7 +24,9 @@ pub(crate) struct Session {
 
 /// What one part holds open.
 #[derive(Default)]
-pub(crate) struct Open {}
+pub(crate) struct Open {
+    bodies: BTreeMap<u32, Incoming>,
+}
 
 impl Session {
     pub(crate) fn new(drivers: Arc<Drivers>, parts: usize) -> Self {
@@ -29,5 +42,57 @@ impl Session {
         self.parts[part]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    /// Keeps a body for a part, under the number of the call that brought it.
+    pub(crate) fn keep_body(&self, part: usize, call: u64, body: Body) -> u32 {
+        let number = u32::try_from(call).unwrap_or(u32::MAX);
+        let rest = Bytes::new();
+        self.open(part)
+            .bodies
+            .insert(number, Incoming { body, rest });
+        number
+    }
+
+    /// Closes a body before its end.
+    pub(crate) fn close_body(&self, part: usize, number: u32) {
+        self.open(part).bodies.remove(&number);
+    }
+
+    /// Reads on in a body: `length` bytes, or as many as are left. It is closed at its end and after an error.
+    pub(crate) async fn read_body(
+        &self,
+        part: usize,
+        number: u32,
+        length: usize,
+    ) -> Result<Vec<u8>, Error> {
+        // It leaves the map meanwhile: the lock isn't held while something is waited for.
+        let incoming = self.open(part).bodies.remove(&number);
+        let mut incoming = incoming.ok_or(Error::Closed)?;
+        let (bytes, is_over) = incoming.read(length).await?;
+        if !is_over {
+            self.open(part).bodies.insert(number, incoming);
+        }
+        Ok(bytes)
+    }
+}
+
+impl Incoming {
+    /// Returns the next bytes and whether they were the last.
+    async fn read(&mut self, length: usize) -> Result<(Vec<u8>, bool), Error> {
+        let mut bytes = BytesMut::new();
+        while bytes.len() < length {
+            if self.rest.is_empty() {
+                match self.body.chunk().await? {
+                    Some(chunk) => self.rest = chunk,
+                    None => return Ok((bytes.into(), true)),
+                }
+            }
+            let piece = self.rest.len().min(length - bytes.len());
+            bytes.extend_from_slice(&self.rest.split_to(piece));
+        }
+        Ok((bytes.into(), false))
     }
 }

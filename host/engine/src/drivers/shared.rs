@@ -4,16 +4,25 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use homestar_core::grant::Secrets;
 use homestar_core::key::SigningKey;
 use ring::rand::SystemRandom;
 use tokio::runtime::{Handle, Runtime};
 
+use super::http::{Http, HttpSettings};
+use super::resolver::{Resolver, ResolverSettings};
 use super::state::State;
 use crate::instance::Diverged;
 
 /// What the drivers use. By default they have no folders and no key, and the system's resolver and authorities.
 #[derive(Clone, Debug, Default)]
 pub struct DriverSettings {
+    /// Whom HTTP trusts.
+    pub http: HttpSettings,
+    /// Who is asked for names.
+    pub resolver: ResolverSettings,
+    /// What placeholders in requests stand for.
+    pub secrets: Secrets,
     /// Folder in which state is kept.
     pub state: Option<PathBuf>,
     /// Folder in which guests' keys are kept.
@@ -44,6 +53,8 @@ pub(crate) struct Drivers {
     settings: DriverSettings,
     runtime: OnceLock<Runtime>,
     node: OnceLock<Result<SigningKey, String>>,
+    pub(crate) resolver: Arc<Resolver>,
+    http: OnceLock<Result<Http, String>>,
     pub(crate) random: SystemRandom,
 }
 
@@ -53,6 +64,8 @@ const THREADS: usize = 2;
 impl Drivers {
     pub(crate) fn new(settings: DriverSettings) -> Self {
         Self {
+            resolver: Arc::new(Resolver::new(settings.resolver.clone())),
+            http: OnceLock::new(),
             settings,
             runtime: OnceLock::new(),
             node: OnceLock::new(),
@@ -74,6 +87,20 @@ impl Drivers {
         Ok(self.runtime.get_or_init(|| runtime).handle())
     }
 
+    /// Returns HTTP.
+    pub(crate) fn http(&self) -> Result<&Http, String> {
+        let http = self.http.get_or_init(|| {
+            Http::new(&self.settings.http, self.resolver.clone())
+                .map_err(|error| with_causes(&error))
+        });
+        http.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns what placeholders stand for.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.settings.secrets
+    }
+
     /// Returns this node's key.
     pub(crate) fn node(&self) -> Result<&SigningKey, String> {
         let node = self.node.get_or_init(|| match &self.settings.node {
@@ -87,6 +114,17 @@ impl Drivers {
     pub(crate) fn state(&self) -> Option<State> {
         self.settings.state.as_ref().map(State::new)
     }
+}
+
+/// Returns an error's words and those of its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text += &format!(": {next}");
+        cause = next.source();
+    }
+    text
 }
 
 impl Drop for Drivers {
