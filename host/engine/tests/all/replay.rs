@@ -20,9 +20,13 @@ pub(crate) fn built_in() -> Effects {
 
 /// One of the effects that come with the program, as a component of its own.
 pub(crate) fn effect(name: &str) -> Component {
+    effect_on(engine(), name)
+}
+
+pub(crate) fn effect_on(engine: &Engine, name: &str) -> Component {
     let all = homestar_effects::all();
     let effect = all.iter().find(|effect| effect.name == name).expect(name);
-    engine().load_with(effect.bytes, built_in).expect(name)
+    engine.load_with(effect.bytes, built_in).expect(name)
 }
 
 pub(crate) fn grants(texts: &[&str]) -> Grants {
@@ -35,6 +39,7 @@ pub(crate) fn run(component: &Component, instruction: &Instruction, granted: &[&
     let limits = limits();
     let mut call = Call::new(instruction, &limits);
     call.answers = Answers::Drivers(grants(granted));
+    // Drivers are those of the engine that loaded the component.
     engine().call(component, call).expect("a task that runs")
 }
 

@@ -1,0 +1,236 @@
+//! Effects over their drivers, with real servers on loopback: what they answer is recorded, and replays.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use homestar_core::ipld::Ipld;
+use homestar_core::outcome::{Failure, Outcome};
+use homestar_engine::drivers::resolver::{ResolverSettings, Servers};
+use homestar_engine::{Done, DriverSettings, NodeKey};
+
+use crate::net_server::{answer, name_server, read_request, records, reply, serve, serve_tls};
+use crate::replay::{effect, effect_on, run_twice};
+use crate::*;
+
+fn ok_of(done: Done) -> Ipld {
+    match done.outcome {
+        Outcome::Ok(value) => value,
+        Outcome::Error(failure) => panic!("{failure:?}"),
+    }
+}
+
+fn error_of(done: Done) -> Failure {
+    match done.outcome {
+        Outcome::Ok(value) => panic!("{value:?}"),
+        Outcome::Error(failure) => failure,
+    }
+}
+
+fn field<'a>(value: &'a Ipld, name: &str) -> &'a Ipld {
+    match value {
+        Ipld::Map(fields) => &fields[name],
+        other => panic!("{other:?}"),
+    }
+}
+
+fn page(body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nx-a: 1\r\nx-a: 2\r\n\r\n{body}")
+}
+
+#[test]
+fn a_page_over_tls() {
+    let port = serve_tls(&["http/1.1"], answer(page("hello")));
+    let url = format!("https://localhost:{port}/");
+    let grant = format!("https=localhost:{port}");
+    let done = run_twice(&effect("https"), "get", vec![text(&url)], &[&grant]);
+    let response = ok_of(done);
+    assert_eq!(field(&response, "status"), &int(200));
+    assert_eq!(field(&response, "body"), &Ipld::Bytes(b"hello".to_vec()));
+}
+
+#[test]
+fn a_body_larger_than_a_block() {
+    let body = "0123456789".repeat(300_000);
+    let port = serve(answer(page(&body)));
+    let url = format!("http://127.0.0.1:{port}/large");
+    let grant = format!("https=GET http://127.0.0.1:{port}/large");
+    let done = run_twice(&effect("https"), "get", vec![text(&url)], &[&grant]);
+    assert_eq!(field(&ok_of(done), "body"), &Ipld::Bytes(body.into_bytes()));
+}
+
+#[test]
+fn a_redirect_needs_a_grant_of_its_own() {
+    let port = serve(answer(
+        "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest/meta-data\r\ncontent-length: 0\r\n\r\n",
+    ));
+    let url = format!("http://127.0.0.1:{port}/");
+    let grant = format!("https=http://127.0.0.1:{port}");
+    let failure = error_of(run_twice(&effect("https"), "get", vec![text(&url)], &[&grant]));
+    let message = failure.message;
+    assert!(message.contains("denied") && message.contains("169.254.169.254"), "{message}");
+
+    // Even where every host is granted, an address that isn't public has to be named.
+    let any = "https=http://*:*";
+    let failure = error_of(run_twice(&effect("https"), "get", vec![text(&url)], &[&grant, any]));
+    assert!(failure.message.contains("169.254.169.254"), "{}", failure.message);
+}
+
+#[test]
+fn a_response_that_never_ends_is_cut() {
+    let port = serve(|wire| {
+        if read_request(wire).is_none() {
+            return;
+        }
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n";
+        let mut sent = wire.write_all(head.as_bytes());
+        while sent.is_ok() {
+            sent = wire.write_all(&[b'x'; 64 << 10]);
+        }
+    });
+    let url = format!("http://127.0.0.1:{port}/");
+    let grant = format!("https=http://127.0.0.1:{port}");
+    let failure = error_of(run_twice(&effect("https"), "get", vec![text(&url)], &[&grant]));
+    assert!(failure.message.contains("too-large"), "{}", failure.message);
+}
+
+#[test]
+fn calls_are_answered_by_the_budget_when_it_is_used_up() {
+    let https = effect("https");
+    let port = serve(answer(page("hello")));
+    let url = format!("http://127.0.0.1:{port}/");
+    let instruction = instruction(&https, Input::new("get", vec![text(&url)]));
+    let limits = Limits {
+        calls: 1,
+        ..limits()
+    };
+    let mut call = Call::new(&instruction, &limits);
+    let grant = format!("https=http://127.0.0.1:{port}");
+    call.answers = homestar_engine::Answers::Drivers(crate::replay::grants(&[&grant]));
+    let done = engine().call(&https, call).expect("a task that runs");
+    let failure = error_of(done);
+    assert!(failure.message.contains("budget"), "{}", failure.message);
+}
+
+#[test]
+fn names_are_looked_up_where_the_operator_says() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let server = name_server(move |query| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let addresses = records(&["192.0.2.7", "2001:db8::7"], query.queries[0].query_type());
+        Some(reply(query, addresses))
+    });
+    let engine = engine_with(DriverSettings {
+        resolver: ResolverSettings {
+            servers: Servers::Addresses(vec![server]),
+            ..ResolverSettings::default()
+        },
+        ..DriverSettings::default()
+    });
+    let dns = effect_on(&engine, "dns");
+    let args = vec![text("host.example")];
+    let done = run_twice(&dns, "addresses", args.clone(), &["dns=host.example"]);
+    assert_eq!(ok_of(done), list([text("2001:db8::7"), text("192.0.2.7")]));
+    assert!(asked.load(Ordering::Relaxed) >= 2);
+
+    let failure = error_of(run_twice(&dns, "addresses", args, &["dns=other.example"]));
+    assert!(failure.message.contains("denied"), "{}", failure.message);
+}
+
+#[test]
+fn a_name_that_leads_to_this_machine_is_refused() {
+    let server = name_server(|query| {
+        let addresses = records(&["127.0.0.1", "::1"], query.queries[0].query_type());
+        Some(reply(query, addresses))
+    });
+    let engine = engine_with(DriverSettings {
+        resolver: ResolverSettings {
+            servers: Servers::Addresses(vec![server]),
+            ..ResolverSettings::default()
+        },
+        ..DriverSettings::default()
+    });
+    let https = effect_on(&engine, "https");
+    let url = vec![text("https://inside.example/")];
+    let failure = error_of(run_twice(&https, "get", url, &["https=inside.example"]));
+    let address: Option<IpAddr> = ["::1", "127.0.0.1"]
+        .iter()
+        .find(|address| failure.message.contains(*address))
+        .and_then(|address| address.parse().ok());
+    assert!(address.is_some(), "{}", failure.message);
+}
+
+#[test]
+fn state_stays_after_the_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine_with(DriverSettings {
+        state: Some(folder.path().to_owned()),
+        ..DriverSettings::default()
+    });
+    let state = effect_on(&engine, "state");
+    let value = Ipld::Bytes(vec![1, 2]);
+    let set = vec![text("visits"), text("a"), value.clone()];
+    run_twice(&state, "set", set, &["state=visits"]);
+    let get = vec![text("visits"), text("a")];
+    let done = run_twice(&state, "get", get.clone(), &["state=visits"]);
+    assert_eq!(ok_of(done), value);
+    let done = run_twice(&state, "list", vec![text("visits")], &["state=visits"]);
+    assert_eq!(ok_of(done), list([text("a")]));
+    let failure = error_of(run_twice(&state, "get", get, &["state=others"]));
+    assert!(failure.message.contains("state=visits"), "{}", failure.message);
+    for bucket in ["..", ".", "", "a/b"] {
+        let get = vec![text(bucket), text("a")];
+        error_of(run_twice(&state, "get", get, &["state=*"]));
+    }
+}
+
+#[test]
+fn secrets_are_real_only_on_the_wire() {
+    let echo = |wire: &mut dyn crate::net_server::Wire| {
+        let Some((head, _)) = read_request(wire) else {
+            return;
+        };
+        let sent = head.lines().find(|line| line.starts_with("authorization"));
+        let body = page(sent.unwrap_or("none"));
+        let _ = wire.write_all(body.as_bytes()).and_then(|()| wire.flush());
+    };
+    let port = serve_tls(&["http/1.1"], echo);
+    let mut settings = DriverSettings::default();
+    let hosts = ["localhost".to_owned()];
+    settings
+        .secrets
+        .insert("token", "s3cr3t-value", &hosts)
+        .expect("a secret");
+    let engine = engine_with(settings);
+    let https = effect_on(&engine, "https");
+    let header = list([text("authorization"), text("Bearer {{secret:token}}")]);
+    let request = Ipld::Map(
+        [
+            ("method", text("GET")),
+            ("url", text(&format!("https://localhost:{port}/"))),
+            ("headers", list([header])),
+            ("body", Ipld::Bytes(vec![])),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into(),
+    );
+    let grant = format!("https=localhost:{port}");
+    let done = run_twice(&https, "send", vec![request], &[&grant]);
+    let recorded = format!("{:?}", done.recording);
+    assert!(!recorded.contains("s3cr3t") && recorded.contains("{{secret:token}}"));
+    let response = ok_of(done);
+    let echoed = Ipld::Bytes(b"authorization: Bearer {{secret:token}}".to_vec());
+    assert_eq!(field(&response, "body"), &echoed);
+}
+
+#[test]
+fn a_node_without_a_key_says_so() {
+    let engine = engine_with(DriverSettings {
+        node: Some(NodeKey::new(|| Err("no key here".to_owned()))),
+        ..DriverSettings::default()
+    });
+    let _ = engine;
+}
