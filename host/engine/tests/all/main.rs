@@ -2,7 +2,7 @@
 
 mod cache;
 mod calls;
-mod drivers;
+mod outside;
 mod effects;
 mod languages;
 mod limits;

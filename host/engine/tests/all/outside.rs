@@ -1,6 +1,5 @@
 //! Effects over their drivers, with real servers on loopback: what they answer is recorded, and replays.
 
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use homestar_core::ipld::Ipld;
 use homestar_core::outcome::{Failure, Outcome};
 use homestar_engine::drivers::resolver::{ResolverSettings, Servers};
-use homestar_engine::{Done, DriverSettings, NodeKey};
+use homestar_engine::{Done, DriverSettings};
 
-use crate::net_server::{answer, name_server, read_request, records, reply, serve, serve_tls};
+use crate::net_server::{Wire, answer, name_server, read_request, records, serve, serve_tls};
 use crate::replay::{effect, effect_on, run_twice};
 use crate::*;
 
@@ -68,14 +67,31 @@ fn a_redirect_needs_a_grant_of_its_own() {
     ));
     let url = format!("http://127.0.0.1:{port}/");
     let grant = format!("https=http://127.0.0.1:{port}");
-    let failure = error_of(run_twice(&effect("https"), "get", vec![text(&url)], &[&grant]));
+    let failure = error_of(run_twice(
+        &effect("https"),
+        "get",
+        vec![text(&url)],
+        &[&grant],
+    ));
     let message = failure.message;
-    assert!(message.contains("denied") && message.contains("169.254.169.254"), "{message}");
+    assert!(
+        message.contains("denied") && message.contains("169.254.169.254"),
+        "{message}"
+    );
 
     // Even where every host is granted, an address that isn't public has to be named.
     let any = "https=http://*:*";
-    let failure = error_of(run_twice(&effect("https"), "get", vec![text(&url)], &[&grant, any]));
-    assert!(failure.message.contains("169.254.169.254"), "{}", failure.message);
+    let failure = error_of(run_twice(
+        &effect("https"),
+        "get",
+        vec![text(&url)],
+        &[&grant, any],
+    ));
+    assert!(
+        failure.message.contains("169.254.169.254"),
+        "{}",
+        failure.message
+    );
 }
 
 #[test]
@@ -92,7 +108,12 @@ fn a_response_that_never_ends_is_cut() {
     });
     let url = format!("http://127.0.0.1:{port}/");
     let grant = format!("https=http://127.0.0.1:{port}");
-    let failure = error_of(run_twice(&effect("https"), "get", vec![text(&url)], &[&grant]));
+    let failure = error_of(run_twice(
+        &effect("https"),
+        "get",
+        vec![text(&url)],
+        &[&grant],
+    ));
     assert!(failure.message.contains("too-large"), "{}", failure.message);
 }
 
@@ -118,10 +139,9 @@ fn calls_are_answered_by_the_budget_when_it_is_used_up() {
 fn names_are_looked_up_where_the_operator_says() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
-    let server = name_server(move |query| {
+    let server = name_server(move |_, kind| {
         count.fetch_add(1, Ordering::Relaxed);
-        let addresses = records(&["192.0.2.7", "2001:db8::7"], query.queries[0].query_type());
-        Some(reply(query, addresses))
+        Some(Ok(records(&["192.0.2.7", "2001:db8::7"], kind)))
     });
     let engine = engine_with(DriverSettings {
         resolver: ResolverSettings {
@@ -142,10 +162,7 @@ fn names_are_looked_up_where_the_operator_says() {
 
 #[test]
 fn a_name_that_leads_to_this_machine_is_refused() {
-    let server = name_server(|query| {
-        let addresses = records(&["127.0.0.1", "::1"], query.queries[0].query_type());
-        Some(reply(query, addresses))
-    });
+    let server = name_server(|_, kind| Some(Ok(records(&["127.0.0.1", "::1"], kind))));
     let engine = engine_with(DriverSettings {
         resolver: ResolverSettings {
             servers: Servers::Addresses(vec![server]),
@@ -180,7 +197,11 @@ fn state_stays_after_the_task() {
     let done = run_twice(&state, "list", vec![text("visits")], &["state=visits"]);
     assert_eq!(ok_of(done), list([text("a")]));
     let failure = error_of(run_twice(&state, "get", get, &["state=others"]));
-    assert!(failure.message.contains("state=visits"), "{}", failure.message);
+    assert!(
+        failure.message.contains("state=visits"),
+        "{}",
+        failure.message
+    );
     for bucket in ["..", ".", "", "a/b"] {
         let get = vec![text(bucket), text("a")];
         error_of(run_twice(&state, "get", get, &["state=*"]));
@@ -189,7 +210,7 @@ fn state_stays_after_the_task() {
 
 #[test]
 fn secrets_are_real_only_on_the_wire() {
-    let echo = |wire: &mut dyn crate::net_server::Wire| {
+    let echo = |wire: &mut dyn Wire| {
         let Some((head, _)) = read_request(wire) else {
             return;
         };
@@ -199,10 +220,10 @@ fn secrets_are_real_only_on_the_wire() {
     };
     let port = serve_tls(&["http/1.1"], echo);
     let mut settings = DriverSettings::default();
-    let hosts = ["localhost".to_owned()];
+    let hosts = [format!("localhost:{port}")];
     settings
         .secrets
-        .insert("token", "s3cr3t-value", &hosts)
+        .insert("token", "s3cr3t-value".to_owned(), &hosts)
         .expect("a secret");
     let engine = engine_with(settings);
     let https = effect_on(&engine, "https");
@@ -224,13 +245,4 @@ fn secrets_are_real_only_on_the_wire() {
     let response = ok_of(done);
     let echoed = Ipld::Bytes(b"authorization: Bearer {{secret:token}}".to_vec());
     assert_eq!(field(&response, "body"), &echoed);
-}
-
-#[test]
-fn a_node_without_a_key_says_so() {
-    let engine = engine_with(DriverSettings {
-        node: Some(NodeKey::new(|| Err("no key here".to_owned()))),
-        ..DriverSettings::default()
-    });
-    let _ = engine;
 }
