@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod keys;
 pub mod state;
 pub mod vrf;
