@@ -2,7 +2,9 @@
 
 mod cache;
 mod calls;
+mod drivers;
 mod effects;
+mod keys;
 mod languages;
 mod limits;
 mod load;
