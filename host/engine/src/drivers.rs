@@ -8,6 +8,7 @@ pub mod clock;
 pub mod dns;
 pub mod entropy;
 pub mod http;
+pub mod keys;
 pub mod resolver;
 pub mod state;
 pub mod vrf;

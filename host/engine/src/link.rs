@@ -9,6 +9,7 @@ mod dns;
 mod entropy;
 mod guest;
 mod http;
+mod keys;
 mod state;
 mod vrf;
 
@@ -67,6 +68,7 @@ const OUTSIDE: &[(&str, &str, &str)] = &[
     ("homestar:driver/dns", "0.1.", "homestar:driver/dns"),
     ("homestar:driver/entropy", "0.1.", "homestar:driver/entropy"),
     ("homestar:driver/http", "0.1.", "homestar:driver/http"),
+    ("homestar:driver/keys", "0.1.", "homestar:driver/keys"),
     ("homestar:driver/state", "0.1.", "homestar:driver/state"),
     ("homestar:driver/vrf", "0.1.", "homestar:driver/vrf"),
 ];
@@ -165,6 +167,7 @@ pub(crate) fn add_to_linker(
         "homestar:driver/dns" => dns::add(&mut instance, part),
         "homestar:driver/http" => http::add(&mut instance, part),
         "homestar:driver/entropy" => entropy::add(&mut instance, part),
+        "homestar:driver/keys" => keys::add(&mut instance, part),
         "homestar:driver/state" => state::add(&mut instance, part),
         "homestar:driver/vrf" => vrf::add(&mut instance, part),
         "homestar:std/log" => guest::add_log(&mut instance),
@@ -220,6 +223,7 @@ refusals!(
     drivers::clock::Error,
     drivers::dns::Error,
     drivers::http::Error,
+    drivers::keys::Error,
     drivers::entropy::Error,
     drivers::state::Error,
     drivers::vrf::Error,

@@ -70,11 +70,11 @@ impl Outside {
 
     /// Returns the time of day, as time since the start of 1970.
     pub(crate) fn wall(&self, part: usize) -> wasmtime::Result<Duration> {
-        let now: u64 = self
-            .door
-            .ask_now(number(part), "homestar:driver/clock.now", &(), || {
-                self.clock.now()
-            })?;
+        let now: u64 =
+            self.door
+                .ask_now(number(part), "homestar:driver/clock.now", &NO_ARGS, || {
+                    self.clock.now()
+                })?;
         Ok(Duration::from_nanos(now))
     }
 
@@ -82,7 +82,7 @@ impl Outside {
     pub(crate) fn monotonic(&self, part: usize) -> wasmtime::Result<u64> {
         let name = "homestar:driver/clock.monotonic";
         self.door
-            .ask_now(number(part), name, &(), || self.clock.monotonic())
+            .ask_now(number(part), name, &NO_ARGS, || self.clock.monotonic())
     }
 
     /// Returns what ends when that many nanoseconds have really passed.
@@ -92,8 +92,9 @@ impl Outside {
             .door
             .ask(number(part), name, &(nanoseconds,), |_| async move {
                 tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
+                NOTHING
             })?;
-        Ok(Box::pin(answer))
+        Ok(Box::pin(async move { answer.await.map(drop) }))
     }
 }
 
@@ -117,3 +118,9 @@ pub(crate) fn of_texts(sets: &[Vec<String>]) -> Result<Grants, GrantError> {
     }
     Ok(all)
 }
+
+/// The arguments of a call without any, as they stand in a trace.
+pub(crate) const NO_ARGS: [bool; 0] = [];
+
+/// What a call answers that has nothing to say, as it stands in a trace.
+pub(crate) const NOTHING: Option<bool> = None;

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::drivers::Drivers;
 use crate::drivers::http::{Body, Error};
+use crate::drivers::keys::Keys;
 
 /// A body that is read.
 pub(crate) struct Incoming {
@@ -23,16 +24,20 @@ pub(crate) struct Session {
 }
 
 /// What one part holds open.
-#[derive(Default)]
 pub(crate) struct Open {
     bodies: BTreeMap<u32, Incoming>,
+    pub(crate) keys: Keys,
 }
 
 impl Session {
     pub(crate) fn new(drivers: Arc<Drivers>, parts: usize) -> Self {
+        let open = || Open {
+            bodies: BTreeMap::new(),
+            keys: drivers.keys(),
+        };
         Self {
+            parts: (0..parts).map(|_| Mutex::new(open())).collect(),
             drivers,
-            parts: (0..parts).map(|_| Mutex::default()).collect(),
         }
     }
 
@@ -61,7 +66,8 @@ impl Session {
         self.open(part).bodies.remove(&number);
     }
 
-    /// Reads on in a body: `length` bytes, or as many as are left. It is closed at its end and after an error.
+    /// Reads on in a body: `length` bytes, or as many as are left. After its end and after an error it is
+    /// closed.
     pub(crate) async fn read_body(
         &self,
         part: usize,
@@ -72,7 +78,8 @@ impl Session {
         let incoming = self.open(part).bodies.remove(&number);
         let mut incoming = incoming.ok_or(Error::Closed)?;
         let (bytes, is_over) = incoming.read(length).await?;
-        if !is_over {
+        // Who got the last bytes asks once more, and hears that there are none.
+        if !is_over || !bytes.is_empty() {
             self.open(part).bodies.insert(number, incoming);
         }
         Ok(bytes)

@@ -10,6 +10,7 @@ use ring::rand::SystemRandom;
 use tokio::runtime::{Handle, Runtime};
 
 use super::http::{Http, HttpSettings};
+use super::keys::{Kept, Keys};
 use super::resolver::{Resolver, ResolverSettings};
 use super::state::State;
 use crate::instance::Diverged;
@@ -108,6 +109,11 @@ impl Drivers {
             None => Err("this node has no key".to_owned()),
         });
         node.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns no keys, and where kept ones are.
+    pub(crate) fn keys(&self) -> Keys {
+        Keys::new(self.settings.keys.as_ref().map(Kept::new))
     }
 
     /// Returns where state is kept.

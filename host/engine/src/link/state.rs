@@ -6,7 +6,7 @@ use serde_bytes::{ByteBuf, Bytes};
 
 use super::{Instance, drivers_of, outside, permitted};
 use crate::drivers::state::{Error, State};
-use crate::outside::{Outside, number};
+use crate::outside::{NOTHING, Outside, number};
 
 pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
     instance.func_wrap("get", move |store, (bucket, key): (String, String)| {
@@ -23,15 +23,17 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
             let outside = outside(&store)?;
             let name = "homestar:driver/state.set";
             let args = (&bucket, &key, Bytes::new(&value));
-            let set = |state: State| state.set(&bucket, &key, &value);
-            Ok((ask(outside, part, name, &bucket, &args, set)?,))
+            let set = |state: State| state.set(&bucket, &key, &value).map(|()| NOTHING);
+            let set = ask(outside, part, name, &bucket, &args, set)?;
+            Ok((set.map(drop),))
         },
     )?;
     instance.func_wrap("delete", move |store, (bucket, key): (String, String)| {
         let outside = outside(&store)?;
         let name = "homestar:driver/state.delete";
-        let delete = |state: State| state.delete(&bucket, &key);
-        Ok((ask(outside, part, name, &bucket, &(&bucket, &key), delete)?,))
+        let delete = |state: State| state.delete(&bucket, &key).map(|()| NOTHING);
+        let deleted = ask(outside, part, name, &bucket, &(&bucket, &key), delete)?;
+        Ok((deleted.map(drop),))
     })?;
     instance.func_wrap("list", move |store, (bucket,): (String,)| {
         let outside = outside(&store)?;

@@ -2,8 +2,9 @@
 
 mod cache;
 mod calls;
-mod outside;
+mod drivers;
 mod effects;
+mod keys;
 mod languages;
 mod limits;
 mod load;
@@ -13,6 +14,7 @@ mod net_policy;
 mod net_real;
 mod net_server;
 mod net_types;
+mod outside;
 mod replay;
 mod values;
 mod wit_folder;
