@@ -45,6 +45,8 @@ rust_guests! {
     asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
     /// A command that counts lines, words and bytes of its input, as `wc` does.
     cli = "HOMESTAR_GUEST_CLI",
+    /// Asks the outside through effects. Imports `homestar:https`, `dns`, `random` and `crypto`.
+    fetch = "HOMESTAR_GUEST_FETCH",
     /// Greets by name, with the WASI that Rust's standard library imports.
     hello = "HOMESTAR_GUEST_HELLO",
     /// Misbehaves in every way a guest can: traps, recursion, endless loops, memory and output.
@@ -61,6 +63,8 @@ rust_guests! {
     pessimist = "HOMESTAR_GUEST_PESSIMIST",
     /// A core module, not yet a component, that carries its component type in a custom section.
     plain = "HOMESTAR_GUEST_PLAIN",
+    /// Bodies that stream. Imports `homestar:https/streams` and `homestar:crypto/digest`.
+    stream = "HOMESTAR_GUEST_STREAM",
     /// Counts words and lines. Imports nothing.
     text = "HOMESTAR_GUEST_TEXT",
     /// Gives back what it gets, for every WIT type. Imports nothing.
