@@ -206,6 +206,11 @@ impl Stage {
         let parts = parts.map(|(number, part)| trace::Part {
             component: part.cid,
             grants: outside::texts(outside.grants(number)),
+            imports: part
+                .imports
+                .iter()
+                .map(|(name, part)| (name.clone(), outside::number(*part)))
+                .collect(),
         });
         Ok(Some(Recording {
             trace: Trace {

