@@ -316,3 +316,46 @@ fn an_effect_acts_within_the_grants_of_who_asks_unless_it_has_its_own() {
     let guest = engine().load_file_with(guest, || effects).expect("a guest");
     ok_of(run_twice(&guest, "draw", vec![], &[]));
 }
+
+#[test]
+fn bodies_stream_both_ways() {
+    let body = "0123456789abcdef".repeat(100_000);
+    let source = serve(answer(page(&body)));
+    let sink = serve(|wire| {
+        while let Some((_, body)) = read_request(wire) {
+            let answer = page(&format!("got {}", body.len()));
+            if wire.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let guest = homestar_guests::stream();
+    let guest = engine().load_file_with(guest, built_in).expect("a guest");
+    let source = format!("http://127.0.0.1:{source}/");
+    let sink = format!("http://127.0.0.1:{sink}/");
+    let granted = [format!("https={source}*"), format!("https={sink}*")];
+    let granted: Vec<&str> = granted.iter().map(String::as_str).collect();
+
+    let done = run_twice(&guest, "measure", vec![text(&source)], &granted);
+    assert_eq!(field(&ok_of(done), "length"), &int(body.len() as u64));
+    let args = vec![text(&sink), int(300_000)];
+    let done = run_twice(&guest, "send-count", args, &granted);
+    assert_eq!(
+        field(&ok_of(done), "length"),
+        &int("got 300000".len() as u64)
+    );
+    let args = vec![text(&source), text(&sink)];
+    let done = run_twice(&guest, "relay", args, &granted);
+    let recording = format!(
+        "{:?}",
+        done.recording.as_ref().map(|recording| &recording.trace)
+    );
+    assert_eq!(
+        field(&ok_of(done), "length"),
+        &int("got 1600000".len() as u64),
+        "{recording}"
+    );
+
+    let refused = run_twice(&guest, "measure", vec![text(&source)], &[]);
+    assert!(error_of(refused).message.contains("not granted"));
+}
