@@ -67,7 +67,10 @@ fn dependencies_point_one_way() {
     let allowed = [
         ("host/core", &[][..]),
         ("host/engine", &["homestar-core"]),
-        ("host/cli", &["homestar-core", "homestar-engine"]),
+        (
+            "host/cli",
+            &["homestar-core", "homestar-effects", "homestar-engine"],
+        ),
         ("guests", &[]),
     ];
     for (folder, allowed) in allowed {
