@@ -400,3 +400,50 @@ fn guests_in_every_language_use_our_interfaces() {
         error_of(run_twice(&guest, "fetch", url.clone(), &[]));
     }
 }
+
+#[test]
+fn wasi_http_of_0_3_goes_through_the_same_door() {
+    let body = "0123456789abcdef".repeat(20_000);
+    let port = serve_tls(&["http/1.1"], answer(page(&body)));
+    let guest = load(homestar_guests::web3());
+    let authority = text(&format!("localhost:{port}"));
+    let args = vec![authority, text("/a?b=c"), Ipld::Bool(false)];
+    let grant = format!("https=GET localhost:{port}/a");
+    let done = run_twice(&guest, "page", args.clone(), &[&grant]);
+    assert_eq!(ok_of(done), text("200 320000"));
+    let done = run_twice(&guest, "page", args, &[]);
+    assert!(String::from_utf8_lossy(&done.log).contains("not granted"));
+    assert!(error_of(done).message.contains("HttpRequestDenied"));
+}
+
+#[test]
+fn keyvalue_and_logging_of_wasi() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine_with(DriverSettings {
+        state: Some(folder.path().to_owned()),
+        ..DriverSettings::default()
+    });
+    let guest = engine
+        .load_file(homestar_guests::ledger())
+        .expect("a guest");
+    let args = |key: &str| vec![text("visits"), text(key)];
+    let granted = ["state=visits"];
+    run_twice(&guest, "count", args("a"), &granted);
+    run_twice(&guest, "count", args("b"), &granted);
+    let done = run_twice(&guest, "count", args("a"), &granted);
+    assert_eq!(done.log, b"info: ledger: a is 2\n");
+    assert_eq!(ok_of(done), int(2));
+    let all = run_twice(&guest, "all", vec![text("visits")], &granted);
+    let pair = |key: &str, count: i128| list([text(key), int(count)]);
+    assert_eq!(ok_of(all), list([pair("a", 2), pair("b", 1)]));
+    let forgotten = ok_of(run_twice(&guest, "forget", args("a"), &granted));
+    assert_eq!(forgotten, Ipld::Bool(true));
+    let done = run_twice(&guest, "forget", args("a"), &granted);
+    assert_eq!(ok_of(done), Ipld::Bool(false));
+    let refused = error_of(run_twice(&guest, "count", args("a"), &["state=others"]));
+    assert!(
+        refused.message.contains("AccessDenied"),
+        "{}",
+        refused.message
+    );
+}
