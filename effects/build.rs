@@ -12,6 +12,8 @@ fn main() {
     let components = nested::Nested::new("components");
     components.watch();
     println!("cargo::rerun-if-changed=../wit");
+    // The oracle shares it.
+    println!("cargo::rerun-if-changed=../host/core/src/vrf/ecvrf.rs");
 
     let built = components.build("wasm32-unknown-unknown", &[]);
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts");

@@ -19,7 +19,10 @@ use std::path::Path;
 
 mod scripted;
 
-pub use scripted::{Unavailable, or_skip, python, quickjs, quickjs_almanac, spidermonkey};
+pub use scripted::{
+    Unavailable, js_fetch, or_skip, python, python_fetch, python_wasi_http, quickjs,
+    quickjs_almanac, quickjs_fetch, spidermonkey, spidermonkey_fetch,
+};
 
 macro_rules! rust_guests {
     ($($(#[doc = $doc:literal])* $name:ident = $variable:literal,)*) => {
@@ -45,6 +48,8 @@ rust_guests! {
     asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
     /// A command that counts lines, words and bytes of its input, as `wc` does.
     cli = "HOMESTAR_GUEST_CLI",
+    /// Asks the outside through effects. Imports `homestar:https`, `dns`, `random` and `crypto`.
+    fetch = "HOMESTAR_GUEST_FETCH",
     /// Greets by name, with the WASI that Rust's standard library imports.
     hello = "HOMESTAR_GUEST_HELLO",
     /// Misbehaves in every way a guest can: traps, recursion, endless loops, memory and output.
@@ -61,6 +66,8 @@ rust_guests! {
     pessimist = "HOMESTAR_GUEST_PESSIMIST",
     /// A core module, not yet a component, that carries its component type in a custom section.
     plain = "HOMESTAR_GUEST_PLAIN",
+    /// Bodies that stream. Imports `homestar:https/streams` and `homestar:crypto/digest`.
+    stream = "HOMESTAR_GUEST_STREAM",
     /// Counts words and lines. Imports nothing.
     text = "HOMESTAR_GUEST_TEXT",
     /// Gives back what it gets, for every WIT type. Imports nothing.
@@ -101,26 +108,23 @@ mod tests {
     }
 
     #[test]
-    fn python_is_a_component() {
-        let Some(path) = or_skip(python()) else {
-            return;
-        };
-        assert!(fs::read(path).unwrap().starts_with(COMPONENT));
-    }
-
-    #[test]
-    fn quickjs_is_a_component() {
-        let Some(path) = or_skip(quickjs()) else {
-            return;
-        };
-        assert!(fs::read(path).unwrap().starts_with(COMPONENT));
-    }
-
-    #[test]
-    fn spidermonkey_is_a_component() {
-        let Some(path) = or_skip(spidermonkey()) else {
-            return;
-        };
-        assert!(fs::read(path).unwrap().starts_with(COMPONENT));
+    fn guests_in_other_languages_are_components() {
+        for guest in [
+            python,
+            python_fetch,
+            python_wasi_http,
+            quickjs,
+            quickjs_almanac,
+            quickjs_fetch,
+            spidermonkey,
+            spidermonkey_fetch,
+            js_fetch,
+        ] {
+            let Some(path) = or_skip(guest()) else {
+                continue;
+            };
+            let start = fs::read(&path).unwrap();
+            assert!(start.starts_with(COMPONENT), "{}", path.display());
+        }
     }
 }

@@ -32,6 +32,8 @@ pub struct Part {
     pub component: Cid,
     /// What was granted to it, as people write it: sets of grants that all had to agree.
     pub grants: Vec<Vec<String>>,
+    /// Which part provides what it imports of other components, by the name of the import.
+    pub imports: BTreeMap<String, u32>,
 }
 
 /// Something that entered a task.
@@ -120,6 +122,11 @@ impl Trace {
         let mut fields = Fields::of("trace", root.decode::<Ipld>()?)?;
         let parts = fields.list("parts")?.into_iter().map(Part::from_ipld);
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        let count = parts.len();
+        let mut providers = parts.iter().flat_map(|part: &Part| part.imports.values());
+        if let Some(&by) = providers.find(|&&part| part as usize >= count) {
+            return Err(TraceError::Part { by });
+        }
         let links = fields.links("segments")?;
         fields.end()?;
         let mut events = Vec::new();
@@ -144,9 +151,12 @@ impl Part {
     fn to_ipld(&self) -> Ipld {
         let set = |set: &Vec<String>| Ipld::List(set.iter().cloned().map(Ipld::String).collect());
         let grants = self.grants.iter().map(set);
+        let imports = self.imports.iter();
+        let imports = imports.map(|(name, part)| (name.clone(), Ipld::Integer((*part).into())));
         Ipld::Map(BTreeMap::from([
             ("component".to_owned(), Ipld::Link(self.component)),
             ("grants".to_owned(), Ipld::List(grants.collect())),
+            ("imports".to_owned(), Ipld::Map(imports.collect())),
         ]))
     }
 
@@ -163,8 +173,20 @@ impl Part {
         };
         let grants = fields.list("grants")?.into_iter().map(set);
         let grants = grants.collect::<Result<_, _>>()?;
+        let imports = fields.map("imports")?.into_iter();
+        let imports = imports.map(|(name, part)| match part {
+            Ipld::Integer(part) => {
+                Ok((name, u32::try_from(part).map_err(|_| TraceError::Segment)?))
+            }
+            _ => Err(TraceError::Segment),
+        });
+        let imports = imports.collect::<Result<_, TraceError>>()?;
         fields.end()?;
-        Ok(Self { component, grants })
+        Ok(Self {
+            component,
+            grants,
+            imports,
+        })
     }
 }
 
@@ -226,11 +248,13 @@ pub enum TraceError {
     /// A segment isn't there.
     #[error("the trace's segment {0} is not there")]
     Missing(Link<[Event]>),
-    /// A segment isn't a list, or a grant isn't text.
-    #[error("a segment of a trace is a list of events, and a grant is text")]
+    /// A segment isn't a list, a grant isn't text, or a provider isn't a number.
+    #[error(
+        "a segment of a trace is a list of events, a grant is text, and a provider is a number"
+    )]
     Segment,
-    /// A call is by nobody.
-    #[error("a call is by part {by}, and there is none of that number")]
+    /// A call is by nobody, or an import is provided by nobody.
+    #[error("the trace speaks of part {by}, and there is none of that number")]
     Part {
         /// The number.
         by: u32,
@@ -248,6 +272,7 @@ mod tests {
         let part = Part {
             component: cid_of_raw(b"guest"),
             grants: vec![vec!["random".to_owned()], vec![]],
+            imports: [("acme:weather/forecast@0.1.0".to_owned(), 0)].into(),
         };
         Trace {
             parts: vec![part],

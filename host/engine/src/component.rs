@@ -1,5 +1,6 @@
 //! A component that is ready to start: checked, compiled, linked, and described by its own type.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +58,8 @@ pub(crate) struct Piece {
     pub(crate) principal: usize,
     /// What was granted to it by its name.
     pub(crate) grants: Option<Grants>,
+    /// Number of the part that provides what it imports, by the name of the import.
+    pub(crate) imports: BTreeMap<String, usize>,
 }
 
 impl Identity {
@@ -67,6 +70,7 @@ impl Identity {
             effect: None,
             principal: 0,
             grants: None,
+            imports: BTreeMap::new(),
         };
         Self {
             cid,

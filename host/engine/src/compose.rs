@@ -7,8 +7,9 @@
 //! An effect that both asks for and offers an interface stands in front of the others that offer it: a cache, a
 //! retry, a filter. Everybody who asks for the interface reaches the one in front, and it reaches the next.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use homestar_core::trace;
 use wac_graph::types::{Package, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
@@ -22,27 +23,67 @@ use crate::parts::{Import, Part};
 pub(crate) struct Composition {
     /// The component that they are together.
     pub(crate) bytes: Vec<u8>,
+    /// What the guest imports of others, by the number of who provides it.
+    pub(crate) imports: BTreeMap<String, usize>,
     /// The effects in it, in the order of their numbers, which begin with 1.
     pub(crate) pieces: Vec<Piece>,
 }
 
 /// Joins `guest` with what it asks for of `effects`.
 pub(crate) fn compose(guest: &Part, effects: &Effects) -> Result<Composition, LoadError> {
-    let wiring = wire(guest, effects)?;
-    let bytes = encode(guest, &wiring)?;
+    join(guest, &wire(guest, effects)?)
+}
+
+/// Joins the parts of a task as its trace says that they were joined. `effects` holds the effects among the parts,
+/// in their order.
+pub(crate) fn rejoin(
+    guest: &Part,
+    effects: &Effects,
+    parts: &[trace::Part],
+) -> Result<Composition, LoadError> {
+    let chosen = effects.iter().enumerate().map(|(index, effect)| Node {
+        effect,
+        principal: index + 1,
+    });
+    let mut wiring = Wiring {
+        effects,
+        chosen: chosen.collect(),
+        wires: Vec::new(),
+        missing: Vec::new(),
+    };
+    for (asker, part) in parts.iter().enumerate() {
+        for (import, provider) in &part.imports {
+            wiring.rewire(asker, import, *provider as usize)?;
+        }
+    }
+    join(guest, &wiring)
+}
+
+fn join(guest: &Part, wiring: &Wiring<'_>) -> Result<Composition, LoadError> {
+    let bytes = encode(guest, wiring)?;
     let effects = wiring.effects();
     let number = |node: &Node<'_>| {
         let mut effects = effects.iter();
         effects.position(|effect| effect.path() == node.effect.path())
     };
-    let pieces = wiring.chosen.iter().map(|node| Piece {
+    let imports = |number| {
+        let wires = wiring.wires.iter().filter(move |wire| wire.asker == number);
+        let imports = wires.map(|wire| (wire.import.clone(), wire.provider));
+        imports.collect::<BTreeMap<_, _>>()
+    };
+    let pieces = wiring.chosen.iter().enumerate().map(|(index, node)| Piece {
+        imports: imports(index + 1),
         cid: *node.effect.cid(),
         effect: number(node),
         principal: node.principal,
         grants: node.effect.grants().cloned(),
     });
     let pieces = pieces.collect();
-    Ok(Composition { bytes, pieces })
+    Ok(Composition {
+        imports: imports(0),
+        bytes,
+        pieces,
+    })
 }
 
 /// Chooses a provider for everything that `guest` and its effects ask for.
@@ -121,6 +162,30 @@ impl<'a> Wiring<'a> {
                 self.add(node, provider.part()?)?;
             }
         }
+        Ok(())
+    }
+
+    /// Wires an import to the part that provided it before.
+    fn rewire(&mut self, asker: usize, import: &str, provider: usize) -> Result<(), LoadError> {
+        let node = provider
+            .checked_sub(1)
+            .and_then(|index| self.chosen.get(index));
+        let export = node.and_then(|node| node.effect.offers().find(|export| fits(export, import)));
+        let Some(export) = export else {
+            let missing = vec![Missing {
+                import: import.to_owned(),
+                functions: Vec::new(),
+                asker: None,
+                offered: None,
+            }];
+            return Err(LoadError::Missing { missing });
+        };
+        self.wires.push(Wire {
+            asker,
+            import: import.to_owned(),
+            provider,
+            export: export.to_owned(),
+        });
         Ok(())
     }
 

@@ -9,12 +9,13 @@ use std::time::Instant;
 
 use homestar_core::ipld::{Cid, cid_of_raw};
 use homestar_core::task::Limits;
+use homestar_core::trace::Trace;
 use wasmtime::component::Linker;
 
 use crate::cache::Cache;
 use crate::compile::compile;
 use crate::component::{Component, Identity, Origin};
-use crate::compose::compose;
+use crate::compose::{self, Composition, compose};
 use crate::config::{Config, Mode, wasmtime_config};
 use crate::drivers::Drivers;
 use crate::effects::Effects;
@@ -108,11 +109,41 @@ impl Engine {
             return self.load_compiled(&identity, &identity.cid, &guest);
         }
         let composition = compose(&part, &effects())?;
-        let whole = cid_of_raw(&composition.bytes);
-        let mut parts = identity.parts;
-        parts.extend(composition.pieces);
-        let identity = Identity { parts, ..identity };
-        self.load_whole(&identity, &whole, &composition.bytes)
+        self.load_composition(identity, composition)
+    }
+
+    /// Loads a component and its effects as they were wired when `trace` was recorded. `parts` are the bytes of its
+    /// parts, in their order.
+    pub fn load_as_traced(
+        &self,
+        parts: &[impl AsRef<[u8]>],
+        trace: &Trace,
+    ) -> Result<Component, LoadError> {
+        let are_the_same = parts.len() == trace.parts.len()
+            && parts
+                .iter()
+                .zip(&trace.parts)
+                .all(|(bytes, part)| cid_of_raw(bytes.as_ref()) == part.component);
+        let (Some((guest, others)), true) = (parts.split_first(), are_the_same) else {
+            return Err(LoadError::OtherParts);
+        };
+        if others.is_empty() {
+            return self.load(guest.as_ref());
+        }
+        let names: Vec<_> = (1..parts.len())
+            .map(|number| format!("part-{number}"))
+            .collect();
+        let mut effects = Effects::new();
+        effects.add_built_in(
+            names
+                .iter()
+                .map(String::as_str)
+                .zip(others.iter().map(|bytes| bytes.as_ref().to_vec())),
+        )?;
+        let part = Part::read(guest.as_ref())?;
+        let composition = compose::rejoin(&part, &effects, &trace.parts)?;
+        let identity = Identity::of_guest(cid_of_raw(guest.as_ref()));
+        self.load_composition(identity, composition)
     }
 
     /// Starts `component`, to call its exports one by one. [`Engine::call`] does that for a whole task.
@@ -125,6 +156,17 @@ impl Engine {
         let stage = Stage::new(component, setting, limits);
         let stage = stage.map_err(|error| End::Host(error.to_string()))?;
         stage.start().map_err(|failed| failed.0)
+    }
+
+    fn load_composition(
+        &self,
+        mut identity: Identity,
+        composition: Composition,
+    ) -> Result<Component, LoadError> {
+        let whole = cid_of_raw(&composition.bytes);
+        identity.parts[0].imports = composition.imports;
+        identity.parts.extend(composition.pieces);
+        self.load_whole(&identity, &whole, &composition.bytes)
     }
 
     /// Loads what asks for nothing that the world doesn't offer. Its code is kept under the name `whole`.

@@ -116,6 +116,9 @@ pub enum LoadError {
         #[source]
         source: Source,
     },
+    /// The parts are others than those of a trace.
+    #[error("the components are not those that the trace is of")]
+    OtherParts,
     /// Effects ask for each other.
     #[error("effects ask for each other in a circle: {}", files(.paths))]
     Circle {

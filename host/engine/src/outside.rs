@@ -2,13 +2,15 @@
 //! holds open.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use homestar_core::grant::{Denied, Grant, GrantError, Grants};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_bytes::ByteBuf;
 
 use crate::door::Door;
 use crate::drivers::Drivers;
+use crate::drivers::clock::Clock;
 use crate::session::Session;
 use crate::world::part::Sleep;
 
@@ -19,7 +21,7 @@ pub(crate) struct Outside {
     grants: Vec<Grants>,
     /// What the task holds open. A replay has none: it asks nobody.
     session: Option<Arc<Session>>,
-    begin: Instant,
+    pub(crate) clock: Clock,
 }
 
 impl Outside {
@@ -29,7 +31,7 @@ impl Outside {
             door,
             grants,
             session: drivers.map(|drivers| Arc::new(Session::new(drivers, parts))),
-            begin: Instant::now(),
+            clock: Clock::start(),
         }
     }
 
@@ -46,8 +48,8 @@ impl Outside {
     }
 
     /// Returns what the task holds open. It is there whenever a driver does anything: a replay asks nobody.
-    pub(crate) fn session(&self) -> Option<Arc<Session>> {
-        self.session.clone()
+    pub(crate) fn session(&self) -> Option<&Arc<Session>> {
+        self.session.as_ref()
     }
 
     /// Returns random bytes of the operating system.
@@ -58,7 +60,8 @@ impl Outside {
             &(length as u64,),
             || {
                 let mut bytes = vec![0; length];
-                crate::drivers::entropy::fill(&mut bytes);
+                let filled = SystemRandom::new().fill(&mut bytes);
+                filled.map_err(|_| "the operating system gives no random bytes".to_owned())?;
                 Ok(ByteBuf::from(bytes))
             },
         )?;
@@ -67,11 +70,11 @@ impl Outside {
 
     /// Returns the time of day, as time since the start of 1970.
     pub(crate) fn wall(&self, part: usize) -> wasmtime::Result<Duration> {
-        let now: u64 = self
-            .door
-            .ask_now(number(part), "homestar:driver/clock.now", &(), || {
-                crate::drivers::unix_nanoseconds()
-            })?;
+        let now: u64 =
+            self.door
+                .ask_now(number(part), "homestar:driver/clock.now", &NO_ARGS, || {
+                    self.clock.now()
+                })?;
         Ok(Duration::from_nanos(now))
     }
 
@@ -79,12 +82,7 @@ impl Outside {
     pub(crate) fn monotonic(&self, part: usize) -> wasmtime::Result<u64> {
         let name = "homestar:driver/clock.monotonic";
         self.door
-            .ask_now(number(part), name, &(), || self.elapsed())
-    }
-
-    /// Returns nanoseconds since the task began, as they really passed.
-    pub(crate) fn elapsed(&self) -> u64 {
-        u64::try_from(self.begin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+            .ask_now(number(part), name, &NO_ARGS, || self.clock.monotonic())
     }
 
     /// Returns what ends when that many nanoseconds have really passed.
@@ -94,8 +92,9 @@ impl Outside {
             .door
             .ask(number(part), name, &(nanoseconds,), |_| async move {
                 tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
+                NOTHING
             })?;
-        Ok(Box::pin(answer))
+        Ok(Box::pin(async move { answer.await.map(drop) }))
     }
 }
 
@@ -119,3 +118,9 @@ pub(crate) fn of_texts(sets: &[Vec<String>]) -> Result<Grants, GrantError> {
     }
     Ok(all)
 }
+
+/// The arguments of a call without any, as they stand in a trace.
+pub(crate) const NO_ARGS: [bool; 0] = [];
+
+/// What a call answers that has nothing to say, as it stands in a trace.
+pub(crate) const NOTHING: Option<bool> = None;

@@ -4,7 +4,19 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+
 use crate::drivers::Drivers;
+use crate::drivers::http::{Body, Error, Pieces};
+use crate::drivers::keys::Keys;
+
+/// A body that is read.
+pub(crate) struct Incoming {
+    body: Body,
+    /// What came and was not asked for yet.
+    rest: Bytes,
+}
 
 /// What one task holds open.
 pub(crate) struct Session {
@@ -13,14 +25,23 @@ pub(crate) struct Session {
 }
 
 /// What one part holds open.
-#[derive(Default)]
-pub(crate) struct Open {}
+pub(crate) struct Open {
+    bodies: BTreeMap<u32, Incoming>,
+    /// Bodies of requests that are being sent, by the number of the call.
+    uploads: BTreeMap<u64, mpsc::Sender<Result<Bytes, Error>>>,
+    pub(crate) keys: Keys,
+}
 
 impl Session {
     pub(crate) fn new(drivers: Arc<Drivers>, parts: usize) -> Self {
+        let open = || Open {
+            bodies: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            keys: drivers.keys(),
+        };
         Self {
+            parts: (0..parts).map(|_| Mutex::new(open())).collect(),
             drivers,
-            parts: (0..parts).map(|_| Mutex::default()).collect(),
         }
     }
 
@@ -30,5 +51,106 @@ impl Session {
         self.parts[part]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    /// Keeps a body for a part, under the number of the call that brought it.
+    pub(crate) fn keep_body(&self, part: usize, call: u64, body: Body) -> u32 {
+        let number = u32::try_from(call).unwrap_or(u32::MAX);
+        let rest = Bytes::new();
+        self.open(part)
+            .bodies
+            .insert(number, Incoming { body, rest });
+        number
+    }
+
+    /// Closes a body before its end.
+    pub(crate) fn close_body(&self, part: usize, number: u32) {
+        self.open(part).bodies.remove(&number);
+    }
+
+    /// Reads on in a body: `length` bytes, or as many as are left. After its end and after an error it is
+    /// closed.
+    pub(crate) async fn read_body(
+        &self,
+        part: usize,
+        number: u32,
+        length: usize,
+    ) -> Result<Vec<u8>, Error> {
+        // It leaves the map meanwhile: the lock isn't held while something is waited for.
+        let incoming = self.open(part).bodies.remove(&number);
+        let mut incoming = incoming.ok_or(Error::Closed)?;
+        let (bytes, is_over) = incoming.read(length).await?;
+        // Who got the last bytes asks once more, and hears that there are none.
+        if !is_over || !bytes.is_empty() {
+            self.open(part).bodies.insert(number, incoming);
+        }
+        Ok(bytes)
+    }
+}
+
+impl Session {
+    /// Returns the next piece of a body as it comes, or none at its end.
+    pub(crate) async fn next_piece(
+        &self,
+        part: usize,
+        number: u32,
+    ) -> Result<Option<Bytes>, Error> {
+        let incoming = self.open(part).bodies.remove(&number);
+        let mut incoming = incoming.ok_or(Error::Closed)?;
+        let piece = match incoming.rest.is_empty() {
+            true => incoming.body.chunk().await?,
+            false => Some(std::mem::take(&mut incoming.rest)),
+        };
+        if piece.is_some() {
+            self.open(part).bodies.insert(number, incoming);
+        }
+        Ok(piece)
+    }
+
+    /// Begins the body of the request that is call number `call`.
+    pub(crate) fn start_upload(&self, part: usize, call: u64) -> Pieces {
+        let (sender, pieces) = Pieces::channel(PIECES_WAITING_MAX);
+        self.open(part).uploads.insert(call, sender);
+        pieces
+    }
+
+    /// Adds a piece to a body, or ends it. Waits until there is room, and tells whether anybody reads on.
+    pub(crate) async fn write_upload(&self, part: usize, call: u64, piece: Option<Bytes>) -> bool {
+        let Some(piece) = piece else {
+            return self.open(part).uploads.remove(&call).is_some();
+        };
+        let sender = self.open(part).uploads.get(&call).cloned();
+        match sender {
+            Some(sender) => sender.send(Ok(piece)).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Ends a body that nobody reads any more.
+    pub(crate) fn end_upload(&self, part: usize, call: u64) {
+        self.open(part).uploads.remove(&call);
+    }
+}
+
+/// Pieces of a body that may wait to be sent.
+const PIECES_WAITING_MAX: usize = 4;
+
+impl Incoming {
+    /// Returns the next bytes and whether they were the last.
+    async fn read(&mut self, length: usize) -> Result<(Vec<u8>, bool), Error> {
+        let mut bytes = BytesMut::new();
+        while bytes.len() < length {
+            if self.rest.is_empty() {
+                match self.body.chunk().await? {
+                    Some(chunk) => self.rest = chunk,
+                    None => return Ok((bytes.into(), true)),
+                }
+            }
+            let piece = self.rest.len().min(length - bytes.len());
+            bytes.extend_from_slice(&self.rest.split_to(piece));
+        }
+        Ok((bytes.into(), false))
     }
 }

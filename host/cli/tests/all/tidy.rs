@@ -71,6 +71,7 @@ fn dependencies_point_one_way() {
             "host/cli",
             &["homestar-core", "homestar-effects", "homestar-engine"],
         ),
+        ("effects", &[]),
         ("guests", &[]),
     ];
     for (folder, allowed) in allowed {

@@ -26,10 +26,9 @@ const CLOSE: &str = "}}";
 /// ```
 /// use homestar_core::grant::Secrets;
 /// use url::Url;
-/// use zeroize::Zeroizing;
 ///
 /// let mut secrets = Secrets::default();
-/// secrets.insert("TOKEN", Zeroizing::new("s3cr3t".to_owned()), &["api.example.com"])?;
+/// secrets.insert("TOKEN", "s3cr3t".to_owned(), &["api.example.com"])?;
 ///
 /// let url = Url::parse("https://api.example.com/")?;
 /// let mut placeholders = secrets.placeholders(&url);
@@ -60,9 +59,10 @@ impl Secrets {
     pub fn insert(
         &mut self,
         name: &str,
-        value: Zeroizing<String>,
+        value: impl Into<Zeroizing<String>>,
         hosts: &[impl AsRef<str>],
     ) -> Result<(), SecretError> {
+        let value = value.into();
         if !Label::is_one(name, 64) {
             return Err(SecretError::Name(shown(name)));
         }
@@ -219,8 +219,7 @@ mod tests {
     fn secrets() -> Secrets {
         let mut secrets = Secrets::default();
         let mut insert = |name, value: &str, host| {
-            let value = Zeroizing::new(value.to_owned());
-            secrets.insert(name, value, &[host]).unwrap();
+            secrets.insert(name, value.to_owned(), &[host]).unwrap();
         };
         insert("A", "alpha", "api.example.com");
         insert("B", "beta", "*.example.com:*");
@@ -301,10 +300,8 @@ mod tests {
     #[test]
     fn what_cannot_be_a_secret_is_refused() {
         let mut secrets = Secrets::default();
-        let mut insert = |name, value: &str, host| {
-            let value = Zeroizing::new(value.to_owned());
-            secrets.insert(name, value, &[host]).unwrap_err()
-        };
+        let mut insert =
+            |name, value: &str, host| secrets.insert(name, value.to_owned(), &[host]).unwrap_err();
         assert!(matches!(
             insert("a}b", "x", "example.com"),
             SecretError::Name(_)

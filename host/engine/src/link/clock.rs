@@ -2,36 +2,26 @@
 
 use std::time::Duration;
 
-use super::{Instance, Refusal, outside, permitted};
-use crate::drivers::clock::{self, Error};
-use crate::outside::number;
-
-impl Refusal for Error {
-    fn denied(text: String) -> Self {
-        Self::Denied(text)
-    }
-
-    fn budget(text: String) -> Self {
-        Self::Budget(text)
-    }
-}
+use super::{Instance, outside, permitted};
+use crate::drivers::clock::Error;
+use crate::outside::{NO_ARGS, NOTHING, number};
 
 pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
     instance.func_wrap("now", move |store, (): ()| {
         let outside = outside(&store)?;
         let allowed = permitted::<Error>(&outside.door, outside.grants(part).clock());
         let name = "homestar:driver/clock.now";
-        let now = outside
-            .door
-            .ask_now(number(part), name, &(), || allowed.map(|()| clock::now()))?;
+        let now = outside.door.ask_now(number(part), name, &NO_ARGS, || {
+            allowed.map(|()| outside.clock.now())
+        })?;
         Ok((now,))
     })?;
     instance.func_wrap("monotonic", move |store, (): ()| {
         let outside = outside(&store)?;
         let allowed = permitted::<Error>(&outside.door, outside.grants(part).clock());
         let name = "homestar:driver/clock.monotonic";
-        let since = || allowed.map(|()| outside.elapsed());
-        Ok((outside.door.ask_now(number(part), name, &(), since)?,))
+        let since = || allowed.map(|()| outside.clock.monotonic());
+        Ok((outside.door.ask_now(number(part), name, &NO_ARGS, since)?,))
     })?;
     instance.func_wrap_async("sleep", move |store, (nanoseconds,): (u64,)| {
         Box::new(async move {
@@ -43,9 +33,9 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
                 .ask(number(part), name, &(nanoseconds,), |_| async move {
                     allowed?;
                     tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
-                    Ok::<_, Error>(())
+                    Ok::<_, Error>(NOTHING)
                 })?;
-            Ok((slept.await?,))
+            Ok((slept.await?.map(|_| ()),))
         })
     })
 }

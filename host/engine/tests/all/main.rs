@@ -2,12 +2,22 @@
 
 mod cache;
 mod calls;
+mod drivers;
 mod effects;
+mod keys;
 mod languages;
 mod limits;
 mod load;
+mod net;
+mod net_dns;
+mod net_policy;
+mod net_real;
+mod net_server;
+mod net_types;
+mod outside;
 mod replay;
 mod values;
+mod wit_folder;
 mod world;
 
 use std::path::Path;
@@ -17,24 +27,31 @@ use std::time::Duration;
 use homestar_core::ipld::Ipld;
 use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::task::{Input, Instruction, Limits, Nonce};
-use homestar_engine::{Call, CallError, Component, Config, Done, Engine};
+use homestar_engine::{Call, CallError, Component, Config, Done, DriverSettings, Engine};
 
-/// An engine that all tests share, with a cache that is removed by nobody: compiling a Python interpreter takes
-/// seconds, and a second run of the tests shall not take them again.
+/// An engine that all tests share. It trusts the tests' authority.
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        let cache = homestar_guests::add()
-            .ancestors()
-            .nth(5)
-            .expect("guests lie deep")
-            .join("code");
-        let config = Config {
-            cache: Some(cache),
-            ..Config::default()
-        };
-        Engine::new(config).expect("an engine")
-    })
+    ENGINE.get_or_init(|| engine_with(DriverSettings::default()))
+}
+
+/// An engine that trusts the tests' authority, with a cache that is removed by nobody: compiling a Python interpreter
+/// takes seconds, and a second run of the tests shall not take them again.
+fn engine_with(mut drivers: DriverSettings) -> Engine {
+    static AUTHORITY: OnceLock<tempfile::NamedTempFile> = OnceLock::new();
+    let authority = AUTHORITY.get_or_init(|| net_server::authority_file(net_server::authority()));
+    drivers.http.authorities = vec![authority.path().to_owned()];
+    let cache = homestar_guests::add()
+        .ancestors()
+        .nth(5)
+        .expect("guests lie deep")
+        .join("code");
+    let config = Config {
+        cache: Some(cache),
+        drivers,
+        ..Config::default()
+    };
+    Engine::new(config).expect("an engine")
 }
 
 fn load(path: &Path) -> Component {

@@ -20,9 +20,13 @@ pub(crate) fn built_in() -> Effects {
 
 /// One of the effects that come with the program, as a component of its own.
 pub(crate) fn effect(name: &str) -> Component {
+    effect_on(engine(), name)
+}
+
+pub(crate) fn effect_on(engine: &Engine, name: &str) -> Component {
     let all = homestar_effects::all();
     let effect = all.iter().find(|effect| effect.name == name).expect(name);
-    engine().load_with(effect.bytes, built_in).expect(name)
+    engine.load_with(effect.bytes, built_in).expect(name)
 }
 
 pub(crate) fn grants(texts: &[&str]) -> Grants {
@@ -35,6 +39,7 @@ pub(crate) fn run(component: &Component, instruction: &Instruction, granted: &[&
     let limits = limits();
     let mut call = Call::new(instruction, &limits);
     call.answers = Answers::Drivers(grants(granted));
+    // Drivers are those of the engine that loaded the component.
     engine().call(component, call).expect("a task that runs")
 }
 
@@ -63,11 +68,16 @@ pub(crate) fn run_twice(
         .recording
         .clone()
         .expect("a task that is wired to a driver");
+    let parts = recording.trace.parts.clone();
     let again = replay(component, &instruction, recording).expect("a replay");
     assert_eq!(again.outcome, done.outcome);
     assert_eq!(again.fuel, done.fuel);
     assert_eq!(again.memory_peak, done.memory_peak);
     assert_eq!(again.log, done.log);
+    assert_eq!(
+        again.recording.expect("a replay is wired too").trace.parts,
+        parts
+    );
     done
 }
 

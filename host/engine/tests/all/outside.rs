@@ -1,0 +1,361 @@
+//! Effects over their drivers, with real servers on loopback: what they answer is recorded, and replays.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use homestar_core::ipld::{Ipld, cid_of_raw};
+use homestar_core::outcome::{Failure, Outcome};
+use homestar_engine::drivers::resolver::{ResolverSettings, Servers};
+use homestar_engine::{Done, DriverSettings, LoadError};
+
+use crate::net_server::{Wire, answer, name_server, read_request, records, serve, serve_tls};
+use crate::replay::{built_in, effect, effect_on, replay, run, run_twice};
+use crate::*;
+
+fn ok_of(done: Done) -> Ipld {
+    match done.outcome {
+        Outcome::Ok(value) => value,
+        Outcome::Error(failure) => panic!("{failure:?}"),
+    }
+}
+
+fn error_of(done: Done) -> Failure {
+    match done.outcome {
+        Outcome::Ok(value) => panic!("{value:?}"),
+        Outcome::Error(failure) => failure,
+    }
+}
+
+fn field<'a>(value: &'a Ipld, name: &str) -> &'a Ipld {
+    match value {
+        Ipld::Map(fields) => &fields[name],
+        other => panic!("{other:?}"),
+    }
+}
+
+fn page(body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nx-a: 1\r\nx-a: 2\r\n\r\n{body}")
+}
+
+#[test]
+fn a_page_over_tls() {
+    let port = serve_tls(&["http/1.1"], answer(page("hello")));
+    let url = format!("https://localhost:{port}/");
+    let grant = format!("https=localhost:{port}");
+    let done = run_twice(&effect("https"), "get", vec![text(&url)], &[&grant]);
+    let response = ok_of(done);
+    assert_eq!(field(&response, "status"), &int(200));
+    assert_eq!(field(&response, "body"), &Ipld::Bytes(b"hello".to_vec()));
+}
+
+#[test]
+fn a_body_larger_than_a_block() {
+    let body = "0123456789".repeat(300_000);
+    let port = serve(answer(page(&body)));
+    let url = format!("http://127.0.0.1:{port}/large");
+    let grant = format!("https=GET http://127.0.0.1:{port}/large");
+    let done = run_twice(&effect("https"), "get", vec![text(&url)], &[&grant]);
+    assert_eq!(field(&ok_of(done), "body"), &Ipld::Bytes(body.into_bytes()));
+}
+
+#[test]
+fn a_redirect_needs_a_grant_of_its_own() {
+    let port = serve(answer(
+        "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest/meta-data\r\ncontent-length: 0\r\n\r\n",
+    ));
+    let url = format!("http://127.0.0.1:{port}/");
+    let grant = format!("https=http://127.0.0.1:{port}");
+    let failure = error_of(run_twice(
+        &effect("https"),
+        "get",
+        vec![text(&url)],
+        &[&grant],
+    ));
+    let message = failure.message;
+    assert!(
+        message.contains("denied") && message.contains("169.254.169.254"),
+        "{message}"
+    );
+
+    // Even where every host is granted, an address that isn't public has to be named.
+    let any = "https=http://*:*";
+    let failure = error_of(run_twice(
+        &effect("https"),
+        "get",
+        vec![text(&url)],
+        &[&grant, any],
+    ));
+    assert!(
+        failure.message.contains("169.254.169.254"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn a_response_that_never_ends_is_cut() {
+    let port = serve(|wire| {
+        if read_request(wire).is_none() {
+            return;
+        }
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n";
+        let mut sent = wire.write_all(head.as_bytes());
+        while sent.is_ok() {
+            sent = wire.write_all(&[b'x'; 64 << 10]);
+        }
+    });
+    let url = format!("http://127.0.0.1:{port}/");
+    let grant = format!("https=http://127.0.0.1:{port}");
+    let failure = error_of(run_twice(
+        &effect("https"),
+        "get",
+        vec![text(&url)],
+        &[&grant],
+    ));
+    assert!(failure.message.contains("too-large"), "{}", failure.message);
+}
+
+#[test]
+fn calls_are_answered_by_the_budget_when_it_is_used_up() {
+    let https = effect("https");
+    let port = serve(answer(page("hello")));
+    let url = format!("http://127.0.0.1:{port}/");
+    let instruction = instruction(&https, Input::new("get", vec![text(&url)]));
+    let limits = Limits {
+        calls: 1,
+        ..limits()
+    };
+    let mut call = Call::new(&instruction, &limits);
+    let grant = format!("https=http://127.0.0.1:{port}");
+    call.answers = homestar_engine::Answers::Drivers(crate::replay::grants(&[&grant]));
+    let done = engine().call(&https, call).expect("a task that runs");
+    let failure = error_of(done);
+    assert!(failure.message.contains("budget"), "{}", failure.message);
+}
+
+#[test]
+fn names_are_looked_up_where_the_operator_says() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let server = name_server(move |_, kind| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Some(Ok(records(&["192.0.2.7", "2001:db8::7"], kind)))
+    });
+    let engine = engine_with(DriverSettings {
+        resolver: ResolverSettings {
+            servers: Servers::Addresses(vec![server]),
+            ..ResolverSettings::default()
+        },
+        ..DriverSettings::default()
+    });
+    let dns = effect_on(&engine, "dns");
+    let args = vec![text("host.example")];
+    let done = run_twice(&dns, "addresses", args.clone(), &["dns=host.example"]);
+    assert_eq!(ok_of(done), list([text("2001:db8::7"), text("192.0.2.7")]));
+    assert!(asked.load(Ordering::Relaxed) >= 2);
+
+    let failure = error_of(run_twice(&dns, "addresses", args, &["dns=other.example"]));
+    assert!(failure.message.contains("denied"), "{}", failure.message);
+}
+
+#[test]
+fn a_name_that_leads_to_this_machine_is_refused() {
+    let server = name_server(|_, kind| Some(Ok(records(&["127.0.0.1", "::1"], kind))));
+    let engine = engine_with(DriverSettings {
+        resolver: ResolverSettings {
+            servers: Servers::Addresses(vec![server]),
+            ..ResolverSettings::default()
+        },
+        ..DriverSettings::default()
+    });
+    let https = effect_on(&engine, "https");
+    let url = vec![text("https://inside.example/")];
+    let failure = error_of(run_twice(&https, "get", url, &["https=inside.example"]));
+    let address: Option<IpAddr> = ["::1", "127.0.0.1"]
+        .iter()
+        .find(|address| failure.message.contains(*address))
+        .and_then(|address| address.parse().ok());
+    assert!(address.is_some(), "{}", failure.message);
+}
+
+#[test]
+fn state_stays_after_the_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine_with(DriverSettings {
+        state: Some(folder.path().to_owned()),
+        ..DriverSettings::default()
+    });
+    let state = effect_on(&engine, "state");
+    let value = Ipld::Bytes(vec![1, 2]);
+    let set = vec![text("visits"), text("a"), value.clone()];
+    run_twice(&state, "set", set, &["state=visits"]);
+    let get = vec![text("visits"), text("a")];
+    let done = run_twice(&state, "get", get.clone(), &["state=visits"]);
+    assert_eq!(ok_of(done), value);
+    let done = run_twice(&state, "list", vec![text("visits")], &["state=visits"]);
+    assert_eq!(ok_of(done), list([text("a")]));
+    let failure = error_of(run_twice(&state, "get", get, &["state=others"]));
+    assert!(
+        failure.message.contains("state=visits"),
+        "{}",
+        failure.message
+    );
+    for bucket in ["", "a/b"] {
+        let get = vec![text(bucket), text("a")];
+        error_of(run_twice(&state, "get", get, &["state=*"]));
+    }
+}
+
+#[test]
+fn secrets_are_real_only_on_the_wire() {
+    let echo = |wire: &mut dyn Wire| {
+        let Some((head, _)) = read_request(wire) else {
+            return;
+        };
+        let sent = head.lines().find(|line| line.starts_with("authorization"));
+        let body = page(sent.unwrap_or("none"));
+        let _ = wire.write_all(body.as_bytes()).and_then(|()| wire.flush());
+    };
+    let port = serve_tls(&["http/1.1"], echo);
+    let mut settings = DriverSettings::default();
+    let hosts = [format!("localhost:{port}")];
+    settings
+        .secrets
+        .insert("token", "s3cr3t-value".to_owned(), &hosts)
+        .expect("a secret");
+    let engine = engine_with(settings);
+    let https = effect_on(&engine, "https");
+    let header = list([text("authorization"), text("Bearer {{secret:token}}")]);
+    let request = Ipld::Map(
+        [
+            ("method", text("GET")),
+            ("url", text(&format!("https://localhost:{port}/"))),
+            ("headers", list([header])),
+            ("body", Ipld::Bytes(vec![])),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into(),
+    );
+    let grant = format!("https=localhost:{port}");
+    let done = run_twice(&https, "send", vec![request], &[&grant]);
+    let recorded = format!("{:?}", done.recording);
+    assert!(!recorded.contains("s3cr3t") && recorded.contains("{{secret:token}}"));
+    let response = ok_of(done);
+    let echoed = Ipld::Bytes(b"authorization: Bearer {{secret:token}}".to_vec());
+    assert_eq!(field(&response, "body"), &echoed);
+}
+
+/// A guest that is wired to several effects, each with drivers of its own.
+fn fetching(engine: &Engine) -> Component {
+    let guest = homestar_guests::fetch();
+    engine.load_file_with(guest, built_in).expect("a guest")
+}
+
+#[test]
+fn a_guest_over_several_effects() {
+    let port = serve_tls(&["http/1.1"], answer(page("hello")));
+    let guest = fetching(engine());
+    let url = vec![text(&format!("https://localhost:{port}/"))];
+    let grant = format!("https=localhost:{port}");
+    let done = run_twice(&guest, "fetch", url.clone(), &[&grant]);
+    let trace = done.recording.as_ref().expect("a recording").trace.clone();
+    assert!(trace.parts.len() > 3 && !trace.parts[0].imports.is_empty());
+    let Ipld::String(fetched) = ok_of(done) else {
+        panic!("not a text");
+    };
+    assert!(
+        fetched.contains("200") && fetched.contains("hello"),
+        "{fetched}"
+    );
+
+    run_twice(&guest, "draw", vec![], &["random"]);
+    run_twice(&guest, "hash-and-sign", vec![text("a")], &["crypto"]);
+    let failure = error_of(run_twice(&guest, "fetch", url, &["random"]));
+    assert!(
+        failure.message.contains("not granted"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn a_composition_is_joined_again_from_its_trace() {
+    let guest = fetching(engine());
+    let instruction = instruction(&guest, Input::new("draw", vec![]));
+    let done = run(&guest, &instruction, &["random"]);
+    let recording = done.recording.expect("a recording");
+    let mut parts = Vec::new();
+    for part in &recording.trace.parts {
+        let mut all = homestar_effects::all().iter();
+        let effect = all.find(|effect| cid_of_raw(effect.bytes) == part.component);
+        parts.push(match effect {
+            Some(effect) => effect.bytes.to_vec(),
+            None => std::fs::read(homestar_guests::fetch()).expect("a file"),
+        });
+    }
+    let joined = engine()
+        .load_as_traced(&parts, &recording.trace)
+        .expect("a composition");
+    let again = replay(&joined, &instruction, recording.clone()).expect("a replay");
+    assert_eq!(again.outcome, done.outcome);
+    parts.swap(1, 2);
+    let error = engine()
+        .load_as_traced(&parts, &recording.trace)
+        .unwrap_err();
+    assert!(matches!(error, LoadError::OtherParts), "{error}");
+}
+
+#[test]
+fn an_effect_acts_within_the_grants_of_who_asks_unless_it_has_its_own() {
+    let mut effects = built_in();
+    let own = crate::replay::grants(&["random"]);
+    assert!(effects.grant("random", &own) && !effects.grant("nobody", &own));
+    let guest = homestar_guests::fetch();
+    let guest = engine().load_file_with(guest, || effects).expect("a guest");
+    ok_of(run_twice(&guest, "draw", vec![], &[]));
+}
+
+#[test]
+fn bodies_stream_both_ways() {
+    let body = "0123456789abcdef".repeat(100_000);
+    let source = serve(answer(page(&body)));
+    let sink = serve(|wire| {
+        while let Some((_, body)) = read_request(wire) {
+            let answer = page(&format!("got {}", body.len()));
+            if wire.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let guest = homestar_guests::stream();
+    let guest = engine().load_file_with(guest, built_in).expect("a guest");
+    let source = format!("http://127.0.0.1:{source}/");
+    let sink = format!("http://127.0.0.1:{sink}/");
+    let granted = [format!("https={source}*"), format!("https={sink}*")];
+    let granted: Vec<&str> = granted.iter().map(String::as_str).collect();
+
+    let done = run_twice(&guest, "measure", vec![text(&source)], &granted);
+    assert_eq!(field(&ok_of(done), "length"), &int(body.len() as u64));
+    let args = vec![text(&sink), int(300_000)];
+    let done = run_twice(&guest, "send-count", args, &granted);
+    assert_eq!(
+        field(&ok_of(done), "length"),
+        &int("got 300000".len() as u64)
+    );
+    let args = vec![text(&source), text(&sink)];
+    let done = run_twice(&guest, "relay", args, &granted);
+    let recording = format!(
+        "{:?}",
+        done.recording.as_ref().map(|recording| &recording.trace)
+    );
+    assert_eq!(
+        field(&ok_of(done), "length"),
+        &int("got 1600000".len() as u64),
+        "{recording}"
+    );
+
+    let refused = run_twice(&guest, "measure", vec![text(&source)], &[]);
+    assert!(error_of(refused).message.contains("not granted"));
+}
