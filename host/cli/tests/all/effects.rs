@@ -89,8 +89,8 @@ fn one_effect_stands_in_front_of_another() {
     --- exit code 0
     "#);
     let listed = it.run(&["effect", "list"]).to_string();
-    let (added, _) = listed.split_once("\neffect  digest").unwrap();
-    assert_snapshot!(added, @r#"
+    let added: Vec<_> = listed.split("\n\n").take(2).collect();
+    assert_snapshot!(added.join("\n\n"), @r#"
     effect  pessimist
     file    effects/pessimist.wasm
     cid     bafkr…
@@ -160,7 +160,7 @@ fn two_that_offer_the_same_are_both_named() {
     assert_snapshot!(it.run(&["run", "needs.wasm", r#"advice("Cairo")"#]), @r#"
     --- stderr
     error: two effects provide `acme:weather/forecast@0.1.0`: effects/one.wasm and effects/two.wasm
-    hint: `homestar effect remove NAME` removes one; one in a nearer folder comes first
+    hint: `--pin acme:weather/forecast@0.1.0=NAME` chooses one; `homestar effect remove NAME` removes one
     --- exit code 4
     "#);
 }
