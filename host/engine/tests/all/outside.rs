@@ -359,3 +359,44 @@ fn bodies_stream_both_ways() {
     let refused = run_twice(&guest, "measure", vec![text(&source)], &[]);
     assert!(error_of(refused).message.contains("not granted"));
 }
+
+/// Components that know nothing of us use HTTP as they always do.
+#[test]
+fn wasi_http_goes_through_the_same_door() {
+    let port = serve_tls(&["http/1.1"], answer(page("hello")));
+    let url = vec![text(&format!("https://localhost:{port}/"))];
+    let grant = format!("https=localhost:{port}");
+    for guest in [homestar_guests::python_wasi_http, homestar_guests::js_fetch] {
+        let Some(path) = homestar_guests::or_skip(guest()) else {
+            continue;
+        };
+        let guest = load(&path);
+        assert_eq!(guest.drivers_wired(), ["homestar:driver/http"]);
+        let done = run_twice(&guest, "page", url.clone(), &[&grant]);
+        assert_eq!(ok_of(done), text("200 hello"), "{}", path.display());
+        error_of(run_twice(&guest, "page", url.clone(), &[]));
+    }
+}
+
+/// One path, four bindings tools.
+#[test]
+fn guests_in_every_language_use_our_interfaces() {
+    let port = serve_tls(&["http/1.1"], answer(page("hello")));
+    let url = vec![text(&format!("https://localhost:{port}/"))];
+    let grant = format!("https=localhost:{port}");
+    for guest in [
+        homestar_guests::python_fetch,
+        homestar_guests::quickjs_fetch,
+        homestar_guests::spidermonkey_fetch,
+    ] {
+        let Some(path) = homestar_guests::or_skip(guest()) else {
+            continue;
+        };
+        let guest = engine().load_file_with(&path, built_in).expect("a guest");
+        let done = run_twice(&guest, "fetch", url.clone(), &[&grant]);
+        assert_eq!(ok_of(done), text("200 hello"), "{}", path.display());
+        run_twice(&guest, "draw", vec![], &["random"]);
+        run_twice(&guest, "hash-and-sign", vec![text("a")], &["crypto"]);
+        error_of(run_twice(&guest, "fetch", url.clone(), &[]));
+    }
+}
