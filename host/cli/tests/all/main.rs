@@ -15,5 +15,6 @@ mod output;
 mod receipts;
 mod replay;
 mod run;
+mod settings;
 mod terminal;
 mod tidy;
