@@ -15,6 +15,10 @@ fn main() {
     // The oracle shares it.
     println!("cargo::rerun-if-changed=../host/core/src/vrf/ecvrf.rs");
 
+    println!(
+        "cargo::rustc-env=HOMESTAR_EFFECTS={}",
+        components.built.display()
+    );
     let built = components.build("wasm32-unknown-unknown", &[]);
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts");
     let out = Path::new(&out);

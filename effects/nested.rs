@@ -50,26 +50,31 @@ impl Nested {
     /// Builds all crates but those for `target`, and returns the folder with the components.
     pub(crate) fn build(&self, target: &str, but: &[&str]) -> PathBuf {
         add_target(target);
-        let target_dir = self.built.join("rust");
-        let mut cargo = Command::new(variable("CARGO"));
-        cargo
-            .args(["build", "--release", "--locked", "--workspace"])
-            .args(["--target", target])
-            .current_dir(&self.sources)
-            .stdout(Stdio::null());
+        let mut cargo = self.cargo("build");
+        cargo.args(["--release", "--target", target]);
         for name in but {
             cargo.args(["--exclude", name]);
         }
-        clean(&mut cargo);
-        cargo.env("CARGO_TARGET_DIR", &target_dir);
         cargo.env("CARGO_ENCODED_RUSTFLAGS", without_this_machine());
         let status = cargo.status().expect("cargo runs, as it started this");
-        let sources = self.sources.display();
         assert!(
             status.success(),
-            "{sources} doesn't build for {target}, see above"
+            "{} doesn't build for {target}, see above",
+            self.sources.display()
         );
-        target_dir.join(target).join("release")
+        self.built.join("rust").join(target).join("release")
+    }
+
+    /// Cargo, about to do something with all crates.
+    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
+        let mut cargo = Command::new(variable("CARGO"));
+        cargo
+            .args([subcommand, "--locked", "--workspace"])
+            .current_dir(&self.sources)
+            .stdout(Stdio::null());
+        clean(&mut cargo);
+        cargo.env("CARGO_TARGET_DIR", self.built.join("rust"));
+        cargo
     }
 }
 
@@ -166,5 +171,5 @@ fn clean(cargo: &mut Command) {
 }
 
 fn variable(name: &str) -> String {
-    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name} for build scripts"))
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name} for what it runs"))
 }

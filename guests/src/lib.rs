@@ -19,7 +19,10 @@ use std::path::Path;
 
 mod scripted;
 
-pub use scripted::{Unavailable, or_skip, python, quickjs, quickjs_almanac, spidermonkey};
+pub use scripted::{
+    Unavailable, js_fetch, or_skip, python, python_fetch, python_wasi_http, quickjs,
+    quickjs_almanac, quickjs_fetch, spidermonkey, spidermonkey_fetch,
+};
 
 macro_rules! rust_guests {
     ($($(#[doc = $doc:literal])* $name:ident = $variable:literal,)*) => {
@@ -105,26 +108,23 @@ mod tests {
     }
 
     #[test]
-    fn python_is_a_component() {
-        let Some(path) = or_skip(python()) else {
-            return;
-        };
-        assert!(fs::read(path).unwrap().starts_with(COMPONENT));
-    }
-
-    #[test]
-    fn quickjs_is_a_component() {
-        let Some(path) = or_skip(quickjs()) else {
-            return;
-        };
-        assert!(fs::read(path).unwrap().starts_with(COMPONENT));
-    }
-
-    #[test]
-    fn spidermonkey_is_a_component() {
-        let Some(path) = or_skip(spidermonkey()) else {
-            return;
-        };
-        assert!(fs::read(path).unwrap().starts_with(COMPONENT));
+    fn guests_in_other_languages_are_components() {
+        for guest in [
+            python,
+            python_fetch,
+            python_wasi_http,
+            quickjs,
+            quickjs_almanac,
+            quickjs_fetch,
+            spidermonkey,
+            spidermonkey_fetch,
+            js_fetch,
+        ] {
+            let Some(path) = or_skip(guest()) else {
+                continue;
+            };
+            let start = fs::read(&path).unwrap();
+            assert!(start.starts_with(COMPONENT), "{}", path.display());
+        }
     }
 }

@@ -12,6 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The interfaces that guests may import.
+const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
+
 /// Why a guest can't be had on this machine: a tool is missing, or can't be installed.
 #[derive(Debug)]
 pub struct Unavailable(String);
@@ -59,6 +62,43 @@ pub fn or_skip(guest: Result<PathBuf, Unavailable>) -> Option<PathBuf> {
 ///
 /// If the guest itself doesn't build.
 pub fn python() -> Result<PathBuf, Unavailable> {
+    python_guest("people", &["-d", "wit", "-w", "people"], &[])
+}
+
+/// Asks the outside through effects, in Python: what [`fetch`](crate::fetch) does in Rust. Imports no WASI.
+///
+/// # Errors
+///
+/// As those of [`python`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn python_fetch() -> Result<PathBuf, Unavailable> {
+    // With several packages, a world has to be named in full.
+    let world = ["-d", CONTRACTS, "-d", "wit", "-w", "homestar:fetch/fetch"];
+    python_guest("fetch", &world, &["--stub-wasi"])
+}
+
+/// Asks for a page with `urllib.request`, by way of `wasi:http` 0.2.
+///
+/// # Errors
+///
+/// As those of [`python`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn python_wasi_http() -> Result<PathBuf, Unavailable> {
+    python_guest("web", &["-d", "wit", "-w", "web"], &[])
+}
+
+/// Builds the guest in the folder `name`, for a world and with options.
+fn python_guest(
+    name: &'static str,
+    world: &[&str],
+    options: &[&str],
+) -> Result<PathBuf, Unavailable> {
     let version = version("python3")?;
     let tools = Tools::new("python", &["requirements.txt"], &version);
     let _lock = tools.lock();
@@ -70,12 +110,17 @@ pub fn python() -> Result<PathBuf, Unavailable> {
             .args(["-m", "pip", "install", "--disable-pip-version-check", "-r"])
             .arg(tools.sources.join("requirements.txt")))
     })?;
-    Ok(tools.build("python", |folder, out| {
-        run(Command::new(tools.folder.join("venv/bin/componentize-py"))
-            .current_dir(folder)
-            .args(["-d", "wit", "-w", "people", "componentize", "app", "-o"])
-            .arg(out))
-    }))
+    Ok(
+        tools.build(name, &[name], world.contains(&CONTRACTS), |folder, out| {
+            run(Command::new(tools.folder.join("venv/bin/componentize-py"))
+                .current_dir(folder.join(name))
+                .args(world)
+                .args(["componentize", "app"])
+                .args(options)
+                .arg("-o")
+                .arg(out))
+        }),
+    )
 }
 
 /// Summarizes people, in JavaScript run by QuickJS: small, and quick to build.
@@ -96,7 +141,7 @@ pub fn quickjs() -> Result<PathBuf, Unavailable> {
 ///
 /// # Errors
 ///
-/// Without `node` and `npm`, or if the packages can't be installed.
+/// As those of [`quickjs`].
 ///
 /// # Panics
 ///
@@ -109,7 +154,7 @@ pub fn spidermonkey() -> Result<PathBuf, Unavailable> {
 ///
 /// # Errors
 ///
-/// Without `node` and `npm`, or if the packages can't be installed.
+/// As those of [`quickjs`].
 ///
 /// # Panics
 ///
@@ -118,8 +163,47 @@ pub fn quickjs_almanac() -> Result<PathBuf, Unavailable> {
     js("quickjs", "almanac", "quickjs-almanac")
 }
 
-/// Builds `WORLD.js` on `engine` into `NAME.wasm`.
-fn js(engine: &str, world: &str, name: &'static str) -> Result<PathBuf, Unavailable> {
+/// Asks the outside through effects, in JavaScript run by QuickJS: what [`fetch`](crate::fetch) does in Rust.
+///
+/// # Errors
+///
+/// As those of [`quickjs`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn quickjs_fetch() -> Result<PathBuf, Unavailable> {
+    js("quickjs", "fetch", "quickjs-fetch")
+}
+
+/// Asks the outside through effects, in JavaScript run by SpiderMonkey: the same source as [`quickjs_fetch`].
+///
+/// # Errors
+///
+/// As those of [`quickjs`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn spidermonkey_fetch() -> Result<PathBuf, Unavailable> {
+    js("spidermonkey", "fetch", "spidermonkey-fetch")
+}
+
+/// Asks for a page with the global `fetch`, which SpiderMonkey's runtime turns into `wasi:http` 0.2.
+///
+/// # Errors
+///
+/// As those of [`quickjs`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn js_fetch() -> Result<PathBuf, Unavailable> {
+    js("spidermonkey", "web", "spidermonkey-web")
+}
+
+/// Builds the guest in the folder `guest` on `engine` into `NAME.wasm`.
+fn js(engine: &str, guest: &str, name: &'static str) -> Result<PathBuf, Unavailable> {
     let version = version("node")?;
     let tools = Tools::new("js", &["package.json"], &version);
     let _lock = tools.lock();
@@ -136,13 +220,25 @@ fn js(engine: &str, world: &str, name: &'static str) -> Result<PathBuf, Unavaila
             "--no-fund",
         ]))
     })?;
+    // These tools take one folder, so what a world imports has to be in it.
+    let uses_contracts = guest == "fetch";
     // Sources are copied below the tools, so node finds `node_modules` on its way up.
-    Ok(tools.build(name, |folder, out| {
-        run(Command::new("node")
-            .current_dir(folder)
-            .args(["build.mjs", engine, world])
-            .arg(out))
-    }))
+    Ok(tools.build(
+        name,
+        &["build.mjs", guest],
+        uses_contracts,
+        |folder, out| {
+            if uses_contracts {
+                let wit = folder.join(guest).join("wit");
+                copy(&Path::new(CONTRACTS).join("deps"), &wit.join("deps"))
+                    .map_err(|error| error.to_string())?;
+            }
+            run(Command::new("node")
+                .current_dir(folder)
+                .args(["build.mjs", engine, guest])
+                .arg(out))
+        },
+    ))
 }
 
 /// What a language needs to build its guests, in a folder of its own.
@@ -203,14 +299,29 @@ impl Tools {
         fs::write(done, "").map_err(|error| unavailable(error.to_string()))
     }
 
-    /// Builds in a copy of the sources, unless that was done before.
-    fn build(&self, guest: &str, build: impl Fn(&Path, &Path) -> Result<(), String>) -> PathBuf {
+    /// Builds in a copy of some of the sources, unless that was done before with the same, and with the same contracts
+    /// if the guest uses them.
+    fn build(
+        &self,
+        guest: &str,
+        sources: &[&str],
+        uses_contracts: bool,
+        build: impl Fn(&Path, &Path) -> Result<(), String>,
+    ) -> PathBuf {
         let mut hasher = DefaultHasher::new();
-        hash(&self.sources, &mut hasher).expect("the sources can be read");
+        let own = sources.iter().map(|source| self.sources.join(source));
+        let contracts = uses_contracts.then(|| CONTRACTS.into());
+        for path in own.chain(contracts) {
+            hash(&path, &mut hasher).expect("the sources can be read");
+        }
         let folder = self.folder.join(format!("{:016x}", hasher.finish()));
         let built = folder.join(format!("{guest}.wasm"));
         if !built.exists() {
-            copy(&self.sources, &folder).expect("the target folder can be written");
+            fs::create_dir_all(&folder).expect("the target folder can be written");
+            for source in sources {
+                copy(&self.sources.join(source), &folder.join(source))
+                    .expect("the target folder can be written");
+            }
             let unfinished = folder.join(format!("{guest}.unfinished.wasm"));
             if let Err(reason) = build(&folder, &unfinished) {
                 panic!("the guest {guest} doesn't build: {reason}");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::{completions, effect, inspect, key, receipt, run};
+use crate::commands::{completions, effect, inspect, key, receipt, replay, run};
 use crate::error::CommandError;
 use crate::print;
 
@@ -44,6 +44,7 @@ enum Command {
     Inspect(inspect::Options),
     Effect(effect::Options),
     Receipt(receipt::Options),
+    Replay(replay::Options),
     Key(key::Options),
     Completions(completions::Options),
     /// Compiles a component for `run`, in a process that can be stopped.
@@ -68,6 +69,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Inspect(options) => ended(inspect::main(&options), options.json),
         Command::Effect(options) => ended(effect::main(&options), options.json()),
         Command::Receipt(options) => ended(receipt::main(&options), options.json()),
+        Command::Replay(options) => ended(replay::main(&options), options.json),
         Command::Key(options) => ended(key::main(&options), options.json()),
         Command::Completions(options) => ended(completions::main(&options, Cli::command()), false),
     }

@@ -5,6 +5,9 @@ pub(crate) mod effect;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod receipt;
+pub(crate) mod replay;
 pub(crate) mod run;
 
+mod limits;
 mod load;
+mod proof;

@@ -26,13 +26,18 @@ pub(crate) fn all(given: &[PathBuf]) -> Vec<PathBuf> {
     folders
 }
 
-/// Returns the effects in all folders. A file that is none is warned of, and the others work.
+/// Returns the effects in all folders, and those that come with the program as the last. A file that is none is warned
+/// of, and the others work.
 pub(crate) fn effects(given: &[PathBuf]) -> Effects {
     let mut effects = Effects::new();
     for folder in all(given) {
         for error in effects.add_folder(&folder, EFFECT_BYTES_MAX) {
             print::warning_of(&error);
         }
+    }
+    let built_in = homestar_effects::all().iter();
+    if let Err(error) = effects.add_built_in(built_in.map(|effect| (effect.name, effect.bytes))) {
+        print::warning_of(&error);
     }
     effects
 }

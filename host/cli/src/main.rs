@@ -8,6 +8,7 @@
 //! This room alone knows the terminal, the environment and where a user's files are: `paths` reads the
 //! environment, `files` reads and writes, `print` speaks. Nothing else does.
 
+mod authority;
 mod cli;
 mod commands;
 mod error;

@@ -1,12 +1,13 @@
 //! Everything that people read, and the JSON that programs read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use homestar_core::ipld::Ipld;
 use homestar_core::json;
+use homestar_core::trace::{Event, Trace};
 
 use crate::error::{CommandError, Kind, causes};
 
@@ -145,6 +146,31 @@ pub(crate) fn table(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
     let row = |(label, value): &(&str, String)| format!("{label:width$}  {value}\n");
     rows.iter().map(row).collect()
+}
+
+/// Returns how many calls of which drivers there are: `3 calls to entropy and http`.
+pub(crate) fn calls(trace: &Trace) -> String {
+    let calls = trace.events.iter().filter_map(|event| match event {
+        Event::Call(call) => Some(call.driver()),
+        Event::Time(_) => None,
+    });
+    let calls: Vec<_> = calls.collect();
+    let drivers: BTreeSet<_> = calls.iter().copied().collect();
+    let drivers = listed(&drivers.into_iter().collect::<Vec<_>>());
+    match calls.len() {
+        0 => "no calls".to_owned(),
+        1 => format!("1 call to {drivers}"),
+        count => format!("{} calls to {drivers}", number(count as u64)),
+    }
+}
+
+/// Returns words as people list them: `a, b and c`.
+pub(crate) fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => (*word).to_owned(),
+        [words @ .., last] => format!("{} and {last}", words.join(", ")),
+    }
 }
 
 /// Returns a number with its thousands apart.

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
+const THOUSANDS: [(&str, u64); 5] = [
+    ("", 1),
+    ("k", 1_000),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
+    ("T", 1_000_000_000_000),
+];
+
 /// Reads an amount of fuel: `2_000_000`, or with one of the units k, M, G, T for thousands.
 pub(crate) fn fuel(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 5] = [
-        ("", 1),
-        ("k", 1_000),
-        ("M", 1_000_000),
-        ("G", 1_000_000_000),
-        ("T", 1_000_000_000_000),
-    ];
-    whole(text, &UNITS).map_err(|fault| fault.words("fuel", "2_000_000, 500k, 10M, 3G or 1T"))
+    whole(text, &THOUSANDS).map_err(|fault| fault.words("fuel", "2_000_000, 500k, 10M, 3G or 1T"))
+}
+
+/// Reads how many of something, with the same units.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    whole(text, &THOUSANDS).map_err(|fault| fault.words("a number", "100, 10_000 or 10k"))
 }
 
 /// Reads an amount of memory or text.
@@ -106,6 +112,15 @@ mod tests {
         }
         assert_eq!(fuel("18446744073709551616").unwrap_err(), "too large");
         assert_eq!(fuel("18446745T").unwrap_err(), "too large");
+    }
+
+    #[test]
+    fn numbers_as_people_type_them() {
+        assert_eq!(count("10k"), Ok(10_000));
+        assert_eq!(
+            count("many").unwrap_err(),
+            "not a number such as 100, 10_000 or 10k"
+        );
     }
 
     #[test]

@@ -49,12 +49,16 @@
 //! - [`outcome`]: how a task ended
 //! - [`receipt`]: the signed record of it
 //! - [`trace`]: what a task heard from outside
+//! - [`evidence`]: a receipt with all it takes to run its task again
+//! - [`car`]: many blocks in one file
 //! - [`key`]: keys that sign
 //! - [`ucan`]: signed tokens
 //! - [`grant`]: what a task may reach
 //! - [`vrf`]: random values that everybody can check
 //! - [`wit`]: types and values of components, and how IPLD becomes them
 
+pub mod car;
+pub mod evidence;
 pub mod grant;
 pub mod ipld;
 pub mod json;

@@ -61,6 +61,14 @@ pub struct Call {
     pub answer: Option<Ipld>,
 }
 
+impl Call {
+    /// The short name of the driver that was asked, such as `http`.
+    pub fn driver(&self) -> &str {
+        let interface = self.name.split('.').next().unwrap_or_default();
+        interface.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 /// A trace as blocks.
 #[derive(Clone, Debug)]
 pub struct Encoded {
@@ -298,6 +306,14 @@ mod tests {
         let fits = |block: &Block| block.bytes().len() <= MAX_BLOCK_BYTES;
         assert!(encoded.segments.iter().all(fits));
         assert_eq!(read(&encoded).unwrap(), long);
+    }
+
+    #[test]
+    fn a_call_names_its_driver() {
+        let Event::Call(call) = call(0, Ipld::Null) else {
+            panic!("a call");
+        };
+        assert_eq!(call.driver(), "entropy");
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl<'a> Wiring<'a> {
                 export: export.to_owned(),
             });
             if is_new {
-                self.add(node, provider.part())?;
+                self.add(node, provider.part()?)?;
             }
         }
         Ok(())
@@ -288,8 +288,9 @@ fn encode(guest: &Part, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
     let mut joining = Joining::default();
     joining.add(&guest.bytes)?;
     for (index, node) in wiring.chosen.iter().enumerate() {
-        joining.add(&node.effect.part().bytes)?;
-        joining.open_own(index + 1, node.effect.part())?;
+        let part = node.effect.part()?;
+        joining.add(&part.bytes)?;
+        joining.open_own(index + 1, part)?;
     }
     for wire in &wiring.wires {
         joining.connect(wire, wiring)?;

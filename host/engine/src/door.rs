@@ -112,11 +112,6 @@ impl Door {
         })))
     }
 
-    /// Tells whether the outside is there, and not a trace of it.
-    pub(crate) fn is_live(&self) -> bool {
-        matches!(self.lock().side, Side::Live(_))
-    }
-
     /// Says why the next call may not be made any more, if the budget is used up. In a replay it never is: what was
     /// answered then is in the trace.
     pub(crate) fn over_budget(&self) -> Option<String> {
@@ -130,6 +125,11 @@ impl Door {
         }
         (live.bytes() >= bytes)
             .then(|| format!("the task's {bytes} bytes of driver calls are used up"))
+    }
+
+    /// Returns the number of the call that is made next.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.lock().next
     }
 
     /// Asks what is answered at once. `work` is not called in a replay.
@@ -254,14 +254,6 @@ impl Door {
         match &mut state.side {
             Side::Live(live) => Ok(live.finish(left)),
             Side::Replay(replay) => replay.finish(left).map(|()| Heard::default()),
-        }
-    }
-
-    /// Returns where a replay left the trace, if it did.
-    pub(crate) fn divergence(&self) -> Option<Divergence> {
-        match &self.lock().side {
-            Side::Live(_) => None,
-            Side::Replay(replay) => replay.divergence().cloned(),
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! An effect has no manifest. What it offers and what it asks for is read from its own type.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use homestar_core::grant::Grants;
 use homestar_core::ipld::{Cid, cid_of_raw};
@@ -12,6 +13,7 @@ use homestar_core::ipld::{Cid, cid_of_raw};
 use crate::compose;
 use crate::error::LoadError;
 use crate::parts::Part;
+use crate::scan;
 
 /// Components that offer interfaces, in the order in which they are asked: those of a folder that was added
 /// earlier first, and inside a folder by file name.
@@ -27,9 +29,41 @@ pub struct Effects {
 pub struct Effect {
     path: PathBuf,
     folder: usize,
-    cid: Cid,
-    part: Arc<Part>,
+    content: Arc<Content>,
+    is_built_in: bool,
     grants: Option<Grants>,
+}
+
+/// What is in an effect's file. Its name and its type are found out when they are asked for, since most effects are
+/// looked at only to see that they offer something else.
+#[derive(Debug)]
+struct Content {
+    bytes: Cow<'static, [u8]>,
+    /// Names of the interfaces that it exports.
+    exports: Vec<String>,
+    cid: OnceLock<Cid>,
+    part: OnceLock<Part>,
+}
+
+impl Content {
+    /// Takes a first look.
+    fn new(bytes: Cow<'static, [u8]>) -> Result<Self, LoadError> {
+        let exports = scan::exported_interfaces(&scan::component(&bytes)?)?;
+        Ok(Self {
+            bytes,
+            exports,
+            cid: OnceLock::new(),
+            part: OnceLock::new(),
+        })
+    }
+
+    fn part(&self) -> Result<&Part, LoadError> {
+        if let Some(part) = self.part.get() {
+            return Ok(part);
+        }
+        let part = Part::read(&self.bytes)?;
+        Ok(self.part.get_or_init(|| part))
+    }
 }
 
 impl Effect {
@@ -45,7 +79,18 @@ impl Effect {
 
     /// Returns the CID of the file.
     pub fn cid(&self) -> &Cid {
-        &self.cid
+        let content = &self.content;
+        content.cid.get_or_init(|| cid_of_raw(&content.bytes))
+    }
+
+    /// Returns the bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.content.bytes
+    }
+
+    /// Tells whether it comes with the program, and lies in no folder.
+    pub fn is_built_in(&self) -> bool {
+        self.is_built_in
     }
 
     /// Returns the name of its file without the ending: the name by which people know it.
@@ -56,6 +101,11 @@ impl Effect {
             .unwrap_or_default()
     }
 
+    /// Tells whether `which` is its name or its CID.
+    pub fn is(&self, which: &str) -> bool {
+        self.name() == which || (looks_like_cid(which) && self.cid().to_string() == which)
+    }
+
     /// Returns what was granted to it, if it has grants of its own.
     pub fn grants(&self) -> Option<&Grants> {
         self.grants.as_ref()
@@ -63,25 +113,27 @@ impl Effect {
 
     /// Returns the interfaces it imports that lead outside.
     pub fn drivers(&self) -> impl Iterator<Item = &str> {
-        self.part.drivers()
+        self.part().into_iter().flat_map(Part::drivers)
     }
 
     /// Returns the interfaces it offers.
     pub fn offers(&self) -> impl Iterator<Item = &str> {
-        self.part.exports.iter().map(String::as_str)
+        self.content.exports.iter().map(String::as_str)
     }
 
     /// Returns what it asks for and the deterministic world doesn't offer.
     pub fn asks(&self) -> impl Iterator<Item = &str> {
-        self.part.asks().map(|import| import.name.as_str())
+        let asks = self.part().into_iter().flat_map(Part::asks);
+        asks.map(|import| import.name.as_str())
     }
 
     pub(crate) fn folder(&self) -> usize {
         self.folder
     }
 
-    pub(crate) fn part(&self) -> &Part {
-        &self.part
+    /// Returns its type. One that was added without being read may turn out to have none.
+    pub(crate) fn part(&self) -> Result<&Part, LoadError> {
+        self.content.part()
     }
 }
 
@@ -165,7 +217,7 @@ impl Effects {
     pub fn grant(&mut self, which: &str, grants: &Grants) -> bool {
         let mut found = false;
         for effect in &mut self.effects {
-            if effect.name() == which || effect.cid.to_string() == which {
+            if effect.is(which) {
                 effect.grants = Some(grants.clone());
                 found = true;
             }
@@ -173,11 +225,20 @@ impl Effects {
         found
     }
 
+    /// Gives each effect the grants that `own` returns for it, if it does.
+    pub fn grant_each(&mut self, own: impl Fn(&Effect) -> Option<Grants>) {
+        for effect in &mut self.effects {
+            if let Some(grants) = own(effect) {
+                effect.grants = Some(grants);
+            }
+        }
+    }
+
     /// Adds effects that come with the program, as a folder of their own that is asked after those added before.
-    /// Their paths say so: `built-in/https.wasm`.
-    pub fn add_built_in<'a>(
+    /// Their paths say so: `built-in/https.wasm`. They are read when they are needed.
+    pub fn add_built_in<'a, B: Into<Cow<'static, [u8]>>>(
         &mut self,
-        effects: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        effects: impl IntoIterator<Item = (&'a str, B)>,
     ) -> Result<(), LoadError> {
         let number = self.folders.len();
         self.folders.push(PathBuf::from(BUILT_IN));
@@ -185,8 +246,8 @@ impl Effects {
             self.effects.push(Effect {
                 path: Path::new(BUILT_IN).join(format!("{name}.wasm")),
                 folder: number,
-                cid: cid_of_raw(bytes),
-                part: Arc::new(Part::read(bytes)?),
+                content: Arc::new(Content::new(bytes.into())?),
+                is_built_in: true,
                 grants: None,
             });
         }
@@ -241,20 +302,27 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 fn read(path: PathBuf, folder: usize, bytes_max: u64) -> Result<Effect, EffectError> {
-    let bytes = crate::engine::read(&path, bytes_max);
-    let part = bytes.and_then(|bytes| Ok((cid_of_raw(&bytes), Part::read(&bytes)?)));
-    let (cid, part) = match part {
-        Ok(read) => read,
-        Err(source) => return Err(EffectError::Load { path, source }),
+    let read = || {
+        let bytes = crate::engine::read(&path, bytes_max)?;
+        let content = Content::new(bytes.into())?;
+        // A file from anywhere is read whole, so that a bad one is named before anybody needs it.
+        content.part()?;
+        Ok(content)
     };
-    if part.exports.is_empty() {
-        return Err(EffectError::NoInterface { path });
+    match read() {
+        Ok(content) if content.exports.is_empty() => Err(EffectError::NoInterface { path }),
+        Ok(content) => Ok(Effect {
+            path,
+            folder,
+            content: Arc::new(content),
+            is_built_in: false,
+            grants: None,
+        }),
+        Err(source) => Err(EffectError::Load { path, source }),
     }
-    Ok(Effect {
-        path,
-        folder,
-        cid,
-        part: Arc::new(part),
-        grants: None,
-    })
+}
+
+/// Tells whether a text may be a CID, so that nothing is hashed to find that it is none.
+fn looks_like_cid(text: &str) -> bool {
+    text.starts_with("baf")
 }

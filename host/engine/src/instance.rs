@@ -8,7 +8,7 @@ use homestar_core::ipld::Block;
 use homestar_core::task::Limits;
 use homestar_core::trace::{self, Trace};
 use homestar_core::wit::Value;
-use wasmtime::component::Func;
+use wasmtime::component::{Func, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
@@ -16,6 +16,7 @@ use crate::abi::{self, Args};
 use crate::component::{Component, Export};
 use crate::door::{Budget, Divergence, Door, Live, Replay};
 use crate::end::{self, End, LimitReached};
+use crate::link::wasi_http::Http;
 use crate::meter::Meter;
 use crate::outside::{self, Outside};
 use crate::watchdog::{self, Watch};
@@ -26,6 +27,7 @@ use crate::world::{Given, World, stdio::Capture, stdio::Listener};
 pub(crate) struct State {
     pub(crate) world: World,
     outside: Option<Box<Outside>>,
+    http: Option<Box<Http>>,
     /// CID of the instruction and of the guest, for a guest that asks.
     pub(crate) names: [String; 2],
     meter: Meter,
@@ -46,6 +48,11 @@ impl State {
         check: fn(&Grants) -> Result<(), Denied>,
     ) -> Option<&Outside> {
         self.outside().filter(|outside| outside.allows(part, check))
+    }
+
+    /// Returns what `wasi:http` needs.
+    pub(crate) fn http_and_table(&mut self) -> (&mut Http, &mut ResourceTable) {
+        (self.http.get_or_insert_default(), self.world.table())
     }
 
     /// Returns what a call that waits waits for.
@@ -350,6 +357,7 @@ fn store(
     let state = State {
         world: World::new(given),
         outside: outside.map(Box::new),
+        http: None,
         names: [setting.instruction, component.cid().to_string()],
         meter: Meter::new(limits),
         // A time beyond what the clock can hold is a time that never comes; a century will do.

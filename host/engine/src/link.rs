@@ -9,12 +9,16 @@ mod dns;
 mod entropy;
 mod guest;
 mod http;
+mod http_streams;
 mod keys;
 mod state;
 mod vrf;
+pub(crate) mod wasi_http;
 
 use std::sync::Arc;
 
+use serde_bytes::ByteBuf;
+use sha2::{Digest, Sha256};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance};
 
@@ -68,15 +72,24 @@ const OUTSIDE: &[(&str, &str, &str)] = &[
     ("homestar:driver/dns", "0.1.", "homestar:driver/dns"),
     ("homestar:driver/entropy", "0.1.", "homestar:driver/entropy"),
     ("homestar:driver/http", "0.1.", "homestar:driver/http"),
+    (
+        "homestar:driver/http-streams",
+        "0.1.",
+        "homestar:driver/http",
+    ),
     ("homestar:driver/keys", "0.1.", "homestar:driver/keys"),
     ("homestar:driver/state", "0.1.", "homestar:driver/state"),
     ("homestar:driver/vrf", "0.1.", "homestar:driver/vrf"),
+    ("wasi:http/client", "0.3.", "homestar:driver/http"),
+    ("wasi:http/outgoing-handler", "0.2.", "homestar:driver/http"),
 ];
 
 /// The interfaces that don't, with the start of their versions.
 const INSIDE: &[(&str, &str)] = &[
     ("homestar:std/log", "0.1."),
     ("homestar:std/task", "0.1."),
+    ("wasi:http/types", "0.2."),
+    ("wasi:http/types", "0.3."),
     ("wasi:logging/logging", "0.1."),
 ];
 
@@ -103,12 +116,8 @@ fn is_inside(name: &str) -> bool {
 /// Tells whether each part of a composition imports the interface `name` under a name of its own. Interfaces that
 /// define resources are shared, since all parts have to mean the same by them.
 pub(crate) fn has_own(name: &str) -> bool {
-    let is_shared = SHARED.iter().any(|shared| name.starts_with(shared));
-    part::has_own(name) || (driver(name).is_some() && !is_shared)
+    part::has_own(name) || driver(name).is_some()
 }
-
-/// Interfaces that lead outside and define resources.
-const SHARED: &[&str] = &["wasi:http/types@", "wasi:keyvalue/store@"];
 
 /// What a component needs of the outside.
 #[derive(Debug, Default)]
@@ -167,6 +176,11 @@ pub(crate) fn add_to_linker(
         "homestar:driver/dns" => dns::add(&mut instance, part),
         "homestar:driver/http" => http::add(&mut instance, part),
         "homestar:driver/entropy" => entropy::add(&mut instance, part),
+        "homestar:driver/http-streams" => http_streams::add(&mut instance, part),
+        "wasi:http/types" => wasi_http::add_types(&mut instance, import.interface),
+        "wasi:http/client" | "wasi:http/outgoing-handler" => {
+            wasi_http::add_sending(&mut instance, import.interface, part)
+        }
         "homestar:driver/keys" => keys::add(&mut instance, part),
         "homestar:driver/state" => state::add(&mut instance, part),
         "homestar:driver/vrf" => vrf::add(&mut instance, part),
@@ -197,6 +211,11 @@ fn drivers_of(outside: &Outside) -> &Drivers {
 fn session_of<E: Refusal>(outside: &Outside) -> Result<Arc<Session>, E> {
     let session = outside.session().cloned();
     session.ok_or_else(|| E::denied("a replay asks nobody".to_owned()))
+}
+
+/// Returns what stands in a trace for a text that isn't for others to read, or that is long.
+fn digest(text: &[u8]) -> ByteBuf {
+    ByteBuf::from(Sha256::digest(text).to_vec())
 }
 
 /// Why the next call may not be made: it wasn't granted, or the budget is used up. Each driver has its own error.

@@ -12,8 +12,6 @@ pub(crate) struct Part {
     pub(crate) bytes: Vec<u8>,
     /// What it imports.
     pub(crate) imports: Vec<Import>,
-    /// Names of the interfaces that it exports.
-    pub(crate) exports: Vec<String>,
     /// Names of everything that it exports.
     pub(crate) all_exports: Vec<String>,
 }
@@ -52,13 +50,8 @@ impl Part {
             .imports
             .iter()
             .map(|(name, kind)| import(&types, name, kind));
-        let interfaces = world
-            .exports
-            .iter()
-            .filter(|(_, kind)| matches!(kind, ItemKind::Instance(_)));
         Ok(Self {
             imports: imports.collect(),
-            exports: interfaces.map(|(name, _)| name.clone()).collect(),
             all_exports: world.exports.keys().cloned().collect(),
             bytes,
         })

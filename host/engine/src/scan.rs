@@ -1,8 +1,8 @@
 //! A first look at bytes from outside, before anything expensive is done with them.
 
 use wasmparser::{
-    CanonicalFunction, CanonicalOption, Chunk, ComponentDefinedType, ComponentType,
-    ComponentTypeDeclaration, Encoding, InstanceTypeDeclaration, Parser, Payload,
+    CanonicalFunction, CanonicalOption, Chunk, ComponentDefinedType, ComponentExternalKind,
+    ComponentType, ComponentTypeDeclaration, Encoding, InstanceTypeDeclaration, Parser, Payload,
 };
 
 use crate::config::Mode;
@@ -63,21 +63,49 @@ fn carries_component_type(module: &[u8]) -> Result<bool, LoadError> {
 
 /// Returns the names of what `component` imports, without looking at what is inside of it.
 pub(crate) fn imports(component: &[u8]) -> Result<Vec<String>, LoadError> {
-    let mut parser = Parser::new(0);
     let mut names = Vec::new();
+    own_sections(component, |payload| {
+        if let Payload::ComponentImportSection(section) = payload {
+            for import in section {
+                names.push(import?.name.name.to_owned());
+            }
+        }
+        Ok(())
+    })?;
+    Ok(names)
+}
+
+/// Returns the names of the interfaces that `component` exports, without looking at what is inside of it.
+pub(crate) fn exported_interfaces(component: &[u8]) -> Result<Vec<String>, LoadError> {
+    let mut names = Vec::new();
+    own_sections(component, |payload| {
+        if let Payload::ComponentExportSection(section) = payload {
+            for export in section {
+                let export = export?;
+                if export.kind == ComponentExternalKind::Instance {
+                    names.push(export.name.name.to_owned());
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(names)
+}
+
+/// Calls `see` with each section of `component`, but not with those of the modules and components inside of it.
+fn own_sections<'a>(
+    component: &'a [u8],
+    mut see: impl FnMut(Payload<'a>) -> wasmparser::Result<()>,
+) -> Result<(), LoadError> {
+    let mut parser = Parser::new(0);
     let mut rest = component;
     loop {
         let Chunk::Parsed { payload, consumed } = parser.parse(rest, true).map_err(invalid)? else {
             // All bytes are there, so the parser never asks for more.
-            return Ok(names);
+            return Ok(());
         };
         let mut skipped = 0;
         match payload {
-            Payload::ComponentImportSection(section) => {
-                for import in section {
-                    names.push(import.map_err(invalid)?.name.name.to_owned());
-                }
-            }
             Payload::ModuleSection {
                 unchecked_range, ..
             }
@@ -86,8 +114,8 @@ pub(crate) fn imports(component: &[u8]) -> Result<Vec<String>, LoadError> {
             } => {
                 skipped = unchecked_range.end.saturating_sub(unchecked_range.start);
             }
-            Payload::End(_) => return Ok(names),
-            _ => {}
+            Payload::End(_) => return Ok(()),
+            payload => see(payload).map_err(invalid)?,
         }
         // The parser has counted what is inside of it; its bytes are ours to pass over.
         let next = consumed.saturating_add(usize::try_from(skipped).unwrap_or(usize::MAX));

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
 
 use crate::drivers::Drivers;
-use crate::drivers::http::{Body, Error};
+use crate::drivers::http::{Body, Error, Pieces};
 use crate::drivers::keys::Keys;
 
 /// A body that is read.
@@ -26,6 +27,8 @@ pub(crate) struct Session {
 /// What one part holds open.
 pub(crate) struct Open {
     bodies: BTreeMap<u32, Incoming>,
+    /// Bodies of requests that are being sent, by the number of the call.
+    uploads: BTreeMap<u64, mpsc::Sender<Result<Bytes, Error>>>,
     pub(crate) keys: Keys,
 }
 
@@ -33,6 +36,7 @@ impl Session {
     pub(crate) fn new(drivers: Arc<Drivers>, parts: usize) -> Self {
         let open = || Open {
             bodies: BTreeMap::new(),
+            uploads: BTreeMap::new(),
             keys: drivers.keys(),
         };
         Self {
@@ -85,6 +89,53 @@ impl Session {
         Ok(bytes)
     }
 }
+
+impl Session {
+    /// Returns the next piece of a body as it comes, or none at its end.
+    pub(crate) async fn next_piece(
+        &self,
+        part: usize,
+        number: u32,
+    ) -> Result<Option<Bytes>, Error> {
+        let incoming = self.open(part).bodies.remove(&number);
+        let mut incoming = incoming.ok_or(Error::Closed)?;
+        let piece = match incoming.rest.is_empty() {
+            true => incoming.body.chunk().await?,
+            false => Some(std::mem::take(&mut incoming.rest)),
+        };
+        if piece.is_some() {
+            self.open(part).bodies.insert(number, incoming);
+        }
+        Ok(piece)
+    }
+
+    /// Begins the body of the request that is call number `call`.
+    pub(crate) fn start_upload(&self, part: usize, call: u64) -> Pieces {
+        let (sender, pieces) = Pieces::channel(PIECES_WAITING_MAX);
+        self.open(part).uploads.insert(call, sender);
+        pieces
+    }
+
+    /// Adds a piece to a body, or ends it. Waits until there is room, and tells whether anybody reads on.
+    pub(crate) async fn write_upload(&self, part: usize, call: u64, piece: Option<Bytes>) -> bool {
+        let Some(piece) = piece else {
+            return self.open(part).uploads.remove(&call).is_some();
+        };
+        let sender = self.open(part).uploads.get(&call).cloned();
+        match sender {
+            Some(sender) => sender.send(Ok(piece)).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Ends a body that nobody reads any more.
+    pub(crate) fn end_upload(&self, part: usize, call: u64) {
+        self.open(part).uploads.remove(&call);
+    }
+}
+
+/// Pieces of a body that may wait to be sent.
+const PIECES_WAITING_MAX: usize = 4;
 
 impl Incoming {
     /// Returns the next bytes and whether they were the last.

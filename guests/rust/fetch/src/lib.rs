@@ -17,8 +17,9 @@ struct Fetch;
 impl Guest for Fetch {
     fn fetch(url: String) -> Result<String, String> {
         let page = https::client::get(&url).map_err(said)?;
-        let start = &page.body[..page.body.len().min(64)];
-        Ok(format!("{} {}", page.status, String::from_utf8_lossy(start)))
+        let start = page.body.iter().take(64);
+        let start = start.map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' });
+        Ok(format!("{} {}", page.status, start.collect::<String>()))
     }
 
     fn look_up(name: String) -> Result<Vec<String>, String> {

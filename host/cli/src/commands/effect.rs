@@ -12,10 +12,11 @@ use crate::{files, folders, print};
 
 /// See, add and remove effects: components that offer interfaces to others
 ///
-/// An effect is a file that ends in .wasm, in ./effects or in the user's folder of effects. What it offers and what it
-/// asks for is read from its own type. A component that imports what an effect offers gets it when it is run.
+/// An effect is a file that ends in .wasm, in ./effects or in the user's folder of effects; some come with homestar, and
+/// are asked last. What it offers and what it asks for is read from its own type. A component that imports what an
+/// effect offers gets it when it is run.
 ///
-/// Effects see no more of the outside than any other component.
+/// An effect reaches the outside through drivers, as far as `homestar run --allow` lets the task or the effect.
 #[derive(Args, Debug)]
 #[command(
     arg_required_else_help = true,
@@ -71,7 +72,7 @@ struct Remove {
     name: String,
 }
 
-/// Print the folders in which effects are looked for
+/// Print the folders in which effects are looked for, the last of which, built-in, comes with homestar
 #[derive(Args, Debug)]
 struct Where {}
 
@@ -89,10 +90,11 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         Command::Remove(options) => remove(options),
         Command::Where(_) => {
             let folders = folders::all(&[]);
-            let lines: String = folders
+            let mut lines: String = folders
                 .iter()
                 .map(|folder| format!("{}\n", folder.display()))
                 .collect();
+            lines += "built-in\n";
             print::out(lines.as_bytes())
         }
     }
@@ -104,6 +106,8 @@ fn list(options: &List) -> Result<(), CommandError> {
         let listed = effects.iter().map(|effect| {
             print::map([
                 ("asks", print::texts(effect.asks().map(str::to_owned))),
+                ("built_in", Ipld::Bool(effect.is_built_in())),
+                ("drivers", print::texts(effect.drivers().map(str::to_owned))),
                 ("effect", Ipld::Link(*effect.cid())),
                 ("file", Ipld::String(effect.path().display().to_string())),
                 ("name", Ipld::String(name(effect.path()))),
@@ -113,20 +117,8 @@ fn list(options: &List) -> Result<(), CommandError> {
         let answer = print::map([("ok", Ipld::List(listed.collect()))]);
         return print::out(print::json_line(&answer)?.as_bytes());
     }
-    let texts: Vec<_> = effects
-        .iter()
-        .map(|effect| text(&effects, effect))
-        .collect();
-    match texts.is_empty() {
-        true => {
-            let folders = folders::all(&[])
-                .iter()
-                .map(|folder| folder.display().to_string())
-                .collect::<Vec<_>>();
-            print::line(&format!("no effects in {}", folders.join(" or ")))
-        }
-        false => print::out(texts.join("\n").as_bytes()),
-    }
+    let texts = effects.iter().map(|effect| text(&effects, effect));
+    print::out(texts.collect::<Vec<_>>().join("\n").as_bytes())
 }
 
 fn text(effects: &Effects, effect: &Effect) -> String {
@@ -145,6 +137,7 @@ fn text(effects: &Effects, effect: &Effect) -> String {
             .asks()
             .map(|interface| ("asks", asked(effects, effect, interface))),
     );
+    rows.extend(effect.drivers().map(|driver| ("driver", driver.to_owned())));
     print::table(&rows)
 }
 
@@ -211,9 +204,19 @@ fn remove(options: &Remove) -> Result<(), CommandError> {
             fs::remove_file(&path).map_err(CommandError::host)?;
             print::line(&format!("removed {}", path.display()))
         }
+        _ if comes_with_homestar(&options.name) => {
+            let error = CommandError::input(format!("{} comes with homestar", options.name));
+            Err(error.hint("an effect of yours that offers the same is asked first"))
+        }
         _ => {
             let error = CommandError::input(format!("there is no effect {}", options.name));
             Err(error.hint("`homestar effect list` shows those there are"))
         }
     }
+}
+
+fn comes_with_homestar(name: &str) -> bool {
+    homestar_effects::all()
+        .iter()
+        .any(|effect| effect.name == name)
 }

@@ -1,14 +1,19 @@
 //! Reading components, and what to say when that fails.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use homestar_engine::{Compiler, Component, Config, Engine, EngineError, LoadError, Missing};
+use homestar_core::ipld::{Block, Cid};
+use homestar_engine::{
+    Compiler, Component, Config, Effects, Engine, EngineError, LoadError, Missing,
+};
 
+use crate::authority::Authority;
 use crate::cli::WORKER;
 use crate::error::CommandError;
 use crate::files::{self, Stdin};
@@ -25,6 +30,8 @@ pub(super) struct Loading {
     pub(super) compile_memory: Option<u64>,
     /// Folders of effects to ask before the usual ones.
     pub(super) effects: Vec<PathBuf>,
+    /// What the task and its effects are granted.
+    pub(super) authority: Authority,
 }
 
 impl Loading {
@@ -65,7 +72,8 @@ impl Loading {
         path: &Path,
         stdin: &mut Stdin,
     ) -> Result<Loaded, CommandError> {
-        let effects = || folders::effects(&self.effects);
+        let found = Found::new(self)?;
+        let effects = || found.effects();
         let (loaded, source) = match path.to_str() {
             Some("-") => {
                 let bytes = stdin.read(COMPONENT, Config::default().component_bytes_max)?;
@@ -80,10 +88,19 @@ impl Loading {
                 (loaded, Source::File(path.to_owned()))
             }
         };
+        let effects = found.finish()?;
         Ok(Loaded {
             component: loaded.map_err(explained)?,
+            effects,
             source,
         })
+    }
+
+    /// Returns the effects there are, with what was granted to them.
+    fn effects(&self) -> Result<Effects, CommandError> {
+        let mut effects = folders::effects(&self.effects);
+        self.authority.give(&mut effects)?;
+        Ok(effects)
     }
 
     /// Does `load`. If that takes long and somebody watches, says why.
@@ -110,10 +127,46 @@ impl Loading {
     }
 }
 
+/// Effects that are looked for when somebody asks for them, and what came of that.
+struct Found<'a> {
+    loading: &'a Loading,
+    found: RefCell<Option<Result<Effects, CommandError>>>,
+}
+
+impl<'a> Found<'a> {
+    /// An effect that a person named has to be there, whether or not anybody asks for it.
+    fn new(loading: &'a Loading) -> Result<Self, CommandError> {
+        let found = match loading.authority.names_effects() {
+            true => Some(Ok(loading.effects()?)),
+            false => None,
+        };
+        Ok(Self {
+            loading,
+            found: RefCell::new(found),
+        })
+    }
+
+    fn effects(&self) -> Effects {
+        let mut found = self.found.borrow_mut();
+        match found.get_or_insert_with(|| self.loading.effects()) {
+            Ok(effects) => effects.clone(),
+            Err(_) => Effects::new(),
+        }
+    }
+
+    fn finish(self) -> Result<Effects, CommandError> {
+        self.found
+            .into_inner()
+            .unwrap_or_else(|| Ok(Effects::new()))
+    }
+}
+
 /// A component, and where its bytes are.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) component: Component,
+    /// The effects there are, if it asked for any.
+    effects: Effects,
     source: Source,
 }
 
@@ -130,6 +183,29 @@ impl Loaded {
             Source::File(path) => bytes(path).map(Cow::Owned),
             Source::Stdin(bytes) => Ok(Cow::Borrowed(bytes)),
         }
+    }
+
+    /// Returns the component as a block.
+    pub(super) fn block(&self) -> Result<Block, CommandError> {
+        let block = Block::raw(self.bytes()?.into_owned());
+        match block.cid() == self.component.cid() {
+            true => Ok(block),
+            false => Err(CommandError::input(
+                "the component's file was changed while the task ran",
+            )),
+        }
+    }
+
+    /// Returns the effects that are wired to it as blocks, in the order of its receipt.
+    pub(super) fn effects(&self) -> Result<Vec<Block>, CommandError> {
+        let block = |cid: &Cid| {
+            let effect = self.effects.iter().find(|effect| effect.cid() == cid);
+            match effect {
+                Some(effect) => Ok(Block::raw(effect.bytes().to_vec())),
+                None => Err(CommandError::host(format!("the effect {cid} is gone"))),
+            }
+        };
+        self.component.effects().iter().map(block).collect()
     }
 }
 

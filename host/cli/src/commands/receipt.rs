@@ -3,17 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use homestar_core::ipld::{Cid, Ipld, Link, MAX_BLOCK_BYTES};
+use homestar_core::evidence::Evidence;
+use homestar_core::ipld::{Cid, Ipld, Link};
 use homestar_core::json;
 use homestar_core::outcome::Outcome;
-use homestar_core::receipt::Receipt;
+use homestar_core::trace::Event;
 
-use crate::error::{Caused, CommandError};
-use crate::{files, print};
+use super::proof::Proof;
+use crate::error::CommandError;
+use crate::print;
 
 /// Read receipts: signed records of what was run and what came of it
 ///
-/// `homestar run --receipt FILE` writes them.
+/// `homestar run --receipt FILE` writes them. A file that ends in .car holds the component and its effects too, and
+/// what they heard from outside, so that `homestar replay` can run the task again.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -43,7 +46,8 @@ struct Show {
 /// Check that a receipt is what its issuer signed
 ///
 /// Says who signed it and what about, and ends with exit code 4 if a single byte was changed. Whether to believe
-/// the issuer is for you to decide; running the same task gives the same answer.
+/// the issuer is for you to decide; running the same task gives the same answer. Of a .car file every block is checked
+/// against its name, and that all of it belongs to the receipt; `homestar replay` runs it.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -70,29 +74,49 @@ impl Options {
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let (Command::Show(Show { file, json }) | Command::Verify(Verify { file, json })) =
         &options.command;
-    let receipt = read(file)?;
+    let proof = Proof::read(file)?;
     if *json {
-        return print::out(print::json_line(&facts(&receipt))?.as_bytes());
+        return print::out(print::json_line(&facts(&proof))?.as_bytes());
     }
-    let mut rows = rows(&receipt)?;
+    let mut rows = rows(&proof)?;
     if matches!(options.command, Command::Verify(_)) {
         rows.insert(0, ("signature", "good".to_owned()));
+        rows.extend(proof.evidence().map(|evidence| ("holds", held(evidence))));
     }
     print::out(print::table(&rows).as_bytes())
 }
 
-fn read(file: &std::path::Path) -> Result<Receipt, CommandError> {
-    let bytes = files::read(file, MAX_BLOCK_BYTES as u64)?;
-    Receipt::decode(&bytes).map_err(|error| {
-        let words = format!("{} is not a good receipt", file.display());
-        CommandError::input(Caused::new(words, error))
-    })
+/// Returns what a file holds beside the receipt, all of which was checked.
+fn held(evidence: &Evidence) -> String {
+    let mut held = vec!["the instruction".to_owned()];
+    held.extend(evidence.value.as_ref().map(|_| "the value".to_owned()));
+    held.extend(evidence.heard.as_ref().map(|_| "the trace".to_owned()));
+    held.push("the component".to_owned());
+    match evidence.effects.len() {
+        0 => {}
+        1 => held.push("its effect".to_owned()),
+        count => held.push(format!("its {count} effects")),
+    }
+    print::listed(&held.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Returns whether the instruction alone decided the outcome.
+fn pure(proof: &Proof) -> String {
+    match proof
+        .evidence()
+        .and_then(|evidence| evidence.heard.as_ref())
+    {
+        Some(heard) => format!("no: {}", print::calls(&heard.trace)),
+        None if proof.receipt().meta().trace.is_some() => "no: see the trace".to_owned(),
+        None => "yes".to_owned(),
+    }
 }
 
 /// Most characters of an outcome that are shown; `--json` shows all.
 const OUTCOME_CHARS_MAX: usize = 400;
 
-fn rows(receipt: &Receipt) -> Result<Vec<(&'static str, String)>, CommandError> {
+fn rows(proof: &Proof) -> Result<Vec<(&'static str, String)>, CommandError> {
+    let receipt = proof.receipt();
     let meta = receipt.meta();
     let mut rows = vec![
         ("by", receipt.issuer().to_string()),
@@ -101,6 +125,7 @@ fn rows(receipt: &Receipt) -> Result<Vec<(&'static str, String)>, CommandError> 
         ("component", meta.component.to_string()),
         ("function", meta.func.clone()),
         ("outcome", outcome(receipt.outcome())?),
+        ("pure", pure(proof)),
         ("fuel", print::number(meta.fuel)),
         ("memory peak", print::size(meta.memory_peak)),
         ("engine", meta.engine.clone()),
@@ -123,7 +148,27 @@ fn rows(receipt: &Receipt) -> Result<Vec<(&'static str, String)>, CommandError> 
     Ok(rows.into_iter().map(plain).collect())
 }
 
-fn outcome(outcome: &Outcome) -> Result<String, CommandError> {
+/// Returns the calls of drivers, with who asked and what, if the file has them.
+fn calls(proof: &Proof) -> Ipld {
+    let Some(heard) = proof
+        .evidence()
+        .and_then(|evidence| evidence.heard.as_ref())
+    else {
+        return Ipld::Null;
+    };
+    let parts = &heard.trace.parts;
+    let calls = heard.trace.events.iter().filter_map(|event| match event {
+        Event::Call(call) => Some(print::map([
+            ("args", call.args.clone()),
+            ("by", Ipld::Link(parts.get(call.by as usize)?.component)),
+            ("name", Ipld::String(call.name.clone())),
+        ])),
+        Event::Time(_) => None,
+    });
+    Ipld::List(calls.collect())
+}
+
+pub(super) fn outcome(outcome: &Outcome) -> Result<String, CommandError> {
     let text = |value: &Ipld| json::to_string(value).map_err(CommandError::host);
     let shown = match outcome {
         Outcome::Ok(value) => format!("ok {}", text(value)?),
@@ -138,7 +183,8 @@ fn outcome(outcome: &Outcome) -> Result<String, CommandError> {
     })
 }
 
-fn facts(receipt: &Receipt) -> Ipld {
+fn facts(proof: &Proof) -> Ipld {
+    let receipt = proof.receipt();
     let meta = receipt.meta();
     let text = |text: &dyn ToString| Ipld::String(text.to_string());
     let meta = print::map([
@@ -155,9 +201,11 @@ fn facts(receipt: &Receipt) -> Ipld {
     ]);
     let link = |link: &Link<_>| Ipld::Link(*link.cid());
     print::map([
+        ("calls", calls(proof)),
         ("issuer", text(receipt.issuer())),
         ("meta", meta),
         ("out", receipt.outcome().to_ipld()),
+        ("pure", Ipld::Bool(receipt.meta().trace.is_none())),
         ("ran", link(receipt.ran())),
         ("receipt", Ipld::Link(*receipt.link().cid())),
         ("run", Ipld::List(receipt.run().iter().map(link).collect())),

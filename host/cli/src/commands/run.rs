@@ -10,20 +10,23 @@ mod sign;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
+use homestar_core::outcome::Outcome;
 use homestar_core::task::{Instruction, Limits, Nonce, Resource};
 use homestar_core::wit::ArgumentError;
-use homestar_engine::{Call, CallError, Component, Done, Engine, Origin, wit};
+use homestar_engine::{Answers, Call, CallError, Component, Done, Engine, Origin, wit};
 
 use self::ask::Asked;
 use self::live::Live;
 use super::inspect;
+use super::limits::{CompileOptions, LimitOptions};
 use super::load::{self, Loaded, Loading};
+use crate::authority::{Allow, Authority};
 use crate::error::{CommandError, code_of};
 use crate::files::Stdin;
-use crate::{print, quantity};
+use crate::print;
 
 /// Run a function of a component, or the command that it is
 ///
@@ -79,6 +82,9 @@ pub(crate) struct Options {
     json: bool,
 
     /// Write the signed receipt to a file, however the task ends
+    ///
+    /// A file that ends in .car also holds the component, its effects and everything they heard from outside, so that
+    /// `homestar replay FILE.car` can run the task again, anywhere and offline.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
 
@@ -86,33 +92,21 @@ pub(crate) struct Options {
     #[arg(long)]
     stats: bool,
 
-    /// Most fuel, about one unit for each instruction of WebAssembly [default: 1T]
-    #[arg(long, value_name = "UNITS", value_parser = quantity::fuel, help_heading = "Limits")]
-    fuel: Option<u64>,
+    /// Let the task reach something of the outside; may be given more than once
+    ///
+    /// GRANT is one of https=[METHODS ][http://]HOST[:PORT][/PATH], dns=[TYPES ]NAME, net=ADDRESSES, random, oracle,
+    /// clock, crypto[=KEY] and state=BUCKET. A star stands for any host, any name beneath one, any port, any path
+    /// beneath one, any key or any bucket. Effects act within the grants of who asks them, but one that is given a
+    /// grant of its own, as EFFECT:GRANT, has that and no other. EFFECT is the name of its file without .wasm, or its
+    /// CID.
+    #[arg(long, value_name = "[EFFECT:]GRANT", help_heading = "Authority")]
+    allow: Vec<Allow>,
 
-    /// Most memory [default: 1GiB]
-    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
-    memory: Option<u64>,
+    #[command(flatten)]
+    limits: LimitOptions,
 
-    /// Longest time [default: 1m]
-    #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
-    time: Option<Duration>,
-
-    /// Largest result, a command's standard output included [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
-    output_limit: Option<u64>,
-
-    /// Longest log, which is all that goes to standard error [default: 1MiB]
-    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
-    log_limit: Option<u64>,
-
-    /// Longest time to compile the component [default: 2m]
-    #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
-    compile_time: Option<Duration>,
-
-    /// Most memory to compile the component [default: 6GiB]
-    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
-    compile_memory: Option<u64>,
+    #[command(flatten)]
+    compiling: CompileOptions,
 
     /// A folder of effects to ask before ./effects and the user's
     #[arg(long, value_name = "FOLDER")]
@@ -130,6 +124,9 @@ const EXAMPLES: &str = r#"Examples:
   homestar run text.wasm 'word-count(@-)' < declaration.txt
   homestar run wc.wasm -- -l < declaration.txt
   homestar run add.wasm 'add(1, 2)' --receipt sum.receipt --stats
+  homestar run dice.wasm roll --allow random --receipt roll.car
+  homestar run news.wasm front-page --allow 'https=GET news.example.com/api/*'
+  homestar run trip.wasm pack --allow weather:https=api.weather.example
 
 Exit codes:
   0  it worked
@@ -153,9 +150,10 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let mut stdin = Stdin::default();
     let loading = Loading {
         use_cache: !options.no_cache,
-        compile_time: options.compile_time,
-        compile_memory: options.compile_memory,
+        compile_time: options.compiling.compile_time,
+        compile_memory: options.compiling.compile_memory,
         effects: options.effects.clone(),
+        authority: Authority::new(&options.allow),
     };
     let engine = loading.engine()?;
     let begin = Instant::now();
@@ -169,21 +167,39 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let is_command = asked.is_command;
     let instruction = instruction(component, asked)?;
     let signing = sign::key(options)?;
-    let (done, unread) = call(options, &engine, component, &instruction, is_command)?;
-    let receipt = match &signing {
-        Some(key) => Some(sign::receipt(key, component, &instruction, &done)?),
+    let answers = Answers::Drivers(loading.authority.task());
+    let (mut done, unread) = call(
+        options,
+        &engine,
+        component,
+        &instruction,
+        answers,
+        is_command,
+    )?;
+    let calls = done
+        .recording
+        .as_ref()
+        .map(|heard| print::calls(&heard.trace));
+    let signed = match signing {
+        Some(key) => Some(sign::sign(&key, component, &instruction, &mut done)?),
         None => None,
     };
-    if let (Some(path), Some(receipt)) = (&options.receipt, &receipt) {
-        crate::files::write(path, receipt.block().bytes())?;
+    if let (Some(path), Some(signed)) = (&options.receipt, &signed) {
+        signed.write(path, &loaded, &instruction)?;
     }
     let shown = show::outcome(options, &done, is_command);
+    if let Some(hint) = hint_of_closed(&loading.authority, component, &done)
+        && !options.json
+    {
+        print::err(&print::hint(&hint));
+    }
     if options.stats {
         let stats = show::Stats {
             component,
             instruction: &instruction,
-            receipt: receipt.as_ref(),
+            receipt: signed.as_ref().map(|signed| &signed.receipt),
             done: &done,
+            calls,
             load_time,
         };
         print::err(&stats.text());
@@ -194,10 +210,26 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     }
 }
 
+/// Returns what to say of a task that failed with all doors closed, if that may be why and it didn't say so itself.
+fn hint_of_closed(authority: &Authority, component: &Component, done: &Done) -> Option<String> {
+    let Outcome::Error(failure) = &done.outcome else {
+        return None;
+    };
+    let drivers = component.drivers_wired();
+    let is_open = drivers.is_empty() || !authority.is_closed();
+    if is_open || failure.kind.is_limit() || failure.message.contains("--allow") {
+        return None;
+    }
+    let drivers = drivers.join(" and ");
+    Some(format!(
+        "it asks {drivers}, and nothing was allowed; `--allow GRANT` opens a door"
+    ))
+}
+
 fn exit_code(done: &Done) -> u8 {
     match &done.outcome {
-        homestar_core::outcome::Outcome::Ok(_) => 0,
-        homestar_core::outcome::Outcome::Error(failure) => code_of(failure),
+        Outcome::Ok(_) => 0,
+        Outcome::Error(failure) => code_of(failure),
     }
 }
 
@@ -222,10 +254,12 @@ fn call(
     engine: &Engine,
     component: &Component,
     instruction: &Instruction,
+    answers: Answers,
     is_command: bool,
 ) -> Result<(Done, Option<CommandError>), CommandError> {
-    let limits = options.limits();
+    let limits = options.limits.over(Limits::default());
     let mut call = Call::new(instruction, &limits);
+    call.answers = answers;
     call.on_log = Some(Arc::new(print::log));
     let is_shown = is_command && !options.json && options.output.is_none();
     let live = is_shown.then(|| Live::new(options.receipt.is_some()));
@@ -243,19 +277,6 @@ fn call(
 }
 
 impl Options {
-    fn limits(&self) -> Limits {
-        let usual = Limits::default();
-        let limits = Limits {
-            fuel: self.fuel.unwrap_or(usual.fuel),
-            memory_bytes: self.memory.unwrap_or(usual.memory_bytes),
-            time: self.time.unwrap_or(usual.time),
-            output_bytes: self.output_limit.unwrap_or(usual.output_bytes),
-            log_bytes: self.log_limit.unwrap_or(usual.log_bytes),
-            ..usual
-        };
-        limits.clamp(Limits::MAX)
-    }
-
     /// Returns the component as the person calls it.
     fn name(&self) -> String {
         match self.component.to_str() {

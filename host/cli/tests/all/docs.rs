@@ -53,6 +53,7 @@ fn the_page_has_the_help_of_every_command() {
         "receipt --help",
         "receipt show --help",
         "receipt verify --help",
+        "replay --help",
         "key --help",
         "key show --help",
         "key path --help",

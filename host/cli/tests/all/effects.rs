@@ -7,20 +7,17 @@ use crate::environment::Environment;
 #[test]
 fn an_effect_is_added_used_and_removed() {
     let it = Environment::with(&["needs", "almanac"]).with_key();
-    assert_snapshot!(it.run(&["effect", "list"]), @r#"
-    no effects in effects or $HOME/.local/share/homestar/effects
-    --- exit code 0
-    "#);
+    let before = it.run(&["effect", "list"]).to_string();
     assert_snapshot!(it.run(&["effect", "add", "almanac.wasm"]), @r#"
     effects/almanac.wasm offers acme:weather/forecast@0.1.0
     --- exit code 0
     "#);
-    assert_snapshot!(it.run(&["effect", "list"]), @r#"
+    let listed = it.run(&["effect", "list"]).to_string();
+    assert_snapshot!(listed.strip_suffix(&before).unwrap(), @r#"
     effect  almanac
     file    effects/almanac.wasm
     cid     bafkr…
     offers  acme:weather/forecast@0.1.0
-    --- exit code 0
     "#);
     assert_snapshot!(it.run(&["inspect", "needs.wasm"]), @r#"
     component  bafkr…
@@ -46,6 +43,7 @@ fn an_effect_is_added_used_and_removed() {
     component    bafkr…
     function     advice
     outcome      ok "take an umbrella"
+    pure         yes
     fuel         …
     memory peak  …
     engine       …
@@ -90,7 +88,9 @@ fn one_effect_stands_in_front_of_another() {
     "take an umbrella"
     --- exit code 0
     "#);
-    assert_snapshot!(it.run(&["effect", "list"]), @r#"
+    let listed = it.run(&["effect", "list"]).to_string();
+    let (added, _) = listed.split_once("\neffect  digest").unwrap();
+    assert_snapshot!(added, @r#"
     effect  pessimist
     file    effects/pessimist.wasm
     cid     bafkr…
@@ -101,11 +101,50 @@ fn one_effect_stands_in_front_of_another() {
     file    $HOME/.local/share/homestar/effects/almanac.wasm
     cid     bafkr…
     offers  acme:weather/forecast@0.1.0
-    --- exit code 0
     "#);
     let listed = it.run(&["effect", "list", "--json"]).json();
     assert_eq!(listed["ok"][0]["asks"][0], "acme:weather/forecast@0.1.0");
     assert_eq!(listed["ok"][1]["name"], "almanac");
+}
+
+#[test]
+fn some_come_with_homestar() {
+    let it = Environment::new();
+    let listed = it.run(&["effect", "list"]).to_string();
+    let random = listed
+        .split("\n\n")
+        .find(|effect| effect.starts_with("effect  random"));
+    assert_snapshot!(random.unwrap(), @r#"
+    effect  random
+    file    built-in/random.wasm
+    cid     bafkr…
+    offers  homestar:random/random@0.1.0
+    driver  homestar:driver/entropy@0.1.0
+    "#);
+    let listed = it.run(&["effect", "list", "--json"]).json();
+    let effects = listed["ok"].as_array().unwrap();
+    assert!(effects.iter().all(|effect| effect["built_in"] == true));
+    assert_eq!(effects.len(), homestar_effects::all().len());
+    assert_snapshot!(it.run(&["effect", "remove", "random"]), @r#"
+    --- stderr
+    error: random comes with homestar
+    hint: an effect of yours that offers the same is asked first
+    --- exit code 4
+    "#);
+}
+
+#[test]
+fn one_of_yours_is_asked_before_one_that_comes_with_homestar() {
+    let it = Environment::new().with_dice().with_key();
+    let mut all = homestar_effects::all().iter();
+    let random = all.find(|effect| effect.name == "random").unwrap();
+    // A component with something beside is another component.
+    let mine = [random.bytes, b"\0\x02\x01x"].concat();
+    it.put("effects/mine.wasm", &mine);
+    it.run(&["run", "dice.wasm", "roll", "--receipt", "r"]);
+    let facts = it.run(&["receipt", "show", "r", "--json"]).json();
+    let cid = homestar_core::ipld::cid_of_raw(&mine).to_string();
+    assert_eq!(facts["meta"]["effects"][0]["/"], cid);
 }
 
 #[test]
@@ -170,6 +209,7 @@ fn folders_may_be_given() {
     assert_snapshot!(it.run(&["effect", "where"]), @r#"
     effects
     $HOME/.local/share/homestar/effects
+    built-in
     --- exit code 0
     "#);
 }

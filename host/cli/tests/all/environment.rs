@@ -13,6 +13,48 @@ const KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
     MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n\
     -----END PRIVATE KEY-----\n";
 
+/// Passes on what the effect `random` says: a number, or the text of its error.
+const DICE: &str = r#"
+(component
+    (import "homestar:random/types@0.1.0" (instance $types
+        (type $cases (variant (case "denied" string) (case "budget" string) (case "too-many" u32)))
+        (export "error" (type (eq $cases)))
+    ))
+    (alias export $types "error" (type $error))
+    (import "homestar:random/random@0.1.0" (instance $random
+        (alias outer 1 $error (type $outer))
+        (export "error" (type $inner (eq $outer)))
+        (type $answer (result u64 (error $inner)))
+        (export "u64" (func (result $answer)))
+    ))
+    (core module $memory
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+    )
+    (core instance $memory (instantiate $memory))
+    (alias core export $memory "memory" (core memory $bytes))
+    (alias core export $memory "realloc" (core func $realloc))
+    (alias export $random "u64" (func $u64))
+    (core func $ask (canon lower (func $u64) (memory $bytes) (realloc $realloc)))
+    (core module $dice
+        (import "random" "u64" (func $ask (param i32)))
+        (import "memory" "memory" (memory 1))
+        (func (export "roll") (result i32)
+            (call $ask (i32.const 16))
+            (if (i32.load8_u (i32.const 16))
+                ;; The text of an error lies behind the number of its case.
+                (then (i64.store (i32.const 24) (i64.load (i32.const 28)))))
+            (i32.const 16))
+    )
+    (core instance $dice (instantiate $dice
+        (with "random" (instance (export "u64" (func $ask))))
+        (with "memory" (instance $memory))
+    ))
+    (alias core export $dice "roll" (core func $roll))
+    (func (export "roll") (result (result u64 (error string)))
+        (canon lift (core func $roll) (memory $bytes)))
+)"#;
+
 /// A place where nothing is but what a test puts there. Compiled code is shared by all tests, as on a machine.
 pub(crate) struct Environment {
     home: TempDir,
@@ -35,6 +77,22 @@ impl Environment {
             environment.put(&format!("{name}.wasm"), fs::read(path).unwrap());
         }
         environment
+    }
+
+    /// With these of the effects that come with the program as `NAME.wasm`.
+    pub(crate) fn with_effects(self, effects: &[&str]) -> Self {
+        for name in effects {
+            let mut all = homestar_effects::all().iter();
+            let effect = all.find(|effect| effect.name == *name).expect(name);
+            self.put(&format!("{name}.wasm"), effect.bytes);
+        }
+        self
+    }
+
+    /// With a guest as `dice.wasm` whose function `roll` is that of the effect `random`.
+    pub(crate) fn with_dice(self) -> Self {
+        self.put("dice.wasm", wat::parse_str(DICE).expect("a component"));
+        self
     }
 
     /// With a key that is the same every time.

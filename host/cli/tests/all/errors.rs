@@ -115,7 +115,7 @@ fn what_is_too_large_is_refused_by_its_size() {
     "#);
     assert_snapshot!(it.run(&["receipt", "show", "junk"]), @r#"
     --- stderr
-    error: junk has more than 1 MiB
+    error: junk has more than 1 MiB, and no receipt has
     --- exit code 4
     "#);
     assert_eq!(it.run(&["run", "/dev/zero"]).code, Some(4));

@@ -52,6 +52,12 @@ impl Block {
             let len = bytes.len();
             return Err(BlockError::TooLarge { cid, len });
         }
+        Self::verify_large(cid, bytes)
+    }
+
+    /// Takes bytes under the name they came with, however many they are. For files that a person names, where
+    /// whole components are blocks; what travels goes through [`Block::verify`].
+    pub fn verify_large(cid: Cid, bytes: Vec<u8>) -> Result<Self, BlockError> {
         if cid.hash().code() != SHA2_256 {
             let code = cid.hash().code();
             return Err(BlockError::UnknownHash { cid, code });

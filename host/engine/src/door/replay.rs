@@ -31,10 +31,6 @@ impl Replay {
         }
     }
 
-    pub(super) fn divergence(&self) -> Option<&Divergence> {
-        self.divergence.as_ref()
-    }
-
     /// Returns the recorded answer to a call that is answered at once.
     pub(super) fn answer_now(
         &mut self,

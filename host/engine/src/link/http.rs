@@ -1,10 +1,16 @@
 //! `homestar:driver/http`.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use homestar_core::grant::Grants;
 use serde_bytes::ByteBuf;
 
-use super::{Instance, outside, permitted, session_of};
+use super::{Instance, outside, permitted};
+use crate::door::{Answered, Door};
 use crate::drivers::http::{Error, Head, Request};
-use crate::outside::number;
+use crate::outside::{Outside, number};
+use crate::session::Session;
 
 /// Most bytes that one call reads.
 const READ_BYTES_MAX: u32 = 1 << 20;
@@ -12,53 +18,162 @@ const READ_BYTES_MAX: u32 = 1 << 20;
 pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
     instance.func_wrap_async("send", move |store, (request,): (Request,)| {
         Box::new(async move {
-            let outside = outside(&store)?;
-            let grants = outside.grants(part).clone();
-            // Who may be reached is judged by the driver itself, which knows the request.
-            let allowed = permitted::<Error>(&outside.door, Ok(()));
-            let session = session_of(outside);
-            let name = "homestar:driver/http.send";
-            let sent = request.clone();
-            let head = outside
-                .door
-                .ask(number(part), name, &(sent,), |call| async move {
-                    allowed?;
-                    let session = session?;
-                    let http = session.drivers.http().map_err(Error::Connection)?;
-                    let secrets = session.drivers.secrets();
-                    let response = http.send(&grants, secrets, request).await?;
-                    Ok::<_, Error>(Head {
-                        status: response.status,
-                        headers: response.headers,
-                        body: session.keep_body(part, call, response.body),
-                    })
-                })?;
+            let head = Asker::of(outside(&store)?, part).send(request)?;
             Ok((head.await?,))
         })
     })?;
     instance.func_wrap_async("read", move |store, (body, at_most): (u32, u32)| {
         Box::new(async move {
-            let outside = outside(&store)?;
-            let allowed = permitted::<Error>(&outside.door, Ok(()));
-            let session = session_of(outside);
-            let name = "homestar:driver/http.read";
-            let args = (body, at_most);
-            let bytes = outside
-                .door
-                .ask(number(part), name, &args, |_| async move {
-                    allowed?;
-                    let length = at_most.min(READ_BYTES_MAX) as usize;
-                    let bytes = session?.read_body(part, body, length).await?;
-                    Ok::<_, Error>(ByteBuf::from(bytes))
-                })?;
+            let bytes = Asker::of(outside(&store)?, part).read(body, at_most)?;
             Ok((bytes.await?.map(ByteBuf::into_vec),))
         })
     })?;
     instance.func_wrap("close", move |store, (body,): (u32,)| {
-        // Nothing enters by this, so it isn't in the trace.
-        if let Some(session) = outside(&store)?.session() {
-            session.close_body(part, body);
-        }
+        Asker::of(outside(&store)?, part).close(body);
         Ok(())
     })
+}
+
+/// One part that asks for HTTP. It outlives the calls that it makes.
+#[derive(Clone)]
+pub(super) struct Asker {
+    door: Door,
+    grants: Grants,
+    /// A replay has none: it asks nobody.
+    session: Option<Arc<Session>>,
+    part: usize,
+}
+
+/// What an exchange answers when it is over.
+pub(super) type Answer<T> = Answered<Result<T, Error>>;
+
+impl Asker {
+    pub(super) fn of(outside: &Outside, part: usize) -> Self {
+        Self {
+            door: outside.door.clone(),
+            grants: outside.grants(part).clone(),
+            session: outside.session().cloned(),
+            part,
+        }
+    }
+
+    /// Sends a request. Who may be reached is judged by the driver, which knows the request.
+    pub(super) fn send(&self, request: Request) -> wasmtime::Result<Answer<Head>> {
+        let (asked, live) = (request.clone(), self.live());
+        let (grants, part) = (self.grants.clone(), self.part);
+        self.ask(
+            "homestar:driver/http.send",
+            &(asked,),
+            move |call| async move {
+                let session = live?;
+                let http = session.drivers.http().map_err(Error::Connection)?;
+                let secrets = session.drivers.secrets();
+                let response = http.send(&grants, secrets, request).await?;
+                Ok(Head {
+                    status: response.status,
+                    headers: response.headers,
+                    body: session.keep_body(part, call, response.body),
+                })
+            },
+        )
+    }
+
+    /// Sends a request whose body is made meanwhile: each piece by [`Self::write`], under the number of this call.
+    pub(super) fn send_streaming(&self, request: Request) -> wasmtime::Result<(u64, Answer<Head>)> {
+        let (asked, live) = (request.clone(), self.live());
+        let (grants, part) = (self.grants.clone(), self.part);
+        let name = "homestar:driver/http-streams.send";
+        // Pieces may be written before the request has begun to be sent.
+        let number = self.door.next_number();
+        let pieces = live
+            .as_ref()
+            .ok()
+            .map(|session| session.start_upload(part, number));
+        let head = self.ask(name, &(asked,), move |call| async move {
+            let session = live?;
+            let http = session.drivers.http().map_err(Error::Connection)?;
+            let secrets = session.drivers.secrets();
+            let pieces = pieces.ok_or(Error::Closed)?;
+            let sent = http
+                .send_streaming(&grants, secrets, &request, pieces)
+                .await;
+            session.end_upload(part, call);
+            let response = sent?;
+            Ok(Head {
+                status: response.status,
+                headers: response.headers,
+                body: session.keep_body(part, call, response.body),
+            })
+        })?;
+        Ok((number, head))
+    }
+
+    /// Adds a piece to the body of the request that was call number `upload`; without one, ends it. Answers when
+    /// there is room for more: false if nobody reads on.
+    pub(super) fn write(
+        &self,
+        upload: u64,
+        piece: Option<Bytes>,
+    ) -> wasmtime::Result<Answer<bool>> {
+        let (part, live) = (self.part, self.live());
+        let digest = piece.as_ref().map(|piece| super::digest(piece));
+        let name = "homestar:driver/http-streams.write";
+        self.ask(name, &(upload, digest), move |_| async move {
+            Ok(live?.write_upload(part, upload, piece).await)
+        })
+    }
+
+    /// Reads on in a body: as many bytes as are asked for, or those that are left.
+    pub(super) fn read(&self, body: u32, at_most: u32) -> wasmtime::Result<Answer<ByteBuf>> {
+        let (part, live) = (self.part, self.live());
+        let length = at_most.min(READ_BYTES_MAX) as usize;
+        self.ask(
+            "homestar:driver/http.read",
+            &(body, at_most),
+            move |_| async move {
+                let bytes = live?.read_body(part, body, length).await?;
+                Ok(ByteBuf::from(bytes))
+            },
+        )
+    }
+
+    /// Returns the next piece of a body as it comes, or none at its end.
+    pub(super) fn next(&self, body: u32) -> wasmtime::Result<Answer<Option<ByteBuf>>> {
+        let (part, live) = (self.part, self.live());
+        self.ask(
+            "homestar:driver/http-streams.read",
+            &(body,),
+            move |_| async move {
+                let piece = live?.next_piece(part, body).await?;
+                Ok(piece.map(|piece| ByteBuf::from(piece.to_vec())))
+            },
+        )
+    }
+
+    /// Closes a body before its end. Nothing enters by this, so it isn't in the trace.
+    pub(super) fn close(&self, body: u32) {
+        if let Some(session) = &self.session {
+            session.close_body(self.part, body);
+        }
+    }
+
+    /// Returns what is asked, if the budget isn't used up.
+    fn live(&self) -> Result<Arc<Session>, Error> {
+        permitted::<Error>(&self.door, Ok(()))?;
+        let session = self.session.clone();
+        session.ok_or_else(|| Error::Denied("a replay asks nobody".to_owned()))
+    }
+
+    fn ask<T, F>(
+        &self,
+        name: &'static str,
+        args: &impl serde::Serialize,
+        work: impl FnOnce(u64) -> F,
+    ) -> wasmtime::Result<Answer<T>>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.door.ask(number(self.part), name, args, work)
+    }
 }

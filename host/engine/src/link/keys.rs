@@ -7,9 +7,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
-use sha2::{Digest, Sha256};
 
-use super::{Instance, drivers_of, outside, permitted};
+use super::{Instance, digest, drivers_of, outside, permitted};
 use crate::drivers::keys::{self, Algorithm, Error, Hash, Keys};
 use crate::outside::{NOTHING, Outside, number};
 
@@ -289,9 +288,4 @@ fn ask_freely<R: Serialize + DeserializeOwned>(
             .expect("only a task that is no replay asks drivers");
         work(&mut session.open(part).keys)
     })
-}
-
-/// Returns what stands in a trace for a text.
-fn digest(text: &[u8]) -> ByteBuf {
-    ByteBuf::from(Sha256::digest(text).to_vec())
 }

@@ -316,3 +316,87 @@ fn an_effect_acts_within_the_grants_of_who_asks_unless_it_has_its_own() {
     let guest = engine().load_file_with(guest, || effects).expect("a guest");
     ok_of(run_twice(&guest, "draw", vec![], &[]));
 }
+
+#[test]
+fn bodies_stream_both_ways() {
+    let body = "0123456789abcdef".repeat(100_000);
+    let source = serve(answer(page(&body)));
+    let sink = serve(|wire| {
+        while let Some((_, body)) = read_request(wire) {
+            let answer = page(&format!("got {}", body.len()));
+            if wire.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let guest = homestar_guests::stream();
+    let guest = engine().load_file_with(guest, built_in).expect("a guest");
+    let source = format!("http://127.0.0.1:{source}/");
+    let sink = format!("http://127.0.0.1:{sink}/");
+    let granted = [format!("https={source}*"), format!("https={sink}*")];
+    let granted: Vec<&str> = granted.iter().map(String::as_str).collect();
+
+    let done = run_twice(&guest, "measure", vec![text(&source)], &granted);
+    assert_eq!(field(&ok_of(done), "length"), &int(body.len() as u64));
+    let args = vec![text(&sink), int(300_000)];
+    let done = run_twice(&guest, "send-count", args, &granted);
+    assert_eq!(
+        field(&ok_of(done), "length"),
+        &int("got 300000".len() as u64)
+    );
+    let args = vec![text(&source), text(&sink)];
+    let done = run_twice(&guest, "relay", args, &granted);
+    let recording = format!(
+        "{:?}",
+        done.recording.as_ref().map(|recording| &recording.trace)
+    );
+    assert_eq!(
+        field(&ok_of(done), "length"),
+        &int("got 1600000".len() as u64),
+        "{recording}"
+    );
+
+    let refused = run_twice(&guest, "measure", vec![text(&source)], &[]);
+    assert!(error_of(refused).message.contains("not granted"));
+}
+
+/// Components that know nothing of us use HTTP as they always do.
+#[test]
+fn wasi_http_goes_through_the_same_door() {
+    let port = serve_tls(&["http/1.1"], answer(page("hello")));
+    let url = vec![text(&format!("https://localhost:{port}/"))];
+    let grant = format!("https=localhost:{port}");
+    for guest in [homestar_guests::python_wasi_http, homestar_guests::js_fetch] {
+        let Some(path) = homestar_guests::or_skip(guest()) else {
+            continue;
+        };
+        let guest = load(&path);
+        assert_eq!(guest.drivers_wired(), ["homestar:driver/http"]);
+        let done = run_twice(&guest, "page", url.clone(), &[&grant]);
+        assert_eq!(ok_of(done), text("200 hello"), "{}", path.display());
+        error_of(run_twice(&guest, "page", url.clone(), &[]));
+    }
+}
+
+/// One path, four bindings tools.
+#[test]
+fn guests_in_every_language_use_our_interfaces() {
+    let port = serve_tls(&["http/1.1"], answer(page("hello")));
+    let url = vec![text(&format!("https://localhost:{port}/"))];
+    let grant = format!("https=localhost:{port}");
+    for guest in [
+        homestar_guests::python_fetch,
+        homestar_guests::quickjs_fetch,
+        homestar_guests::spidermonkey_fetch,
+    ] {
+        let Some(path) = homestar_guests::or_skip(guest()) else {
+            continue;
+        };
+        let guest = engine().load_file_with(&path, built_in).expect("a guest");
+        let done = run_twice(&guest, "fetch", url.clone(), &[&grant]);
+        assert_eq!(ok_of(done), text("200 hello"), "{}", path.display());
+        run_twice(&guest, "draw", vec![], &["random"]);
+        run_twice(&guest, "hash-and-sign", vec![text("a")], &["crypto"]);
+        error_of(run_twice(&guest, "fetch", url.clone(), &[]));
+    }
+}

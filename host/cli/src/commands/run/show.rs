@@ -107,21 +107,31 @@ fn failure_text(failure: &Failure, done: &Done) -> String {
         _ => format!("the guest {message}"),
     };
     let mut text = print::ended(&said);
-    if let Some(option) = option_for(failure) {
+    for option in options_for(failure) {
         text += &print::hint(&format!("`{option}` allows more"));
     }
     text
 }
 
-/// Returns the option that raises the limit at which a task ended.
-fn option_for(failure: &Failure) -> Option<&'static str> {
+/// Returns the options that raise the limit at which a task ended.
+fn options_for(failure: &Failure) -> &'static [&'static str] {
     match failure.kind {
-        Kind::Fuel => Some("--fuel"),
-        Kind::Memory if failure.message.ends_with("of memory") => Some("--memory"),
-        Kind::Time => Some("--time"),
-        Kind::Output => Some("--output-limit"),
-        Kind::Log => Some("--log-limit"),
-        _ => None,
+        Kind::Fuel => &["--fuel"],
+        Kind::Memory if failure.message.ends_with("of memory") => &["--memory"],
+        Kind::Time => &["--time"],
+        Kind::Output => &["--output-limit"],
+        Kind::Log => &["--log-limit"],
+        Kind::Calls => &["--calls", "--call-bytes"],
+        // The guest passed on what it was told.
+        Kind::Guest
+            if failure
+                .message
+                .contains(" bytes of driver calls are used up") =>
+        {
+            &["--call-bytes"]
+        }
+        Kind::Guest if failure.message.contains(" driver calls are used up") => &["--calls"],
+        _ => &[],
     }
 }
 
@@ -132,6 +142,8 @@ pub(super) struct Stats<'a> {
     pub(super) instruction: &'a Instruction,
     pub(super) receipt: Option<&'a Receipt>,
     pub(super) done: &'a Done,
+    /// What it asked of drivers, if it was wired to any.
+    pub(super) calls: Option<String>,
     pub(super) load_time: Duration,
 }
 
@@ -153,6 +165,9 @@ impl Stats<'_> {
         rows.extend([
             ("fuel", print::number(self.done.fuel)),
             ("memory peak", print::size(self.done.memory_peak)),
+        ]);
+        rows.extend(self.calls.clone().map(|calls| ("outside", calls)));
+        rows.extend([
             ("code", code),
             ("start", time(self.done.start_time)),
             ("run", time(self.done.run_time)),

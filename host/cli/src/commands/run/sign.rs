@@ -1,13 +1,18 @@
 //! The receipt of a task.
 
+use std::path::Path;
+
+use homestar_core::evidence::{Evidence, Heard};
+use homestar_core::ipld::{Block, Cid};
 use homestar_core::key::SigningKey;
 use homestar_core::receipt::{Body, Meta, Receipt};
 use homestar_core::task::Instruction;
 use homestar_engine::{Component, Done, NAME};
 
+use super::super::load::Loaded;
 use super::Options;
-use crate::error::CommandError;
-use crate::{keyring, print};
+use crate::error::{Caused, CommandError};
+use crate::{files, keyring, print};
 
 /// Returns the key if a receipt is wanted. It is asked for before the task runs, so that a key that can't be read
 /// costs no run.
@@ -25,19 +30,32 @@ pub(super) fn key(options: &Options) -> Result<Option<SigningKey>, CommandError>
     }
 }
 
-/// Returns the signed receipt of what came of `instruction`. A value too large for it is linked.
-pub(super) fn receipt(
+/// A receipt, and what it links.
+#[derive(Debug)]
+pub(super) struct Signed {
+    pub(super) receipt: Receipt,
+    /// The value, if it was too large for the receipt.
+    value: Option<Block>,
+    heard: Option<Heard>,
+}
+
+/// Signs what came of `instruction`. Takes what was heard out of `done`.
+pub(super) fn sign(
     key: &SigningKey,
     component: &Component,
     instruction: &Instruction,
-    done: &Done,
-) -> Result<Receipt, CommandError> {
-    let (outcome, _) = done.outcome.inline_or_link().map_err(CommandError::host)?;
+    done: &mut Done,
+) -> Result<Signed, CommandError> {
+    let (outcome, value) = done.outcome.inline_or_link().map_err(CommandError::host)?;
+    let heard = done.recording.take().map(|recording| Heard {
+        trace: recording.trace,
+        blocks: recording.blocks,
+    });
     let meta = Meta {
         component: *instruction.resource().cid(),
         func: instruction.input().func.clone(),
         effects: component.effects().to_vec(),
-        trace: None,
+        trace: heard.as_ref().map(trace).transpose()?,
         fuel: done.fuel,
         memory_peak: done.memory_peak,
         engine: NAME.to_owned(),
@@ -48,5 +66,45 @@ pub(super) fn receipt(
         run: Vec::new(),
         meta,
     };
-    Receipt::sign(body, key).map_err(CommandError::host)
+    Ok(Signed {
+        receipt: Receipt::sign(body, key).map_err(CommandError::host)?,
+        value,
+        heard,
+    })
+}
+
+/// Returns the name of the trace.
+fn trace(heard: &Heard) -> Result<Cid, CommandError> {
+    match heard.trace.encode() {
+        Ok(encoded) => Ok(*encoded.root.cid()),
+        Err(error) => Err(CommandError::host(error)),
+    }
+}
+
+impl Signed {
+    /// Writes the receipt to the file at `path`; if its name says so, with all it takes to run the task again.
+    pub(super) fn write(
+        &self,
+        path: &Path,
+        loaded: &Loaded,
+        instruction: &Instruction,
+    ) -> Result<(), CommandError> {
+        let ending = path.extension().unwrap_or_default();
+        if !ending.eq_ignore_ascii_case("car") {
+            return files::write(path, self.receipt.block().bytes());
+        }
+        let evidence = Evidence {
+            receipt: self.receipt.clone(),
+            instruction: instruction.clone(),
+            value: self.value.clone(),
+            component: loaded.block()?,
+            effects: loaded.effects()?,
+            heard: self.heard.clone(),
+        };
+        let car = evidence.to_car().map_err(|error| {
+            let words = format!("can't write {}", path.display());
+            CommandError::host(Caused::new(words, error))
+        })?;
+        files::write(path, &car)
+    }
 }

@@ -1,0 +1,69 @@
+//! Options that bound what a task may use.
+
+use std::time::Duration;
+
+use clap::Args;
+use homestar_core::task::Limits;
+
+use crate::quantity;
+
+/// What a task may use.
+#[derive(Args, Debug)]
+pub(super) struct LimitOptions {
+    /// Most fuel, about one unit for each instruction of WebAssembly [default: 1T]
+    #[arg(long, value_name = "UNITS", value_parser = quantity::fuel, help_heading = "Limits")]
+    fuel: Option<u64>,
+
+    /// Most memory [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    memory: Option<u64>,
+
+    /// Longest time [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
+    time: Option<Duration>,
+
+    /// Largest result, a command's standard output included [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    output_limit: Option<u64>,
+
+    /// Longest log, which is all that goes to standard error [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    log_limit: Option<u64>,
+
+    /// Most calls of drivers [default: 10000]
+    #[arg(long, value_name = "COUNT", value_parser = quantity::count, help_heading = "Limits")]
+    calls: Option<u64>,
+
+    /// Most bytes that calls of drivers move, both ways together [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    call_bytes: Option<u64>,
+}
+
+impl LimitOptions {
+    /// Returns these limits, and those of `usual` where none is given.
+    pub(super) fn over(&self, usual: Limits) -> Limits {
+        let limits = Limits {
+            fuel: self.fuel.unwrap_or(usual.fuel),
+            memory_bytes: self.memory.unwrap_or(usual.memory_bytes),
+            time: self.time.unwrap_or(usual.time),
+            output_bytes: self.output_limit.unwrap_or(usual.output_bytes),
+            log_bytes: self.log_limit.unwrap_or(usual.log_bytes),
+            calls: self.calls.unwrap_or(usual.calls),
+            call_bytes: self.call_bytes.unwrap_or(usual.call_bytes),
+            ..usual
+        };
+        limits.clamp(Limits::MAX)
+    }
+}
+
+/// What compiling may use.
+#[derive(Args, Debug)]
+pub(super) struct CompileOptions {
+    /// Longest time to compile the component [default: 2m]
+    #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
+    pub(super) compile_time: Option<Duration>,
+
+    /// Most memory to compile the component [default: 6GiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    pub(super) compile_memory: Option<u64>,
+}

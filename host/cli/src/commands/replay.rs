@@ -1,0 +1,257 @@
+//! `homestar replay`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use homestar_core::evidence::Evidence;
+use homestar_core::ipld::Ipld;
+use homestar_core::outcome::{Failure, Kind, Outcome};
+use homestar_core::task::Limits;
+use homestar_engine::{
+    Answers, Call, CallError, Component, Done, Effects, Engine, NAME, Recording,
+};
+
+use super::limits::{CompileOptions, LimitOptions};
+use super::load::{self, Loading};
+use super::proof::Proof;
+use crate::authority::Authority;
+use crate::error::{Caused, CommandError};
+use crate::print;
+
+/// Run a task again from its receipt, and compare what comes of it
+///
+/// FILE is what `homestar run --receipt FILE.car` wrote: it holds the component, its effects and everything they heard
+/// from outside. They run again and hear the same; nothing outside is asked, so this works offline, and on a machine
+/// that may reach nothing. Ends with exit code 4 if anything differs, and says what.
+///
+/// Fuel is compared if this engine is the one that counted it.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  homestar replay sum.car
+  homestar replay sum.car --json")]
+pub(crate) struct Options {
+    /// The receipt's file, which ends in .car
+    file: PathBuf,
+
+    /// Print one JSON object: {"ok": …}, or {"error": {"kind": …, "message": …}}
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    limits: LimitOptions,
+
+    #[command(flatten)]
+    compiling: CompileOptions,
+
+    /// Neither use compiled code of earlier runs nor keep it
+    #[arg(long)]
+    no_cache: bool,
+}
+
+pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
+    let proof = Proof::read(&options.file)?;
+    let Proof::Whole(evidence) = proof else {
+        let error = CommandError::input(format!(
+            "{} holds a receipt and not what it takes to run its task again",
+            options.file.display()
+        ));
+        return Err(error.hint("`homestar run … --receipt NAME.car` writes a file that does"));
+    };
+    let recorded = Recorded(*evidence);
+    recorded.check()?;
+    let loading = Loading {
+        use_cache: !options.no_cache,
+        compile_time: options.compiling.compile_time,
+        compile_memory: options.compiling.compile_memory,
+        effects: Vec::new(),
+        authority: Authority::default(),
+    };
+    let engine = loading.engine()?;
+    let component = recorded.component(&engine)?;
+    let limits = options.limits.over(recorded.limits());
+    let done = recorded.run(&engine, &component, &limits)?;
+    recorded.compare(&done)?;
+    match options.json {
+        true => print::out(print::json_line(&recorded.facts())?.as_bytes()),
+        false => print::line(&recorded.text()),
+    }
+}
+
+/// A task that was run once.
+struct Recorded(Evidence);
+
+impl Recorded {
+    fn failure(&self) -> Option<&Failure> {
+        match self.0.receipt.outcome() {
+            Outcome::Ok(_) => None,
+            Outcome::Error(failure) => Some(failure),
+        }
+    }
+
+    /// Whether fuel was counted as it is counted here.
+    fn is_of_this_engine(&self) -> bool {
+        self.0.receipt.meta().engine == NAME
+    }
+
+    /// Refuses what can't come out the same.
+    fn check(&self) -> Result<(), CommandError> {
+        if self
+            .failure()
+            .is_some_and(|failure| failure.kind == Kind::Time)
+        {
+            let words =
+                "the task came to its limit of time, and no other run ends at the same moment";
+            let hint = "`homestar receipt verify` checks all but that";
+            return Err(CommandError::input(words).hint(hint));
+        }
+        Ok(())
+    }
+
+    /// Joins the guest with its effects as they were. Until the trace says how they were wired, each effect is asked
+    /// in the order in which it was first asked for.
+    fn component(&self, engine: &Engine) -> Result<Component, CommandError> {
+        let mut effects = Effects::new();
+        for effect in &self.0.effects {
+            let name = effect.cid().to_string();
+            effects
+                .add_built_in([(name.as_str(), effect.bytes().to_vec())])
+                .map_err(load::explained)?;
+        }
+        let bytes = self.0.component.bytes();
+        let component = engine.load_with(bytes, || effects);
+        component.map_err(load::explained)
+    }
+
+    /// Returns limits that the task keeps to if it did so before.
+    fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let meta = self.0.receipt.meta();
+        let ended_by = |kind| self.failure().is_some_and(|failure| failure.kind == kind);
+        Limits {
+            fuel: match ended_by(Kind::Fuel) {
+                true => meta.fuel,
+                false => usual.fuel.max(meta.fuel),
+            },
+            memory_bytes: usual.memory_bytes.max(meta.memory_peak),
+            ..usual
+        }
+    }
+
+    fn run(
+        &self,
+        engine: &Engine,
+        component: &Component,
+        limits: &Limits,
+    ) -> Result<Done, CommandError> {
+        let mut call = Call::new(&self.0.instruction, limits);
+        if let Some(heard) = &self.0.heard {
+            call.answers = Answers::Recording(Recording {
+                trace: heard.trace.clone(),
+                blocks: heard.blocks.clone(),
+            });
+        } else if !component.drivers_wired().is_empty() {
+            let drivers = component.drivers_wired().join(" and ");
+            return Err(CommandError::input(format!(
+                "the component asks {drivers}, and the receipt says nothing of what it heard"
+            )));
+        }
+        engine.call(component, call).map_err(|error| match error {
+            CallError::Host(_) => CommandError::host(error),
+            CallError::Diverged(words) => CommandError::input(Caused::new(DIFFERS, words)),
+            error => CommandError::input(Caused::new(DIFFERS, error)),
+        })
+    }
+
+    /// Compares what came of it with what the receipt says.
+    fn compare(&self, done: &Done) -> Result<(), CommandError> {
+        let meta = self.0.receipt.meta();
+        let said = self.0.receipt.outcome();
+        let (found, _) = done.outcome.inline_or_link().map_err(CommandError::host)?;
+        let mut differences = Vec::new();
+        if !self.is_same(said, &found) {
+            let [said, found] = [said, &found].map(super::receipt::outcome);
+            differences.push(format!("the outcome is {}, not {}", found?, said?));
+        }
+        if !self.0.receipt.run().is_empty() {
+            differences.push("it asks for no further tasks".to_owned());
+        }
+        if self.is_of_this_engine() && done.fuel != meta.fuel {
+            let [found, said] = [done.fuel, meta.fuel].map(print::number);
+            differences.push(format!("the fuel is {found}, not {said}"));
+        }
+        if done.memory_peak != meta.memory_peak {
+            let [found, said] = [done.memory_peak, meta.memory_peak].map(print::number);
+            differences.push(format!("the memory peak is {found} bytes, not {said}"));
+        }
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let error = CommandError::input(Caused::new(DIFFERS, differences.join("; ")));
+        Err(self
+            .hints(&found)
+            .into_iter()
+            .fold(error, CommandError::hint))
+    }
+
+    /// Messages are for people, and another engine may have other words for the same end.
+    fn is_same(&self, said: &Outcome, found: &Outcome) -> bool {
+        match (said, found) {
+            (Outcome::Error(said), Outcome::Error(found)) if !self.is_of_this_engine() => {
+                (said.kind, &said.value) == (found.kind, &found.value)
+            }
+            _ => said == found,
+        }
+    }
+
+    fn hints(&self, found: &Outcome) -> Option<String> {
+        let is_limit = |outcome: &Outcome| match outcome {
+            Outcome::Error(failure) => failure.kind.is_limit(),
+            Outcome::Ok(_) => false,
+        };
+        let limits = is_limit(self.0.receipt.outcome()) || is_limit(found);
+        limits.then(|| "it depends on limits: give those that the task ran under".to_owned())
+    }
+
+    /// Returns the names of what was compared.
+    fn compared(&self) -> Vec<&'static str> {
+        match self.is_of_this_engine() {
+            true => vec!["outcome", "fuel", "memory peak"],
+            false => vec!["outcome", "memory peak"],
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("the same: {}", print::listed(&self.compared()));
+        if let Some(heard) = &self.0.heard {
+            text += &format!(", with {} played back", print::calls(&heard.trace));
+        }
+        if !self.is_of_this_engine() {
+            let engine = &self.0.receipt.meta().engine;
+            text += &format!("; fuel was counted by {}", engine.escape_debug());
+        }
+        text
+    }
+
+    fn facts(&self) -> Ipld {
+        let calls = self
+            .0
+            .heard
+            .as_ref()
+            .map_or(0, |heard| heard.trace.events.len());
+        let same = self
+            .compared()
+            .into_iter()
+            .map(|name| name.replace(' ', "_"));
+        let facts = print::map([
+            ("events", Ipld::Integer(calls as i128)),
+            ("out", self.0.receipt.outcome().to_ipld()),
+            ("receipt", Ipld::Link(*self.0.receipt.link().cid())),
+            ("same", print::texts(same)),
+        ]);
+        print::map([("ok", facts)])
+    }
+}
+
+/// What is said when a run isn't the one of its receipt.
+const DIFFERS: &str = "this run differs from the one that the receipt is about";

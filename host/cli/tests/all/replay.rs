@@ -1,0 +1,350 @@
+//! A receipt that holds everything, and the same task run again from it.
+
+use homestar_core::car;
+use homestar_core::evidence::Evidence;
+use homestar_core::ipld::{Block, Ipld};
+use homestar_core::key::SigningKey;
+use homestar_core::outcome::{Kind, Outcome};
+use homestar_core::receipt::{Body, Receipt};
+use homestar_core::trace::Event;
+use insta::assert_snapshot;
+
+use crate::environment::{Environment, Said};
+
+const ROLL: [&str; 5] = ["run", "dice.wasm", "roll", "--allow", "random"];
+
+/// With `roll.car`, of a task that asked for a random number.
+fn rolled() -> Environment {
+    let it = Environment::new().with_dice().with_key();
+    let said = it.run(&[&ROLL[..], &["--receipt", "roll.car"]].concat());
+    assert_eq!(said.code, Some(0), "{said}");
+    it
+}
+
+/// Returns what was said without the number that came.
+fn unrolled(said: &Said) -> String {
+    let digits = |line: &str| line.ends_with(|c: char| c.is_ascii_digit());
+    let line = |line: &str| match line.split_once("ok ") {
+        Some((label, _)) if digits(line) => format!("{label}ok …"),
+        _ => line.to_owned(),
+    };
+    let lines: Vec<_> = said.to_string().lines().map(line).collect();
+    lines.join("\n")
+}
+
+/// Puts something else in the place of what `roll.car` holds, signed all the same.
+fn changed(it: &Environment, change: impl FnOnce(&mut Evidence, &mut Body)) {
+    let mut evidence = Evidence::from_car(&it.read("roll.car")).unwrap();
+    let mut body = evidence.receipt.body().clone();
+    change(&mut evidence, &mut body);
+    if let Some(heard) = &evidence.heard {
+        body.meta.trace = Some(*heard.trace.encode().unwrap().root.cid());
+    }
+    evidence.receipt = Receipt::sign(body, &SigningKey::from_seed(&[1; 32])).unwrap();
+    it.put("changed.car", evidence.to_car().unwrap());
+}
+
+#[test]
+fn a_task_runs_again_as_it_ran() {
+    let it = rolled();
+    // Nothing of this machine is needed: no grant, no guest, no effect, no key, no compiled code.
+    let elsewhere = Environment::new();
+    elsewhere.put("roll.car", it.read("roll.car"));
+    assert_snapshot!(elsewhere.run(&["replay", "roll.car"]), @r#"
+    the same: outcome, fuel and memory peak, with 1 call to entropy played back
+    --- exit code 0
+    "#);
+    assert_snapshot!(unrolled(&elsewhere.run(&["receipt", "verify", "roll.car"])), @r#"
+    signature    good
+    by           did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd
+    receipt      bafyr…
+    instruction  bafyr…
+    component    bafkr…
+    function     roll
+    outcome      ok …
+    pure         no: 1 call to entropy
+    fuel         …
+    memory peak  …
+    engine       …
+    effect       bafkr…
+    trace        bafyr…
+    holds        the instruction, the trace, the component and its effect
+    --- exit code 0
+    "#);
+    assert_eq!(
+        elsewhere.run(&["replay", "roll.car", "--no-cache"]).code,
+        Some(0)
+    );
+    let facts = elsewhere.run(&["replay", "roll.car", "--json"]).json();
+    assert_eq!(facts["ok"]["events"], 1);
+    assert_eq!(
+        facts["ok"]["same"],
+        serde_json::json!(["outcome", "fuel", "memory_peak"])
+    );
+    let shown = elsewhere
+        .run(&["receipt", "show", "roll.car", "--json"])
+        .json();
+    assert_eq!(shown["out"], facts["ok"]["out"]);
+    assert_eq!(shown["pure"], false);
+    assert_eq!(shown["calls"][0]["name"], "homestar:driver/entropy.bytes");
+    assert_eq!(shown["calls"][0]["by"], shown["meta"]["effects"][0]);
+}
+
+#[test]
+fn pure_tasks_run_again_too() {
+    let it = Environment::with(&["add", "hostile", "cli", "needs", "almanac"]).with_key();
+    it.put("text", "a b c");
+    it.run(&["effect", "add", "almanac.wasm"]);
+    let tasks: [&[&str]; 6] = [
+        &["run", "add.wasm", "add(1, 2)", "--receipt", "r.car"],
+        &[
+            "run",
+            "needs.wasm",
+            "advice(\"Cairo\")",
+            "--receipt",
+            "r.car",
+        ],
+        &["run", "hostile.wasm", "trap", "--receipt", "r.car"],
+        &[
+            "run",
+            "hostile.wasm",
+            "huge-output(1000000)",
+            "--receipt",
+            "r.car",
+        ],
+        &[
+            "run",
+            "hostile.wasm",
+            "spin",
+            "--fuel",
+            "1k",
+            "--receipt",
+            "r.car",
+        ],
+        &[
+            "run",
+            "cli.wasm",
+            "--stdin",
+            "text",
+            "--receipt",
+            "r.car",
+            "--",
+            "-w",
+        ],
+    ];
+    for task in tasks {
+        it.run(task);
+        assert_eq!(
+            it.run(&["receipt", "verify", "r.car"]).code,
+            Some(0),
+            "{task:?}"
+        );
+        let said = it.run(&["replay", "r.car"]);
+        assert_eq!(
+            said.to_string(),
+            "the same: outcome, fuel and memory peak\n--- exit code 0",
+            "{task:?}"
+        );
+    }
+}
+
+#[test]
+fn two_effects_are_wired_as_they_were() {
+    let it = Environment::with(&["needs", "almanac", "pessimist"]).with_key();
+    it.run(&["effect", "add", "almanac.wasm", "--user"]);
+    it.run(&["effect", "add", "pessimist.wasm"]);
+    it.run(&[
+        "run",
+        "needs.wasm",
+        "advice(\"Cairo\")",
+        "--receipt",
+        "r.car",
+    ]);
+    assert_snapshot!(it.run(&["receipt", "verify", "r.car"]), @r#"
+    signature    good
+    by           did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd
+    receipt      bafyr…
+    instruction  bafyr…
+    component    bafkr…
+    function     advice
+    outcome      ok "take an umbrella"
+    pure         yes
+    fuel         …
+    memory peak  …
+    engine       …
+    effect       bafkr…
+    effect       bafkr…
+    holds        the instruction, the component and its 2 effects
+    --- exit code 0
+    "#);
+    assert_eq!(it.run(&["replay", "r.car"]).code, Some(0));
+}
+
+#[test]
+fn what_comes_out_otherwise_is_named() {
+    let it = rolled();
+    changed(&it, |_, body| body.outcome = Outcome::Ok(Ipld::Integer(4)));
+    let said = it.run(&["replay", "changed.car"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(
+        said.stderr.contains("the outcome is ok ") && said.stderr.contains(", not ok 4"),
+        "{said}"
+    );
+    changed(&it, |_, body| body.meta.memory_peak = 1);
+    let said = it.run(&["replay", "changed.car"]);
+    assert!(said.stderr.contains("bytes, not 1"), "{said}");
+    changed(&it, |_, body| body.meta.fuel = 1);
+    let said = it.run(&["replay", "changed.car", "--json"]);
+    assert_eq!(said.code, Some(4));
+    let message = said.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains("the fuel is") && message.ends_with("not 1"),
+        "{message}"
+    );
+    changed(&it, |_, body| {
+        body.meta.fuel = 1;
+        body.meta.engine = "another/1".to_owned();
+    });
+    assert_snapshot!(it.run(&["replay", "changed.car"]), @r#"
+    the same: outcome and memory peak, with 1 call to entropy played back; fuel was counted by another/1
+    --- exit code 0
+    "#);
+}
+
+#[test]
+fn the_first_call_that_differs_is_named() {
+    let it = rolled();
+    changed(&it, |evidence, _| {
+        let heard = evidence.heard.as_mut().unwrap();
+        let Some(Event::Call(call)) = heard.trace.events.first_mut() else {
+            panic!("a call");
+        };
+        call.args = Ipld::List(vec![Ipld::Integer(9)]);
+    });
+    assert_snapshot!(it.run(&["replay", "changed.car"]), @r#"
+    --- stderr
+    error: this run differs from the one that the receipt is about
+      because: the trace has call 0, homestar:driver/entropy.bytes by part 1, with [9], and the run makes call 0, homestar:driver/entropy.bytes by part 1, with [8]
+    --- exit code 4
+    "#);
+    changed(&it, |evidence, _| {
+        evidence.heard.as_mut().unwrap().trace.events.clear();
+    });
+    assert_snapshot!(it.run(&["replay", "changed.car"]), @r#"
+    --- stderr
+    error: this run differs from the one that the receipt is about
+      because: the trace has ended where the run makes call 0, homestar:driver/entropy.bytes by part 1, with [8]
+    --- exit code 4
+    "#);
+    changed(&it, |evidence, body| {
+        evidence.heard = None;
+        body.meta.trace = None;
+    });
+    assert_snapshot!(it.run(&["replay", "changed.car"]), @r#"
+    --- stderr
+    error: the component asks homestar:driver/entropy, and the receipt says nothing of what it heard
+    --- exit code 4
+    "#);
+}
+
+#[test]
+fn a_file_that_was_touched_is_refused() {
+    let it = rolled();
+    let good = it.read("roll.car");
+    for at in (0..good.len())
+        .step_by(good.len() / 40)
+        .chain([good.len() - 1])
+    {
+        let mut touched = good.clone();
+        touched[at] ^= 1;
+        it.put("touched.car", touched);
+        for command in [
+            &["replay"][..],
+            &["receipt", "verify"],
+            &["receipt", "show"],
+        ] {
+            let said = it.run(&[command, &["touched.car"]].concat());
+            assert_eq!(
+                (said.code, said.stdout()),
+                (Some(4), ""),
+                "byte {at}: {said}"
+            );
+        }
+    }
+    it.put("cut.car", &good[..good.len() - 100]);
+    let said = it.run(&["receipt", "verify", "cut.car"]);
+    assert_eq!((said.code, said.stdout()), (Some(4), ""), "{said}");
+    assert!(
+        said.stderr
+            .contains("the file ends inside of what begins at byte"),
+        "{said}"
+    );
+}
+
+#[test]
+fn another_guest_in_its_place_is_refused() {
+    let it = rolled();
+    changed(&it, |evidence, _| {
+        evidence.component = Block::raw(b"\0asm".to_vec())
+    });
+    assert_snapshot!(it.run(&["receipt", "verify", "changed.car"]), @r#"
+    --- stderr
+    error: changed.car is not good evidence of a task
+      because: the file lacks the component: block bafkr…
+    --- exit code 4
+    "#);
+    changed(&it, |evidence, body| {
+        evidence.component = Block::raw(b"\0asm".to_vec());
+        body.meta.component = *evidence.component.cid();
+    });
+    let said = it.run(&["replay", "changed.car"]);
+    assert!(
+        said.stderr
+            .contains("the instruction asks for the component"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_can_not_be_run_again_says_so() {
+    let it = rolled();
+    it.run(&[&ROLL[..], &["--receipt", "roll.receipt"]].concat());
+    assert_snapshot!(unrolled(&it.run(&["receipt", "show", "roll.receipt"])), @r#"
+    by           did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd
+    receipt      bafyr…
+    instruction  bafyr…
+    component    bafkr…
+    function     roll
+    outcome      ok …
+    pure         no: see the trace
+    fuel         …
+    memory peak  …
+    engine       …
+    effect       bafkr…
+    trace        bafyr…
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["replay", "roll.receipt"]), @r#"
+    --- stderr
+    error: roll.receipt holds a receipt and not what it takes to run its task again
+    hint: `homestar run … --receipt NAME.car` writes a file that does
+    --- exit code 4
+    "#);
+    changed(&it, |_, body| {
+        body.outcome = Outcome::error(Kind::Time, "ran too long")
+    });
+    assert_snapshot!(it.run(&["replay", "changed.car"]), @r#"
+    --- stderr
+    error: the task came to its limit of time, and no other run ends at the same moment
+    hint: `homestar receipt verify` checks all but that
+    --- exit code 4
+    "#);
+    let file = car::write(&[*Block::raw(vec![]).cid()], []);
+    it.put("empty.car", file);
+    assert_snapshot!(it.run(&["replay", "empty.car"]), @r#"
+    --- stderr
+    error: empty.car is not good evidence of a task
+      because: the file lacks the receipt: block bafkr…
+    --- exit code 4
+    "#);
+}

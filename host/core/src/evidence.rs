@@ -1,0 +1,418 @@
+//! A receipt with all it takes to run its task again: what was asked, the components, what they heard.
+//!
+//! It travels as one file, a [CAR](crate::car) whose root is the receipt. Everything else in it is found by following
+//! links from there, so nothing can be put in the place of anything without another receipt, and a receipt is signed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use thiserror::Error;
+
+use crate::car::{self, CarError};
+use crate::ipld::{Block, Cid, Ipld, RAW};
+use crate::outcome::Outcome;
+use crate::receipt::{Receipt, ReceiptError};
+use crate::task::{Instruction, InstructionError};
+use crate::trace::{Event, Trace, TraceError};
+
+/// A receipt with everything that it links.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// Who ran what, and what came of it.
+    pub receipt: Receipt,
+    /// What was asked.
+    pub instruction: Instruction,
+    /// The value of the outcome, if the receipt links it.
+    pub value: Option<Block>,
+    /// The guest.
+    pub component: Block,
+    /// The effects that were wired to it, in the order of the receipt.
+    pub effects: Vec<Block>,
+    /// What they heard from outside, if they were wired to any driver.
+    pub heard: Option<Heard>,
+}
+
+/// What a task heard from outside.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Heard {
+    /// The calls of drivers with their answers.
+    pub trace: Trace,
+    /// The long byte strings in them.
+    pub blocks: Vec<Block>,
+}
+
+impl Evidence {
+    /// Writes all of it as one file.
+    pub fn to_car(&self) -> Result<Vec<u8>, TraceError> {
+        let trace = self
+            .heard
+            .as_ref()
+            .map(|heard| heard.trace.encode())
+            .transpose()?;
+        let mut blocks = vec![self.receipt.block(), self.instruction.block()];
+        blocks.extend(&self.value);
+        if let (Some(trace), Some(heard)) = (&trace, &self.heard) {
+            blocks.push(&trace.root);
+            blocks.extend(&trace.segments);
+            blocks.extend(&heard.blocks);
+        }
+        blocks.push(&self.component);
+        blocks.extend(&self.effects);
+        let mut seen = BTreeSet::new();
+        blocks.retain(|block| seen.insert(*block.cid()));
+        Ok(car::write(&[*self.receipt.link().cid()], blocks))
+    }
+
+    /// Reads such a file, and checks everything that can be checked without running anything: each block against its
+    /// CID, the receipt's signature, and that all of it belongs together.
+    pub fn from_car(bytes: &[u8]) -> Result<Self, EvidenceError> {
+        let reader = car::Reader::new(bytes)?;
+        let root = match reader.roots() {
+            [root] => *root,
+            roots => return Err(EvidenceError::Roots(roots.len())),
+        };
+        let mut blocks = Blocks(BTreeMap::new());
+        for block in reader {
+            let block = block?;
+            blocks.0.insert(*block.cid(), block);
+        }
+        let receipt = Receipt::decode(blocks.get(&root, "the receipt")?.bytes())?;
+        let instruction = blocks.get(receipt.ran().cid(), "the instruction")?;
+        let instruction = Instruction::decode(instruction.bytes())?;
+        let meta = receipt.meta();
+        check(&receipt, &instruction)?;
+        let value = match linked_value(receipt.outcome()) {
+            Some(cid) => Some(blocks.get(&cid, "the value")?.clone()),
+            None => None,
+        };
+        let effects = meta.effects.iter();
+        let effects = effects.map(|cid| blocks.get(cid, "an effect").cloned());
+        let heard = meta.trace.map(|cid| blocks.heard(&cid, &receipt));
+        Ok(Self {
+            component: blocks.get(&meta.component, "the component")?.clone(),
+            effects: effects.collect::<Result<_, _>>()?,
+            heard: heard.transpose()?,
+            receipt,
+            instruction,
+            value,
+        })
+    }
+}
+
+/// Checks that what the receipt says of a run is what its instruction asks for.
+fn check(receipt: &Receipt, instruction: &Instruction) -> Result<(), EvidenceError> {
+    let meta = receipt.meta();
+    if instruction.link() != *receipt.ran() {
+        // It was written in another way than the one that its value has.
+        return Err(EvidenceError::Form);
+    }
+    if *instruction.resource().cid() != meta.component {
+        return Err(EvidenceError::Component {
+            asked: *instruction.resource().cid(),
+            said: meta.component,
+        });
+    }
+    if instruction.input().func != meta.func {
+        return Err(EvidenceError::Function {
+            asked: instruction.input().func.clone(),
+            said: meta.func.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// Returns what stands for a value in an outcome that was too large for the receipt.
+fn linked_value(outcome: &Outcome) -> Option<Cid> {
+    let value = match outcome {
+        Outcome::Ok(value) => Some(value),
+        Outcome::Error(failure) => failure.value.as_ref(),
+    };
+    match value {
+        Some(Ipld::Link(cid)) => Some(*cid),
+        _ => None,
+    }
+}
+
+struct Blocks(BTreeMap<Cid, Block>);
+
+impl Blocks {
+    fn get(&self, cid: &Cid, what: &'static str) -> Result<&Block, EvidenceError> {
+        let missing = EvidenceError::Missing { what, cid: *cid };
+        self.0.get(cid).ok_or(missing)
+    }
+
+    fn heard(&self, cid: &Cid, receipt: &Receipt) -> Result<Heard, EvidenceError> {
+        let root = self.get(cid, "the trace")?;
+        let trace = Trace::decode(root, |cid| self.0.get(cid).cloned())?;
+        are_of(&trace, receipt)?;
+        let mut blocks = BTreeMap::new();
+        for event in &trace.events {
+            if let Event::Call(call) = event {
+                self.spilled(&call.args, &mut blocks)?;
+                if let Some(answer) = &call.answer {
+                    self.spilled(answer, &mut blocks)?;
+                }
+            }
+        }
+        let blocks = blocks.into_values().collect();
+        Ok(Heard { trace, blocks })
+    }
+
+    /// Finds the blocks that stand for byte strings in `value`.
+    fn spilled(&self, value: &Ipld, found: &mut BTreeMap<Cid, Block>) -> Result<(), EvidenceError> {
+        match value {
+            Ipld::Link(cid) => {
+                let index = self.piece(cid, found)?;
+                // What is too long for a block is a list of pieces, and they are bytes.
+                if let (true, Ok(Ipld::List(pieces))) = (cid.codec() != RAW, index.decode()) {
+                    for piece in pieces {
+                        if let Ipld::Link(piece) = piece {
+                            self.piece(&piece, found)?;
+                        }
+                    }
+                }
+                Ok(())
+            }
+            Ipld::List(items) => items.iter().try_for_each(|item| self.spilled(item, found)),
+            Ipld::Map(fields) => fields
+                .values()
+                .try_for_each(|item| self.spilled(item, found)),
+            _ => Ok(()),
+        }
+    }
+
+    fn piece(&self, cid: &Cid, found: &mut BTreeMap<Cid, Block>) -> Result<&Block, EvidenceError> {
+        let block = self.get(cid, "a part of the trace")?;
+        found.entry(*cid).or_insert_with(|| block.clone());
+        Ok(block)
+    }
+}
+
+/// Checks that the components that a trace names are those of the receipt.
+fn are_of(trace: &Trace, receipt: &Receipt) -> Result<(), EvidenceError> {
+    let meta = receipt.meta();
+    let (guest, others) = match trace.parts.split_first() {
+        Some((guest, others)) => (Some(&guest.component), others),
+        None => (None, &[][..]),
+    };
+    let others: BTreeSet<_> = others.iter().map(|part| &part.component).collect();
+    let effects: BTreeSet<_> = meta.effects.iter().collect();
+    match guest == Some(&meta.component) && others == effects {
+        true => Ok(()),
+        false => Err(EvidenceError::Parts),
+    }
+}
+
+/// Why a file is no evidence of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EvidenceError {
+    /// It is no CAR, or a block in it isn't what its CID says.
+    #[error("not a good CAR file")]
+    Car(#[from] CarError),
+    /// It is about more than one thing.
+    #[error("the file has {0} roots, not one")]
+    Roots(usize),
+    /// Something that the receipt leads to isn't there.
+    #[error("the file lacks {what}: block {cid}")]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+        /// Its name.
+        cid: Cid,
+    },
+    /// The root is no receipt, or was changed.
+    #[error("the root is not a good receipt")]
+    Receipt(#[from] ReceiptError),
+    /// What was asked is no instruction.
+    #[error("what was run is no instruction")]
+    Instruction(#[from] InstructionError),
+    /// The instruction is written in another way than it has to be.
+    #[error("the instruction isn't written in its one form")]
+    Form,
+    /// The receipt is of another component than its instruction.
+    #[error("the instruction asks for the component {asked}, and the receipt says that {said} ran")]
+    Component {
+        /// The instruction's.
+        asked: Cid,
+        /// The receipt's.
+        said: Cid,
+    },
+    /// The receipt is of another function than its instruction.
+    #[error(
+        "the instruction asks for the function {asked:?}, and the receipt says that {said:?} ran"
+    )]
+    Function {
+        /// The instruction's.
+        asked: String,
+        /// The receipt's.
+        said: String,
+    },
+    /// The trace is none.
+    #[error("the trace can't be read")]
+    Trace(#[from] TraceError),
+    /// The trace is of other components.
+    #[error("the trace is of other components than the receipt")]
+    Parts,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipld::cid_of_raw;
+    use crate::key::SigningKey;
+    use crate::receipt::{Body, Meta};
+    use crate::task::{Input, Nonce};
+    use crate::trace::{Call, Part, SPILL_BYTES, spill};
+
+    fn sign(body: Body) -> Receipt {
+        Receipt::sign(body, &SigningKey::from_seed(&[1; 32])).unwrap()
+    }
+
+    /// A task with all there is: an effect, a call with long bytes, a linked value.
+    fn evidence() -> Evidence {
+        let component = Block::raw(b"guest".to_vec());
+        let effect = Block::raw(b"effect".to_vec());
+        let value = Block::raw(b"value".to_vec());
+        let input = Input::new("f", vec![]);
+        let instruction = Instruction::new(*component.cid(), input, Nonce::EMPTY).unwrap();
+        let mut blocks = Vec::new();
+        let mut long = |bytes: usize| {
+            let value = Ipld::List(vec![Ipld::Bytes(
+                (0..bytes).map(|at| (at >> 20) as u8).collect(),
+            )]);
+            spill(value, &mut |block| blocks.push(block))
+        };
+        let call = Call {
+            number: 0,
+            by: 1,
+            name: "homestar:driver/http.send".to_owned(),
+            args: long(SPILL_BYTES + 1),
+            answer: Some(long(3 << 20)),
+        };
+        blocks.sort_by_key(|block| *block.cid());
+        blocks.dedup();
+        let part = |block: &Block| Part {
+            component: *block.cid(),
+            grants: vec![],
+        };
+        let trace = Trace {
+            parts: vec![part(&component), part(&effect)],
+            events: vec![Event::Time(1), Event::Call(call)],
+        };
+        let meta = Meta {
+            component: *component.cid(),
+            func: "f".to_owned(),
+            effects: vec![*effect.cid()],
+            trace: Some(*trace.encode().unwrap().root.cid()),
+            fuel: 1,
+            memory_peak: 2,
+            engine: "test".to_owned(),
+        };
+        let receipt = sign(Body {
+            ran: instruction.link(),
+            outcome: Outcome::Ok(Ipld::Link(*value.cid())),
+            run: vec![],
+            meta,
+        });
+        Evidence {
+            receipt,
+            instruction,
+            value: Some(value),
+            component,
+            effects: vec![effect],
+            heard: Some(Heard { trace, blocks }),
+        }
+    }
+
+    /// Signs a receipt that says something else, and puts it in the place of the other.
+    fn resigned(change: impl FnOnce(&mut Body)) -> EvidenceError {
+        let mut evidence = evidence();
+        let mut body = evidence.receipt.body().clone();
+        change(&mut body);
+        evidence.receipt = sign(body);
+        Evidence::from_car(&evidence.to_car().unwrap()).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let evidence = evidence();
+        let file = evidence.to_car().unwrap();
+        assert_eq!(Evidence::from_car(&file), Ok(evidence.clone()));
+        assert_eq!(evidence.to_car().unwrap(), file);
+    }
+
+    #[test]
+    fn every_block_is_needed() {
+        let file = evidence().to_car().unwrap();
+        let reader = car::Reader::new(&file).unwrap();
+        let roots = reader.roots().to_vec();
+        let blocks: Vec<_> = reader.map(Result::unwrap).collect();
+        // Receipt, instruction, value, trace, segment, 1 + 3 pieces and their index, guest, effect.
+        assert_eq!(blocks.len(), 12, "{blocks:?}");
+        for left_out in &blocks {
+            let others = blocks.iter().filter(|block| *block != left_out);
+            let error = Evidence::from_car(&car::write(&roots, others)).unwrap_err();
+            let named = match std::error::Error::source(&error) {
+                Some(source) => source.to_string(),
+                None => error.to_string(),
+            };
+            assert!(named.contains(&left_out.cid().to_string()), "{named}");
+        }
+    }
+
+    #[test]
+    fn what_nothing_links_changes_nothing() {
+        let evidence = evidence();
+        let file = evidence.to_car().unwrap();
+        let mut reader = car::Reader::new(&file).unwrap();
+        let roots = reader.roots().to_vec();
+        let mut blocks: Vec<_> = reader.by_ref().map(Result::unwrap).collect();
+        blocks.insert(0, Block::raw(b"more".to_vec()));
+        assert_eq!(
+            Evidence::from_car(&car::write(&roots, &blocks)),
+            Ok(evidence)
+        );
+    }
+
+    #[test]
+    fn one_root_is_a_receipt() {
+        let evidence = evidence();
+        let two = [*evidence.receipt.link().cid(), *evidence.component.cid()];
+        let file = car::write(&two, [evidence.receipt.block(), &evidence.component]);
+        assert_eq!(Evidence::from_car(&file), Err(EvidenceError::Roots(2)));
+        let file = car::write(&two[1..], [&evidence.component]);
+        assert!(matches!(
+            Evidence::from_car(&file),
+            Err(EvidenceError::Receipt(_))
+        ));
+        assert!(matches!(
+            Evidence::from_car(b"no file of this kind"),
+            Err(EvidenceError::Car(_))
+        ));
+    }
+
+    #[test]
+    fn a_receipt_that_does_not_fit_its_instruction_is_refused() {
+        let other = cid_of_raw(b"effect");
+        assert!(matches!(
+            resigned(|body| body.meta.component = other),
+            EvidenceError::Component { said, .. } if said == other
+        ));
+        assert!(matches!(
+            resigned(|body| body.meta.func = "g".to_owned()),
+            EvidenceError::Function { .. }
+        ));
+        assert_eq!(
+            resigned(|body| body.meta.effects.clear()),
+            EvidenceError::Parts
+        );
+        assert_eq!(
+            resigned(|body| body.meta.effects = vec![body.meta.component]),
+            EvidenceError::Parts
+        );
+        assert!(matches!(
+            resigned(|body| body.ran = cid_of_raw(b"guest").into()),
+            EvidenceError::Instruction(_) | EvidenceError::Missing { .. }
+        ));
+    }
+}
