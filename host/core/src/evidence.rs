@@ -294,6 +294,7 @@ mod tests {
         let part = |block: &Block| Part {
             component: *block.cid(),
             grants: vec![],
+            imports: BTreeMap::new(),
         };
         let trace = Trace {
             parts: vec![part(&component), part(&effect)],

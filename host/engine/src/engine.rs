@@ -134,12 +134,8 @@ impl Engine {
             .map(|number| format!("part-{number}"))
             .collect();
         let mut effects = Effects::new();
-        effects.add_built_in(
-            names
-                .iter()
-                .map(String::as_str)
-                .zip(others.iter().map(AsRef::as_ref)),
-        )?;
+        let bytes = others.iter().map(|bytes| bytes.as_ref().to_vec());
+        effects.add_built_in(names.iter().map(String::as_str).zip(bytes))?;
         let part = Part::read(guest.as_ref())?;
         let composition = compose::rejoin(&part, &effects, &trace.parts)?;
         let identity = Identity::of_guest(cid_of_raw(guest.as_ref()));

@@ -111,6 +111,17 @@ impl Recorded {
     /// Joins the guest with its effects as they were. Until the trace says how they were wired, each effect is asked
     /// in the order in which it was first asked for.
     fn component(&self, engine: &Engine) -> Result<Component, CommandError> {
+        if let Some(heard) = &self.0.heard {
+            let blocks = || std::iter::once(&self.0.component).chain(&self.0.effects);
+            let parts = heard.trace.parts.iter().filter_map(|part| {
+                let block = blocks().find(|block| *block.cid() == part.component)?;
+                Some(block.bytes())
+            });
+            let parts: Vec<_> = parts.collect();
+            let component = engine.load_as_traced(&parts, &heard.trace);
+            return component.map_err(load::explained);
+        }
+        // A pure task has no trace; its effects were listed in the order in which they were asked for.
         let mut effects = Effects::new();
         for effect in &self.0.effects {
             let name = effect.cid().to_string();
