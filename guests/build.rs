@@ -1,4 +1,5 @@
-//! Builds the guests in `rust/`, each for its target, and tells the crate where they are.
+//! Builds the guests in `rust/`, each for its target, and the effects and guests of `examples/effects`, and tells the
+//! crate where they are.
 
 use std::fs;
 
@@ -49,6 +50,18 @@ fn main() {
         "cargo::rustc-env=HOMESTAR_GUESTS={}",
         guests.built.display()
     );
+
+    let examples = Nested::new("../examples/effects");
+    examples.watch();
+    let built = examples.build(UNKNOWN.0, &[]);
+    for name in examples.folders() {
+        let file = built.join(format!("{name}.wasm"));
+        let name = name.to_uppercase();
+        println!(
+            "cargo::rustc-env=HOMESTAR_EXAMPLE_{name}={}",
+            file.display()
+        );
+    }
 }
 
 /// Has cargo run this script again if a source changes, or if what it built is gone.

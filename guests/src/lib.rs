@@ -20,8 +20,8 @@ use std::path::Path;
 mod scripted;
 
 pub use scripted::{
-    Unavailable, js_fetch, or_skip, python, python_fetch, python_wasi_http, quickjs,
-    quickjs_almanac, quickjs_fetch, spidermonkey, spidermonkey_fetch,
+    Unavailable, example_forecast, example_greetings, js_fetch, or_skip, python, python_fetch,
+    python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch, spidermonkey, spidermonkey_fetch,
 };
 
 macro_rules! rust_guests {
@@ -78,6 +78,14 @@ rust_guests! {
     zoo = "HOMESTAR_GUEST_ZOO",
 }
 
+/// The effects and guests in Rust of `examples/effects`, by name.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("forecast", env!("HOMESTAR_EXAMPLE_FORECAST")),
+    ("retry", env!("HOMESTAR_EXAMPLE_RETRY")),
+    ("weather", env!("HOMESTAR_EXAMPLE_WEATHER")),
+    ("welcome", env!("HOMESTAR_EXAMPLE_WELCOME")),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,22 +97,24 @@ mod tests {
 
     #[test]
     fn every_guest_in_rust_is_offered() -> io::Result<()> {
-        let mut folders = Vec::new();
-        for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/rust"))? {
-            let entry = entry?;
-            if entry.path().join("Cargo.toml").exists() {
-                folders.push(entry.file_name().into_string().unwrap());
+        for (offered, folder) in [(RUST, "rust"), (EXAMPLES, "../examples/effects")] {
+            let mut folders = Vec::new();
+            for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))? {
+                let entry = entry?;
+                if entry.path().join("Cargo.toml").exists() {
+                    folders.push(entry.file_name().into_string().unwrap());
+                }
             }
+            folders.sort();
+            let offered: Vec<_> = offered.iter().map(|(name, _)| *name).collect();
+            assert_eq!(offered, folders);
         }
-        folders.sort();
-        let offered: Vec<_> = RUST.iter().map(|(name, _)| *name).collect();
-        assert_eq!(offered, folders);
         Ok(())
     }
 
     #[test]
     fn guests_in_rust_are_components_but_for_the_plain_one() -> io::Result<()> {
-        for (name, path) in RUST {
+        for (name, path) in RUST.iter().chain(EXAMPLES) {
             let start = if *name == "plain" { MODULE } else { COMPONENT };
             assert!(fs::read(path)?.starts_with(start), "{name}");
         }
@@ -114,6 +124,8 @@ mod tests {
     #[test]
     fn guests_in_other_languages_are_components() {
         for guest in [
+            example_forecast,
+            example_greetings,
             python,
             python_fetch,
             python_wasi_http,

@@ -12,6 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The effects and guests that stand for somebody else's.
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/effects");
+
 /// The interfaces that guests may import.
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
 
@@ -62,7 +65,7 @@ pub fn or_skip(guest: Result<PathBuf, Unavailable>) -> Option<PathBuf> {
 ///
 /// If the guest itself doesn't build.
 pub fn python() -> Result<PathBuf, Unavailable> {
-    python_guest("people", &["-d", "wit", "-w", "people"], &[])
+    python_guest("people", &["people"], &["-d", "wit", "-w", "people"], &[])
 }
 
 /// Asks the outside through effects, in Python: what [`fetch`](crate::fetch) does in Rust. Imports no WASI.
@@ -77,7 +80,7 @@ pub fn python() -> Result<PathBuf, Unavailable> {
 pub fn python_fetch() -> Result<PathBuf, Unavailable> {
     // With several packages, a world has to be named in full.
     let world = ["-d", CONTRACTS, "-d", "wit", "-w", "homestar:fetch/fetch"];
-    python_guest("fetch", &world, &["--stub-wasi"])
+    python_guest("fetch", &["fetch"], &world, &["--stub-wasi"])
 }
 
 /// Asks for a page with `urllib.request`, by way of `wasi:http` 0.2.
@@ -90,12 +93,45 @@ pub fn python_fetch() -> Result<PathBuf, Unavailable> {
 ///
 /// If the guest itself doesn't build.
 pub fn python_wasi_http() -> Result<PathBuf, Unavailable> {
-    python_guest("web", &["-d", "wit", "-w", "web"], &[])
+    python_guest("web", &["web"], &["-d", "wit", "-w", "web"], &[])
 }
 
-/// Builds the guest in the folder `name`, for a world and with options.
+/// The guest of `examples/effects` that asks `acme:weather`, in Python. Imports no WASI.
+///
+/// # Errors
+///
+/// As those of [`python`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn example_forecast() -> Result<PathBuf, Unavailable> {
+    let world = ["-d", "../weather/wit", "-d", "wit"];
+    let world = [&world[..], &["-w", "acme:forecast/forecast"]].concat();
+    let sources = ["forecast", "weather"].map(|name| format!("{EXAMPLES}/{name}"));
+    let sources = sources.each_ref().map(String::as_str);
+    python_guest("forecast", &sources, &world, &["--stub-wasi"])
+}
+
+/// An effect of `examples/effects` that offers `acme:greetings/greet@0.1.0`, in Python. Imports no WASI.
+///
+/// # Errors
+///
+/// As those of [`python`].
+///
+/// # Panics
+///
+/// If the effect itself doesn't build.
+pub fn example_greetings() -> Result<PathBuf, Unavailable> {
+    let world = ["-d", "wit", "-w", "greetings"];
+    let sources = format!("{EXAMPLES}/greetings");
+    python_guest("greetings", &[&sources], &world, &["--stub-wasi"])
+}
+
+/// Builds the guest in the folder `name` of the folders `sources`, for a world and with options.
 fn python_guest(
     name: &'static str,
+    sources: &[&str],
     world: &[&str],
     options: &[&str],
 ) -> Result<PathBuf, Unavailable> {
@@ -111,7 +147,7 @@ fn python_guest(
             .arg(tools.sources.join("requirements.txt")))
     })?;
     Ok(
-        tools.build(name, &[name], world.contains(&CONTRACTS), |folder, out| {
+        tools.build(name, sources, world.contains(&CONTRACTS), |folder, out| {
             run(Command::new(tools.folder.join("venv/bin/componentize-py"))
                 .current_dir(folder.join(name))
                 .args(world)
@@ -299,8 +335,8 @@ impl Tools {
         fs::write(done, "").map_err(|error| unavailable(error.to_string()))
     }
 
-    /// Builds in a copy of some of the sources, unless that was done before with the same, and with the same contracts
-    /// if the guest uses them.
+    /// Builds in a copy of `sources`, which may lie elsewhere too, unless that was done before with the same, and with
+    /// the same contracts if the guest uses them.
     fn build(
         &self,
         guest: &str,
@@ -319,8 +355,9 @@ impl Tools {
         if !built.exists() {
             fs::create_dir_all(&folder).expect("the target folder can be written");
             for source in sources {
-                copy(&self.sources.join(source), &folder.join(source))
-                    .expect("the target folder can be written");
+                let source = self.sources.join(source);
+                let name = source.file_name().expect("sources have names");
+                copy(&source, &folder.join(name)).expect("the target folder can be written");
             }
             let unfinished = folder.join(format!("{guest}.unfinished.wasm"));
             if let Err(reason) = build(&folder, &unfinished) {

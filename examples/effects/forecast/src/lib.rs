@@ -8,17 +8,18 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-struct Advisor;
+struct Forecast;
 
-impl Guest for Advisor {
-    fn advice(server: String, place: String) -> Result<String, String> {
-        match today(&server, &place) {
-            Ok(today) if today.chance_of_rain > 0.5 => Ok("take an umbrella".into()),
-            Ok(today) if today.temperature < 10.0 => Ok("take a coat".into()),
-            Ok(_) => Ok("go as you are".into()),
-            Err(error) => Err(format!("{error:?}")),
-        }
+impl Guest for Forecast {
+    fn advice(server: String, place: String) -> Result<String, Error> {
+        let today = today(&server, &place)?;
+        let advice = match (today.chance_of_rain, today.temperature) {
+            (0.5.., _) => "take an umbrella",
+            (_, ..10.0) => "take a coat",
+            _ => "go as you are",
+        };
+        Ok(advice.into())
     }
 }
 
-export!(Advisor);
+export!(Forecast);

@@ -83,7 +83,10 @@ mod tests {
     }
 
     /// The last answer that was asked for, and how many were. After the answers comes status 200.
-    fn asked(attempts: u32, answers: Vec<Result<Response, Error>>) -> (Result<Response, Error>, u32) {
+    fn asked(
+        attempts: u32,
+        answers: Vec<Result<Response, Error>>,
+    ) -> (Result<Response, Error>, u32) {
         let mut answers = answers.into_iter();
         let mut count = 0;
         let last = retry(attempts, || {

@@ -34,6 +34,7 @@ impl Guest for Effect {
         match client::get(&url) {
             Ok(response) => read(&response),
             Err(HttpsError::Denied(text)) => Err(Error::Denied(text)),
+            Err(HttpsError::Connection(text)) => Err(Error::Unavailable(text)),
             Err(error) => Err(Error::Unavailable(format!("{error:?}"))),
         }
     }

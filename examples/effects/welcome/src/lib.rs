@@ -11,10 +11,8 @@ wit_bindgen::generate!({
 struct Welcome;
 
 impl Guest for Welcome {
-    fn welcome(names: Vec<String>, language: String) -> Result<String, String> {
-        let greetings = names.iter().map(|name| greet(name, &language));
-        let greetings: Result<Vec<_>, _> = greetings.collect();
-        Ok(greetings.map_err(|error| format!("{error:?}"))?.join("\n"))
+    fn welcome(names: Vec<String>, language: String) -> Result<Vec<String>, Error> {
+        names.iter().map(|name| greet(name, &language)).collect()
     }
 }
 

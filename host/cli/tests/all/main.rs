@@ -7,6 +7,7 @@ mod effects;
 mod environment;
 mod errors;
 mod examples;
+mod examples_effects;
 mod grants;
 mod hostile;
 mod inspect;
