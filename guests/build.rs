@@ -15,6 +15,7 @@ const UNKNOWN: (&str, &[&str]) = (
         "add",
         "almanac",
         "asynchronous",
+        "diary",
         "fetch",
         "image",
         "ledger",

@@ -48,6 +48,8 @@ rust_guests! {
     asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
     /// A command that counts lines, words and bytes of its input, as `wc` does.
     cli = "HOMESTAR_GUEST_CLI",
+    /// Logs, keeps state and says its own names, by `homestar:std`.
+    diary = "HOMESTAR_GUEST_DIARY",
     /// Asks the outside through effects. Imports `homestar:https`, `dns`, `random` and `crypto`.
     fetch = "HOMESTAR_GUEST_FETCH",
     /// Greets by name, with the WASI that Rust's standard library imports.

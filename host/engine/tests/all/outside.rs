@@ -513,3 +513,23 @@ fn sleeps_at_the_same_time_replay_in_their_order() {
     };
     assert!((1..=3).all(|ms| order.contains(&int(ms))), "{order:?}");
 }
+
+#[test]
+fn what_every_guest_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine_with(DriverSettings {
+        state: Some(folder.path().to_owned()),
+        ..DriverSettings::default()
+    });
+    let guest = homestar_guests::diary();
+    let guest = engine.load_file_with(guest, built_in).expect("a guest");
+    run_twice(&guest, "note", vec![text("b")], &["state=diary"]);
+    let done = run_twice(&guest, "note", vec![text("a")], &["state=diary"]);
+    assert_eq!(done.log, b"info: noted\n  a\n");
+    assert_eq!(ok_of(done), list([text("a"), text("b")]));
+
+    let instruction = instruction(&guest, Input::new("names", vec![]));
+    let names = [instruction.link().to_string(), guest.cid().to_string()];
+    let done = run(&guest, &instruction, &[]);
+    assert_eq!(ok_of(done), list(names.map(|name| text(&name))));
+}
