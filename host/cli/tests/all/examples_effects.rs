@@ -349,3 +349,39 @@ fn a_server_that_is_wrong_or_gone_gives_typed_errors() {
     let gone = run(&gone);
     assert!(gone["unavailable"].is_string(), "{gone}");
 }
+
+/// A file of `examples/effects`, without its unit tests, as it is in the folder that the guide makes.
+fn as_in_the_guide(file: &str) -> String {
+    let text = fs::read_to_string(root().join("examples/effects").join(file)).unwrap();
+    let code = text
+        .split("\n#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or_default();
+    code.replace("\"../../../wit\"", "\"../wit\"")
+        .trim_end()
+        .to_owned()
+}
+
+#[test]
+fn the_guide_shows_the_files_of_the_examples() {
+    let guide = fs::read_to_string(root().join("docs/write-an-effect.md")).unwrap();
+    for file in [
+        "forecast/app.py",
+        "forecast/src/lib.rs",
+        "forecast/wit/forecast.wit",
+        "greetings/app.py",
+        "greetings/wit/greetings.wit",
+        "retry/flaky.py",
+        "retry/src/lib.rs",
+        "weather/src/lib.rs",
+        "weather/wit/weather.wit",
+    ] {
+        let shown = guide.contains(&format!("\n{}\n```\n", as_in_the_guide(file)));
+        assert!(shown, "{file} is not as the guide shows it");
+    }
+}
+
+#[test]
+fn the_guide_shows_what_is_said() {
+    run("docs/write-an-effect.md");
+}
