@@ -2,6 +2,10 @@
 //!
 //! An effect has no manifest. What it offers and what it asks for is read from its own type.
 
+mod live;
+mod tracked;
+mod watch;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +16,9 @@ use homestar_core::ipld::{Cid, cid_of_raw};
 use crate::compose;
 use crate::error::LoadError;
 use crate::parts::Part;
+
+pub use live::{Live, Snapshot};
+pub use tracked::{Change, What};
 
 /// Components that offer interfaces, in the order in which they are asked: those of a folder that was added
 /// earlier first, and inside a folder by file name.
@@ -63,17 +70,17 @@ impl Effect {
 
     /// Returns the interfaces it imports that lead outside.
     pub fn drivers(&self) -> impl Iterator<Item = &str> {
-        self.part.drivers()
+        self.part.sheet.drivers()
     }
 
     /// Returns the interfaces it offers.
     pub fn offers(&self) -> impl Iterator<Item = &str> {
-        self.part.exports.iter().map(String::as_str)
+        self.part.sheet.exports.iter().map(String::as_str)
     }
 
     /// Returns what it asks for and the deterministic world doesn't offer.
     pub fn asks(&self) -> impl Iterator<Item = &str> {
-        self.part.asks().map(|import| import.name.as_str())
+        self.part.sheet.asks().map(|import| import.name.as_str())
     }
 
     pub(crate) fn folder(&self) -> usize {
@@ -143,13 +150,9 @@ impl Effects {
                 }];
             }
         };
-        // The path as it is will do where the folder isn't there or can't be resolved.
-        let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        if self.folders.contains(&whole) {
+        let Some(number) = self.number(folder) else {
             return Vec::new();
-        }
-        let number = self.folders.len();
-        self.folders.push(whole);
+        };
         let mut errors = Vec::new();
         for path in paths {
             match read(path, number, bytes_max) {
@@ -158,6 +161,28 @@ impl Effects {
             }
         }
         errors
+    }
+
+    /// Returns the number of a new `folder`, or nothing if it was added before.
+    fn number(&mut self, folder: &Path) -> Option<usize> {
+        // The path as it is will do where the folder isn't there or can't be resolved.
+        let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        if self.folders.contains(&whole) {
+            return None;
+        }
+        self.folders.push(whole);
+        Some(self.folders.len() - 1)
+    }
+
+    /// Adds all of `others`, to be asked after those added before.
+    pub fn add(&mut self, others: &Self) {
+        let before = self.folders.len();
+        self.folders.extend(others.folders.iter().cloned());
+        self.effects
+            .extend(others.effects.iter().map(|effect| Effect {
+                folder: effect.folder + before,
+                ..effect.clone()
+            }));
     }
 
     /// Gives the effects of the name or CID `which` grants of their own. Others act within the grants of who asks
@@ -210,7 +235,7 @@ impl Effects {
 
     /// Returns the effects that the guest in `bytes` would be wired to.
     pub fn wired_to(&self, bytes: &[u8]) -> Result<Vec<&Effect>, LoadError> {
-        Ok(compose::wire(&Part::read(bytes)?, self)?.effects())
+        Ok(compose::wire(&Part::read(bytes)?.sheet, self)?.effects())
     }
 
     /// Tells whether there are none.
@@ -232,7 +257,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "wasm") {
+        if is_component(&path) {
             paths.push(path);
         }
     }
@@ -240,14 +265,25 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Tells by its name whether a file in a folder of effects counts.
+fn is_component(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "wasm")
+}
+
 fn read(path: PathBuf, folder: usize, bytes_max: u64) -> Result<Effect, EffectError> {
-    let bytes = crate::engine::read(&path, bytes_max);
-    let part = bytes.and_then(|bytes| Ok((cid_of_raw(&bytes), Part::read(&bytes)?)));
-    let (cid, part) = match part {
-        Ok(read) => read,
+    match crate::engine::read(&path, bytes_max) {
+        Ok(bytes) => effect(path, folder, &bytes, cid_of_raw(&bytes)),
+        Err(source) => Err(EffectError::Load { path, source }),
+    }
+}
+
+/// Returns the effect of these bytes, whose CID is `cid`.
+fn effect(path: PathBuf, folder: usize, bytes: &[u8], cid: Cid) -> Result<Effect, EffectError> {
+    let part = match Part::read(bytes) {
+        Ok(part) => part,
         Err(source) => return Err(EffectError::Load { path, source }),
     };
-    if part.exports.is_empty() {
+    if part.sheet.exports.is_empty() {
         return Err(EffectError::NoInterface { path });
     }
     Ok(Effect {
