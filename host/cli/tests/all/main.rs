@@ -15,3 +15,4 @@ mod receipts;
 mod run;
 mod terminal;
 mod tidy;
+mod watch;
