@@ -258,7 +258,16 @@ impl Engine {
         let mode = scan::mode(bytes)?;
         let side = self.side(mode)?;
         let begin = Instant::now();
-        let code = compile(bytes, &side.engine, mode, &self.config)?;
+        // What has no effects in it is compiled once, so only what has is kept function by function.
+        let cache = self.cache.as_ref().filter(|_| identity.parts.len() > 1);
+        let functions = cache.map(|cache| cache.functions(&identity.cid, &side.engine));
+        let code = compile(
+            bytes,
+            &side.engine,
+            mode,
+            &self.config,
+            functions.as_deref(),
+        )?;
         let time = begin.elapsed();
         let not_kept = self
             .keep(whole, side, &code)

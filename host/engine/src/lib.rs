@@ -25,6 +25,7 @@ mod effects;
 mod end;
 mod engine;
 mod error;
+mod functions;
 mod instance;
 mod link;
 mod meter;
