@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use homestar_engine::{Config, Effects};
+use homestar_engine::{Config, Effects, Live};
 
 use crate::paths::{self, NoHome};
 use crate::print;
@@ -40,4 +40,9 @@ pub(crate) fn effects(given: &[PathBuf]) -> Effects {
         print::warning_of(&error);
     }
     effects
+}
+
+/// Watches all folders.
+pub(crate) fn live(given: &[PathBuf]) -> Live {
+    Live::open(&all(given), EFFECT_BYTES_MAX)
 }

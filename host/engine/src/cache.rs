@@ -5,6 +5,7 @@
 //! doesn't agree with them is removed and made anew, since running damaged code could do anything. The folder
 //! belongs to the user alone, since whoever may write to it may run code as the user.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::hash::Hash;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -31,11 +32,14 @@ const FORMAT: &str = "homestar compiled code 1";
 /// Ending of the files of this cache; others in the folder are left alone.
 const ENDING: &str = "cwasm";
 
+/// Ending of those that hold a guest's functions.
+const FUNCTIONS_ENDING: &str = "functions";
+
 /// First bytes of the trailer.
 const TRAILER_MARK: [u8; 8] = *b"homestar";
 
 /// Length of the trailer: mark, length of the code, checksum.
-const TRAILER_BYTES: usize = 8 + 8 + 16;
+pub(crate) const TRAILER_BYTES: usize = 8 + 8 + 16;
 
 impl Cache {
     /// Opens the folder at `path`, and creates it when it doesn't exist.
@@ -61,13 +65,22 @@ impl Cache {
 
     /// Returns where the code of `component` for `engine` is kept.
     pub(crate) fn path(&self, component: &Cid, engine: &wasmtime::Engine) -> PathBuf {
+        self.file(component, engine, ENDING)
+    }
+
+    /// Returns where the functions of the guest of the CID `guest` for `engine` are kept.
+    pub(crate) fn functions(&self, guest: &Cid, engine: &wasmtime::Engine) -> PathBuf {
+        self.file(guest, engine, FUNCTIONS_ENDING)
+    }
+
+    fn file(&self, component: &Cid, engine: &wasmtime::Engine, ending: &str) -> PathBuf {
         let mut hasher = Xxh3::new();
         FORMAT.hash(&mut hasher);
         component.hash().digest().hash(&mut hasher);
         component.codec().hash(&mut hasher);
         engine.precompile_compatibility_hash().hash(&mut hasher);
         self.folder
-            .join(format!("{:032x}.{ENDING}", hasher.digest128()))
+            .join(format!("{:032x}.{ending}", hasher.digest128()))
     }
 
     /// Returns the code at `path` if it is there and whole.
@@ -100,7 +113,8 @@ impl Cache {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == ENDING) {
+            let is_ours = |ending: &OsStr| ending == ENDING || ending == FUNCTIONS_ENDING;
+            if path.extension().is_some_and(is_ours) {
                 // Another process may have removed it.
                 let Ok(metadata) = fs::metadata(&path) else {
                     continue;
@@ -137,7 +151,7 @@ fn is_ours_alone(metadata: &fs::Metadata) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn trailer(code: &[u8]) -> [u8; TRAILER_BYTES] {
+pub(crate) fn trailer(code: &[u8]) -> [u8; TRAILER_BYTES] {
     let mut hasher = Xxh3::new();
     hasher.update(code);
     trailer_of(code.len() as u64, &hasher)

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,16 +13,34 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::config::{Allocation, Compiler, Config, Mode, wasmtime_config};
 use crate::error::LoadError;
+use crate::functions::Functions;
 
-/// Compiles `component` for `engine`.
+/// Compiles `component` for `engine`. What it has in common with what was compiled before is taken from the file
+/// `functions`, if there is one.
 pub(crate) fn compile(
     component: &[u8],
     engine: &wasmtime::Engine,
     mode: Mode,
     config: &Config,
+    functions: Option<&Path>,
 ) -> Result<Vec<u8>, LoadError> {
     match &config.compiler {
-        Compiler::InProcess => precompile(component, engine),
+        Compiler::InProcess => {
+            let link_error = |error: wasmtime::Error| LoadError::Link {
+                source: error.into(),
+            };
+            let functions = open(functions);
+            let compiler = match functions {
+                Some(_) => &compiler(mode, functions.as_ref()).map_err(link_error)?,
+                None => engine,
+            };
+            let code = compiler.precompile_component(component);
+            let code = code.map_err(|error| LoadError::Invalid {
+                source: error.into(),
+            })?;
+            keep(functions);
+            Ok(code)
+        }
         Compiler::Process { program, arguments } => {
             let mut command = Command::new(program);
             command.args(arguments);
@@ -29,18 +48,31 @@ pub(crate) fn compile(
                 mode,
                 config,
                 program,
+                functions,
             }
             .run(command, component)
         }
     }
 }
 
-fn precompile(component: &[u8], engine: &wasmtime::Engine) -> Result<Vec<u8>, LoadError> {
-    engine
-        .precompile_component(component)
-        .map_err(|error| LoadError::Invalid {
-            source: error.into(),
-        })
+/// Returns an engine that compiles, and takes what it can from `functions`.
+fn compiler(mode: Mode, functions: Option<&Arc<Functions>>) -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = wasmtime_config(mode, Allocation::OnDemand);
+    if let Some(functions) = functions {
+        config.enable_incremental_compilation(functions.clone())?;
+    }
+    wasmtime::Engine::new(&config)
+}
+
+fn open(functions: Option<&Path>) -> Option<Arc<Functions>> {
+    functions.map(|path| Arc::new(Functions::open(path)))
+}
+
+fn keep(functions: Option<Arc<Functions>>) {
+    if let Some(functions) = functions {
+        // Without them the next time takes longer, no more.
+        let _ = functions.save();
+    }
 }
 
 /// Status of a worker whose component breaks the rules of WebAssembly; it says which one on standard error.
@@ -57,6 +89,7 @@ struct Worker<'a> {
     mode: Mode,
     config: &'a Config,
     program: &'a Path,
+    functions: Option<&'a Path>,
 }
 
 impl Worker<'_> {
@@ -71,6 +104,7 @@ impl Worker<'_> {
             .arg(self.mode.as_str())
             .arg(self.config.compile_memory_bytes_max.to_string())
             .arg(output.path())
+            .args(self.functions)
             .stdin(Stdio::from(input))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -174,11 +208,20 @@ impl From<io::Error> for WorkerFailure {
 /// The side of the process that compiles: reads a component from standard input and writes its code.
 ///
 /// A program that gives itself as [`Compiler::Process`] calls this, with the arguments that follow its own: the engine
-/// to compile for, the bytes of memory it may take, and the file to write to. It ends with what a failure says.
+/// to compile for, the bytes of memory it may take, the file to write to,
+/// and the one to keep functions in, if any. It ends with what a failure says.
 pub fn compile_worker(arguments: &[impl AsRef<OsStr>]) -> Result<(), WorkerFailure> {
-    let usage = || WorkerFailure::new(2, "the arguments are: sync|concurrent MEMORY-BYTES OUTPUT");
-    let [mode, memory_bytes_max, output] = arguments else {
-        return Err(usage());
+    let usage = || {
+        let words = "the arguments are: sync|concurrent MEMORY-BYTES OUTPUT [FUNCTIONS]";
+        WorkerFailure::new(2, words)
+    };
+    let (mode, memory_bytes_max, output, functions) = match arguments {
+        [mode, memory_bytes_max, output] => (mode, memory_bytes_max, output, None),
+        [mode, memory_bytes_max, output, functions] => {
+            let functions = Some(Path::new(functions));
+            (mode, memory_bytes_max, output, functions)
+        }
+        _ => return Err(usage()),
     };
     let mode = mode.as_ref().to_str().and_then(Mode::parse);
     let memory_bytes_max = memory_bytes_max
@@ -186,12 +229,19 @@ pub fn compile_worker(arguments: &[impl AsRef<OsStr>]) -> Result<(), WorkerFailu
         .to_str()
         .and_then(|text| text.parse().ok());
     match (mode, memory_bytes_max) {
-        (Some(mode), Some(memory_bytes_max)) => work(mode, memory_bytes_max, Path::new(output)),
+        (Some(mode), Some(memory_bytes_max)) => {
+            work(mode, memory_bytes_max, Path::new(output), functions)
+        }
         _ => Err(usage()),
     }
 }
 
-fn work(mode: Mode, memory_bytes_max: u64, output: &Path) -> Result<(), WorkerFailure> {
+fn work(
+    mode: Mode,
+    memory_bytes_max: u64,
+    output: &Path,
+    functions: Option<&Path>,
+) -> Result<(), WorkerFailure> {
     let limit = Rlimit {
         current: Some(memory_bytes_max),
         maximum: Some(memory_bytes_max),
@@ -199,10 +249,12 @@ fn work(mode: Mode, memory_bytes_max: u64, output: &Path) -> Result<(), WorkerFa
     setrlimit(Resource::As, limit).map_err(io::Error::from)?;
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component)?;
-    let engine = wasmtime::Engine::new(&wasmtime_config(mode, Allocation::OnDemand))
+    let functions = open(functions);
+    let engine = compiler(mode, functions.as_ref())
         .map_err(|error| WorkerFailure::new(1, format!("{error:#}")))?;
     let code = engine
         .precompile_component(&component)
         .map_err(|error| WorkerFailure::new(INVALID_STATUS, format!("{error:#}")))?;
+    keep(functions);
     Ok(fs::write(output, code)?)
 }

@@ -41,7 +41,7 @@ struct Shared {
 }
 
 /// What a component is: the bytes it was loaded from, and the effects in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) cid: Cid,
     /// The guest, then what was wired to it.
@@ -49,7 +49,7 @@ pub(crate) struct Identity {
 }
 
 /// One component of a composition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) cid: Cid,
     /// Number of the effect among those wired, so that copies are told from one effect that is there twice.
@@ -213,6 +213,10 @@ impl Component {
     /// Tells whether what it returns depends on nothing but the instruction, given what is granted to the guest.
     pub fn is_pure(&self, guest: &Grants) -> bool {
         !self.is_wired(&self.grants(guest).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
     }
 
     /// Returns its parts: the guest, then what was wired to it.

@@ -9,38 +9,23 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use homestar_core::ipld::Cid;
 use homestar_core::trace;
 use wac_graph::types::{Package, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
-use crate::component::Piece;
+use crate::component::{Identity, Piece};
 use crate::effects::{Effect, Effects};
 use crate::error::{LoadError, Missing};
 use crate::link;
-use crate::parts::{Import, Part};
+use crate::parts::{Import, Part, Sheet};
 
-/// A guest with the effects it asks for.
-pub(crate) struct Composition {
-    /// The component that they are together.
-    pub(crate) bytes: Vec<u8>,
-    /// What the guest imports of others, by the number of who provides it.
-    pub(crate) imports: BTreeMap<String, usize>,
-    /// The effects in it, in the order of their numbers, which begin with 1.
-    pub(crate) pieces: Vec<Piece>,
-}
-
-/// Joins `guest` with what it asks for of `effects`.
-pub(crate) fn compose(guest: &Part, effects: &Effects) -> Result<Composition, LoadError> {
-    join(guest, &wire(guest, effects)?)
-}
-
-/// Joins the parts of a task as its trace says that they were joined. `effects` holds the effects among the parts,
-/// in their order.
-pub(crate) fn rejoin(
-    guest: &Part,
-    effects: &Effects,
+/// Wires the parts of a task as its trace says that they were wired. `effects` holds the effects among the parts, in
+/// their order.
+pub(crate) fn rewire<'a>(
+    effects: &'a Effects,
     parts: &[trace::Part],
-) -> Result<Composition, LoadError> {
+) -> Result<Wiring<'a>, LoadError> {
     let chosen = effects.iter().enumerate().map(|(index, effect)| Node {
         effect,
         principal: index + 1,
@@ -56,38 +41,11 @@ pub(crate) fn rejoin(
             wiring.rewire(asker, import, *provider as usize)?;
         }
     }
-    join(guest, &wiring)
-}
-
-fn join(guest: &Part, wiring: &Wiring<'_>) -> Result<Composition, LoadError> {
-    let bytes = encode(guest, wiring)?;
-    let effects = wiring.effects();
-    let number = |node: &Node<'_>| {
-        let mut effects = effects.iter();
-        effects.position(|effect| effect.path() == node.effect.path())
-    };
-    let imports = |number| {
-        let wires = wiring.wires.iter().filter(move |wire| wire.asker == number);
-        let imports = wires.map(|wire| (wire.import.clone(), wire.provider));
-        imports.collect::<BTreeMap<_, _>>()
-    };
-    let pieces = wiring.chosen.iter().enumerate().map(|(index, node)| Piece {
-        imports: imports(index + 1),
-        cid: *node.effect.cid(),
-        effect: number(node),
-        principal: node.principal,
-        grants: node.effect.grants().cloned(),
-    });
-    let pieces = pieces.collect();
-    Ok(Composition {
-        imports: imports(0),
-        bytes,
-        pieces,
-    })
+    Ok(wiring)
 }
 
 /// Chooses a provider for everything that `guest` and its effects ask for.
-pub(crate) fn wire<'a>(guest: &Part, effects: &'a Effects) -> Result<Wiring<'a>, LoadError> {
+pub(crate) fn wire<'a>(guest: &Sheet, effects: &'a Effects) -> Result<Wiring<'a>, LoadError> {
     let mut wiring = Wiring {
         effects,
         chosen: Vec::new(),
@@ -143,8 +101,33 @@ impl<'a> Wiring<'a> {
         effects
     }
 
+    /// Returns what `guest` is with what is wired to it.
+    pub(crate) fn identity(&self, guest: Cid) -> Identity {
+        let mut identity = Identity::of_guest(guest);
+        let effects = self.effects();
+        let number = |node: &Node<'_>| {
+            let mut effects = effects.iter();
+            effects.position(|effect| effect.path() == node.effect.path())
+        };
+        let imports = |number| {
+            let wires = self.wires.iter().filter(move |wire| wire.asker == number);
+            let imports = wires.map(|wire| (wire.import.clone(), wire.provider));
+            imports.collect::<BTreeMap<_, _>>()
+        };
+        let pieces = self.chosen.iter().enumerate().map(|(index, node)| Piece {
+            imports: imports(index + 1),
+            cid: *node.effect.cid(),
+            effect: number(node),
+            principal: node.principal,
+            grants: node.effect.grants().cloned(),
+        });
+        identity.parts.extend(pieces);
+        identity.parts[0].imports = imports(0);
+        identity
+    }
+
     /// Wires what `part`, which has the number `number`, asks for, and what its providers ask for in turn.
-    fn add(&mut self, number: usize, part: &Part) -> Result<(), LoadError> {
+    fn add(&mut self, number: usize, part: &Sheet) -> Result<(), LoadError> {
         let asker = number.checked_sub(1).map(|index| self.chosen[index].effect);
         for import in part.asks() {
             let Some((provider, export)) = provider(self.effects, asker, &import.name)? else {
@@ -159,7 +142,7 @@ impl<'a> Wiring<'a> {
                 export: export.to_owned(),
             });
             if is_new {
-                self.add(node, provider.part()?)?;
+                self.add(node, &provider.part()?.sheet)?;
             }
         }
         Ok(())
@@ -290,18 +273,21 @@ fn near(effects: &Effects, import: &str) -> Option<(std::path::PathBuf, String)>
     })
 }
 
-fn encode(guest: &Part, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
+/// Joins `guest` with what is wired to it.
+pub(crate) fn compose(guest: Part, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
     let mut joining = Joining::default();
-    joining.add(&guest.bytes)?;
+    let (guest, types, package) = guest.into_first();
+    *joining.graph.types_mut() = types;
+    joining.register(package)?;
     for (index, node) in wiring.chosen.iter().enumerate() {
         let part = node.effect.part()?;
-        joining.add(&part.bytes)?;
-        joining.open_own(index + 1, part)?;
+        joining.add(part)?;
+        joining.open_own(index + 1, &part.sheet)?;
     }
     for wire in &wiring.wires {
         joining.connect(wire, wiring)?;
     }
-    joining.finish(guest, wiring)
+    joining.finish(&guest, wiring)
 }
 
 /// The parts as `wac-graph` knows them.
@@ -314,12 +300,15 @@ struct Joining {
 }
 
 impl Joining {
-    /// Adds the next part under its number: the name may stand in the composition, so it may not depend on where a
-    /// file lies, and two parts may be copies of one effect.
-    fn add(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
-        let name = format!("part-{}", self.instances.len());
-        let package = Package::from_bytes(&name, None, bytes, self.graph.types_mut())
+    /// Adds the next part.
+    fn add(&mut self, part: &Part) -> Result<(), LoadError> {
+        let name = Part::name(self.instances.len());
+        let package = Package::from_bytes(&name, None, part.bytes(), self.graph.types_mut())
             .map_err(compose_error)?;
+        self.register(package)
+    }
+
+    fn register(&mut self, package: Package) -> Result<(), LoadError> {
         let package = self
             .graph
             .register_package(package)
@@ -330,7 +319,7 @@ impl Joining {
     }
 
     /// Leaves what each part has of its own to the host, under a name that says whose it is.
-    fn open_own(&mut self, number: usize, part: &Part) -> Result<(), LoadError> {
+    fn open_own(&mut self, number: usize, part: &Sheet) -> Result<(), LoadError> {
         let instance = self.instances[number];
         let world = self.graph.types()[self.graph[self.packages[number]].ty()].clone();
         for import in part.imports.iter().filter(|import| import.has_own()) {
@@ -374,7 +363,7 @@ impl Joining {
     }
 
     /// Exports what the guest exports, and encodes.
-    fn finish(mut self, guest: &Part, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
+    fn finish(mut self, guest: &Sheet, wiring: &Wiring<'_>) -> Result<Vec<u8>, LoadError> {
         for export in &guest.all_exports {
             let node = self.alias(0, export)?;
             self.graph.export(node, export).map_err(compose_error)?;

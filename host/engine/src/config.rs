@@ -18,6 +18,9 @@ pub struct Config {
     pub cache: Option<PathBuf>,
     /// Bytes that the cache folder may hold; the longest unused files go first. Default 2 GiB.
     pub cache_bytes_max: u64,
+    /// Bytes of code that loaded components may have together and still be kept ready in this process; the longest
+    /// unused go first. Default 1 GiB, which is mapped from the cache and takes memory only where it runs.
+    pub ready_bytes_max: u64,
     /// Who compiles. Default [`Compiler::InProcess`].
     pub compiler: Compiler,
     /// Size of the largest component that is taken, in bytes. Default 64 MiB: a Python interpreter with its
@@ -45,6 +48,7 @@ impl Default for Config {
         Self {
             cache: None,
             cache_bytes_max: 2 << 30,
+            ready_bytes_max: 1 << 30,
             compiler: Compiler::InProcess,
             component_bytes_max: Self::COMPONENT_BYTES_MAX,
             compile_time_max: Duration::from_secs(120),

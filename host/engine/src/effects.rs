@@ -2,6 +2,10 @@
 //!
 //! An effect has no manifest. What it offers and what it asks for is read from its own type.
 
+mod live;
+mod tracked;
+mod watch;
+
 use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +18,9 @@ use crate::compose;
 use crate::error::LoadError;
 use crate::parts::Part;
 use crate::scan;
+
+pub use live::{Live, Snapshot};
+pub use tracked::{Change, What};
 
 /// Components that offer interfaces, in the order in which they are asked: those of a folder that was added
 /// earlier first, and inside a folder by file name.
@@ -162,7 +169,8 @@ impl Effect {
 
     /// Returns the interfaces it imports that lead outside.
     pub fn drivers(&self) -> impl Iterator<Item = &str> {
-        self.part().into_iter().flat_map(Part::drivers)
+        let part = self.part().into_iter();
+        part.flat_map(|part| part.sheet.drivers())
     }
 
     /// Returns the interfaces it offers.
@@ -172,7 +180,8 @@ impl Effect {
 
     /// Returns what it asks for and the deterministic world doesn't offer.
     pub fn asks(&self) -> impl Iterator<Item = &str> {
-        let asks = self.part().into_iter().flat_map(Part::asks);
+        let part = self.part().into_iter();
+        let asks = part.flat_map(|part| part.sheet.asks());
         asks.map(|import| import.name.as_str())
     }
 
@@ -244,13 +253,9 @@ impl Effects {
                 }];
             }
         };
-        // The path as it is will do where the folder isn't there or can't be resolved.
-        let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        if self.folders.contains(&whole) {
+        let Some(number) = self.number(folder) else {
             return Vec::new();
-        }
-        let number = self.folders.len();
-        self.folders.push(whole);
+        };
         let mut errors = Vec::new();
         for path in paths {
             match read(path, number, bytes_max) {
@@ -259,6 +264,28 @@ impl Effects {
             }
         }
         errors
+    }
+
+    /// Returns the number of a new `folder`, or nothing if it was added before.
+    fn number(&mut self, folder: &Path) -> Option<usize> {
+        // The path as it is will do where the folder isn't there or can't be resolved.
+        let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        if self.folders.contains(&whole) {
+            return None;
+        }
+        self.folders.push(whole);
+        Some(self.folders.len() - 1)
+    }
+
+    /// Adds all of `others`, to be asked after those added before.
+    pub fn add(&mut self, others: &Self) {
+        let before = self.folders.len();
+        self.folders.extend(others.folders.iter().cloned());
+        self.effects
+            .extend(others.effects.iter().map(|effect| Effect {
+                folder: effect.folder + before,
+                ..effect.clone()
+            }));
     }
 
     /// Gives the effects of the name or CID `which` grants of their own. Others act within the grants of who asks
@@ -360,7 +387,7 @@ impl Effects {
 
     /// Returns the effects that the guest in `bytes` would be wired to.
     pub fn wired_to(&self, bytes: &[u8]) -> Result<Vec<&Effect>, LoadError> {
-        Ok(compose::wire(&Part::read(bytes)?, self)?.effects())
+        Ok(compose::wire(&Part::read(bytes)?.sheet, self)?.effects())
     }
 
     /// Tells whether there are none.
@@ -382,7 +409,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "wasm") {
+        if is_component(&path) {
             paths.push(path);
         }
     }
@@ -390,15 +417,26 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Tells by its name whether a file in a folder of effects counts.
+fn is_component(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "wasm")
+}
+
 fn read(path: PathBuf, folder: usize, bytes_max: u64) -> Result<Effect, EffectError> {
-    let read = || {
-        let bytes = crate::engine::read(&path, bytes_max)?;
-        let content = Content::new(bytes.into())?;
-        // A file from anywhere is read whole, so that a bad one is named before anybody needs it.
+    match crate::engine::read(&path, bytes_max) {
+        Ok(bytes) => effect(path, folder, bytes),
+        Err(source) => Err(EffectError::Load { path, source }),
+    }
+}
+
+/// Returns the effect of these bytes. A file from anywhere is read whole, so that a bad one is named before anybody
+/// needs it.
+fn effect(path: PathBuf, folder: usize, bytes: Vec<u8>) -> Result<Effect, EffectError> {
+    let content = Content::new(bytes.into()).and_then(|content| {
         content.part()?;
         Ok(content)
-    };
-    match read() {
+    });
+    match content {
         Ok(content) if content.exports.is_empty() => Err(EffectError::NoInterface { path }),
         Ok(content) => Ok(Effect {
             path,

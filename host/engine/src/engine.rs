@@ -1,6 +1,6 @@
 //! The engine: loads components.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -15,7 +15,7 @@ use wasmtime::component::Linker;
 use crate::cache::Cache;
 use crate::compile::compile;
 use crate::component::{Component, Identity, Origin};
-use crate::compose::{self, Composition, compose};
+use crate::compose::{self, Wiring};
 use crate::config::{Config, Mode, wasmtime_config};
 use crate::drivers::Drivers;
 use crate::effects::Effects;
@@ -23,6 +23,7 @@ use crate::end::End;
 use crate::error::{EngineError, LoadError};
 use crate::instance::{Instance, Setting, Stage, State};
 use crate::parts::Part;
+use crate::ready::{Guest, Ready};
 use crate::{link, scan, world};
 
 /// Loads components and runs them. See the [crate] for an example.
@@ -33,6 +34,7 @@ pub struct Engine {
     sync: OnceLock<Side>,
     concurrent: OnceLock<Side>,
     drivers: Arc<Drivers>,
+    ready: Ready,
 }
 
 /// wasmtime's engine for one of the two modes, with what it offers to components.
@@ -60,6 +62,7 @@ impl Engine {
         let drivers = Arc::new(Drivers::new(config.drivers.clone()));
         Ok(Self {
             drivers,
+            ready: Ready::new(config.ready_bytes_max),
             config,
             cache,
             sync: OnceLock::new(),
@@ -73,10 +76,10 @@ impl Engine {
     }
 
     /// Loads the component in the file at `path` together with what it asks for of `effects`.
-    pub fn load_file_with(
+    pub fn load_file_with<E: Borrow<Effects>>(
         &self,
         path: &Path,
-        effects: impl FnOnce() -> Effects,
+        effects: impl FnOnce() -> E,
     ) -> Result<Component, LoadError> {
         self.load_with(&read(path, self.config.component_bytes_max)?, effects)
     }
@@ -87,29 +90,84 @@ impl Engine {
     }
 
     /// Loads a component together with what it asks for of `effects`, which is called only if it asks for anything.
-    pub fn load_with(
+    ///
+    /// What was loaded lately and is wired to the same effects is ready at once.
+    pub fn load_with<E: Borrow<Effects>>(
         &self,
         bytes: &[u8],
-        effects: impl FnOnce() -> Effects,
+        effects: impl FnOnce() -> E,
     ) -> Result<Component, LoadError> {
         check_size(bytes.len() as u64, self.config.component_bytes_max)?;
+        let guest = cid_of_raw(bytes);
+        match self.ready.guest(&guest) {
+            Some(Guest::Whole(component)) => Ok(component),
+            Some(Guest::Asking(sheet)) => {
+                let effects = effects();
+                let wiring = compose::wire(&sheet, effects.borrow())?;
+                self.load_wired(guest, &wiring, || Part::read(bytes))
+            }
+            None => self.load_new(guest, bytes, effects),
+        }
+    }
+
+    /// Returns the component of the CID `guest` together with what it asks for of `effects`, if it is ready: it was
+    /// loaded lately, and is wired to the same effects.
+    pub fn ready<E: Borrow<Effects>>(
+        &self,
+        guest: &Cid,
+        effects: impl FnOnce() -> E,
+    ) -> Result<Option<Component>, LoadError> {
+        match self.ready.guest(guest) {
+            Some(Guest::Whole(component)) => Ok(Some(component)),
+            Some(Guest::Asking(sheet)) => {
+                let effects = effects();
+                let wiring = compose::wire(&sheet, effects.borrow())?;
+                Ok(self.ready.find(&wiring.identity(*guest)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn load_new<E: Borrow<Effects>>(
+        &self,
+        cid: Cid,
+        bytes: &[u8],
+        effects: impl FnOnce() -> E,
+    ) -> Result<Component, LoadError> {
         let guest = scan::component(bytes)?;
-        let identity = Identity::of_guest(cid_of_raw(bytes));
+        let identity = Identity::of_guest(cid);
         let imports = scan::imports(&guest)?;
         let is_offered = |import: &String| world::offers(import) || link::offers(import);
         if imports.iter().all(is_offered) {
-            return self.load_whole(&identity, &identity.cid, &guest);
+            return self.load_whole(&identity, &cid, &guest);
         }
         // Interfaces of nothing but types need no provider. That there are no others was seen before it was compiled.
-        if let Some(component) = self.load_cached(&identity, &identity.cid)? {
+        if let Some(component) = self.load_cached(&identity, &cid)? {
             return Ok(component);
         }
         let part = Part::read(&guest)?;
-        if part.asks().next().is_none() {
-            return self.load_compiled(&identity, &identity.cid, &guest);
+        if part.sheet.asks().next().is_none() {
+            return self.load_compiled(&identity, &cid, &guest);
         }
-        let composition = compose(&part, &effects())?;
-        self.load_composition(identity, composition)
+        self.ready.remember(cid, &part.sheet);
+        let effects = effects();
+        let wiring = compose::wire(&part.sheet, effects.borrow())?;
+        self.load_wired(cid, &wiring, || Ok(part))
+    }
+
+    /// Loads `guest` with what is wired to it. `part` reads it, if it isn't ready.
+    fn load_wired(
+        &self,
+        guest: Cid,
+        wiring: &Wiring<'_>,
+        part: impl FnOnce() -> Result<Part, LoadError>,
+    ) -> Result<Component, LoadError> {
+        let identity = wiring.identity(guest);
+        if let Some(component) = self.ready.find(&identity) {
+            return Ok(component);
+        }
+        let bytes = compose::compose(part()?, wiring)?;
+        self.load_whole(&identity, &cid_of_raw(&bytes), &bytes)
     }
 
     /// Loads a component and its effects as they were wired when `trace` was recorded. `parts` are the bytes of its
@@ -136,10 +194,9 @@ impl Engine {
         let mut effects = Effects::new();
         let bytes = others.iter().map(|bytes| bytes.as_ref().to_vec());
         effects.add_built_in(names.iter().map(String::as_str).zip(bytes))?;
-        let part = Part::read(guest.as_ref())?;
-        let composition = compose::rejoin(&part, &effects, &trace.parts)?;
-        let identity = Identity::of_guest(cid_of_raw(guest.as_ref()));
-        self.load_composition(identity, composition)
+        let guest = guest.as_ref();
+        let wiring = compose::rewire(&effects, &trace.parts)?;
+        self.load_wired(cid_of_raw(guest), &wiring, || Part::read(guest))
     }
 
     /// Starts `component`, to call its exports one by one. [`Engine::call`] does that for a whole task.
@@ -152,17 +209,6 @@ impl Engine {
         let stage = Stage::new(component, setting, limits);
         let stage = stage.map_err(|error| End::Host(error.to_string()))?;
         stage.start().map_err(|failed| failed.0)
-    }
-
-    fn load_composition(
-        &self,
-        mut identity: Identity,
-        composition: Composition,
-    ) -> Result<Component, LoadError> {
-        let whole = cid_of_raw(&composition.bytes);
-        identity.parts[0].imports = composition.imports;
-        identity.parts.extend(composition.pieces);
-        self.load_whole(&identity, &whole, &composition.bytes)
     }
 
     /// Loads what asks for nothing that the world doesn't offer. Its code is kept under the name `whole`.
@@ -208,7 +254,16 @@ impl Engine {
         let mode = scan::mode(bytes)?;
         let side = self.side(mode)?;
         let begin = Instant::now();
-        let code = compile(bytes, &side.engine, mode, &self.config)?;
+        // What has no effects in it is compiled once, so only what has is kept function by function.
+        let cache = self.cache.as_ref().filter(|_| identity.parts.len() > 1);
+        let functions = cache.map(|cache| cache.functions(&identity.cid, &side.engine));
+        let code = compile(
+            bytes,
+            &side.engine,
+            mode,
+            &self.config,
+            functions.as_deref(),
+        )?;
         let time = begin.elapsed();
         let not_kept = self
             .keep(whole, side, &code)
@@ -240,7 +295,9 @@ impl Engine {
         origin: Origin,
     ) -> Result<Component, LoadError> {
         let linker = side.linker(code, mode)?;
-        Component::new(identity.clone(), code, &linker, &self.drivers, origin)
+        let component = Component::new(identity.clone(), code, &linker, &self.drivers, origin)?;
+        self.ready.keep(&component, code);
+        Ok(component)
     }
 
     fn side(&self, mode: Mode) -> Result<&Side, LoadError> {

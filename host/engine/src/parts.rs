@@ -8,8 +8,16 @@ use crate::{link, scan, world};
 /// A component that may become part of a composition.
 #[derive(Debug)]
 pub(crate) struct Part {
+    /// What it imports and exports.
+    pub(crate) sheet: Sheet,
+    types: Types,
     /// The component itself, turned into one if it was a core module.
-    pub(crate) bytes: Vec<u8>,
+    package: Package,
+}
+
+/// What a component imports and exports.
+#[derive(Clone, Debug)]
+pub(crate) struct Sheet {
     /// What it imports.
     pub(crate) imports: Vec<Import>,
     /// Names of everything that it exports.
@@ -39,24 +47,44 @@ impl Part {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, LoadError> {
         let bytes = scan::component(bytes)?.into_owned();
         let mut types = Types::default();
-        let package =
-            Package::from_bytes("component", None, bytes.clone(), &mut types).map_err(|error| {
-                LoadError::Invalid {
-                    source: error.into(),
-                }
-            })?;
+        let package = Package::from_bytes(&Self::name(0), None, bytes, &mut types);
+        let package = package.map_err(|error| LoadError::Invalid {
+            source: error.into(),
+        })?;
         let world = &types[package.ty()];
         let imports = world
             .imports
             .iter()
             .map(|(name, kind)| import(&types, name, kind));
-        Ok(Self {
+        let sheet = Sheet {
             imports: imports.collect(),
             all_exports: world.exports.keys().cloned().collect(),
-            bytes,
+        };
+        Ok(Self {
+            sheet,
+            types,
+            package,
         })
     }
 
+    /// Returns the name of part `number` in a composition. It may stand in there, so it may not depend on where a
+    /// file lies, and two parts may be copies of one effect.
+    pub(crate) fn name(number: usize) -> String {
+        format!("part-{number}")
+    }
+
+    /// Returns the component.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.package.bytes()
+    }
+
+    /// Returns it as part 0 of a composition: reading a large one takes a while, so it is done once.
+    pub(crate) fn into_first(self) -> (Sheet, Types, Package) {
+        (self.sheet, self.types, self.package)
+    }
+}
+
+impl Sheet {
     /// Returns what another component has to provide: neither the deterministic world nor a driver does.
     pub(crate) fn asks(&self) -> impl Iterator<Item = &Import> {
         let is_offered = |name: &str| world::offers(name) || link::offers(name);

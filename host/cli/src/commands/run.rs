@@ -7,6 +7,7 @@ mod example;
 mod live;
 mod show;
 mod sign;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -123,6 +124,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FOLDER")]
     effects: Vec<PathBuf>,
 
+    /// Run again when the component changes, or an effect that it is wired to, until Ctrl-C
+    ///
+    /// What changed is said on standard error. With --json each run prints a line.
+    #[arg(long)]
+    watch: bool,
+
     /// Neither use compiled code of earlier runs nor keep it
     #[arg(long)]
     no_cache: bool,
@@ -151,6 +158,9 @@ A component that is a command ends with its own exit code."#;
 
 /// Runs what `options` ask for and returns the exit code.
 pub(crate) fn main(options: &Options) -> ExitCode {
+    if options.watch {
+        return watch::main(options, run);
+    }
     match run(options) {
         Ok(code) => ExitCode::from(code),
         Err(error) => print::error(&error, options.json),

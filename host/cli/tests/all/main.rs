@@ -19,3 +19,4 @@ mod run;
 mod settings;
 mod terminal;
 mod tidy;
+mod watch;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use homestar_core::task::Input;
-use homestar_engine::{Allocation, Call, Config, Done, Engine, Origin};
+use homestar_engine::{Allocation, Call, Config, Done, Effects, Engine, Origin};
 
 use crate::{instruction, int, limits};
 
@@ -107,4 +107,55 @@ fn a_full_folder_is_no_reason_to_fail() {
         "{origin:?}"
     );
     assert_eq!(done.outcome.to_ipld(), add(&engine).1.outcome.to_ipld());
+}
+
+/// The functions of guests in the cache, and how large they are.
+fn functions(folder: &Path) -> Vec<u64> {
+    let files = files(folder).into_iter();
+    let files = files.filter(|path| path.extension().is_some_and(|it| it == "functions"));
+    files
+        .map(|path| fs::metadata(path).unwrap().len())
+        .collect()
+}
+
+#[test]
+fn functions_are_kept_of_what_has_effects_and_code_made_of_them_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = fs::read(homestar_guests::needs()).unwrap();
+    let almanac = fs::read(homestar_guests::almanac()).unwrap();
+    let pessimist = fs::read(homestar_guests::pessimist()).unwrap();
+    let wired = |both: bool| {
+        let mut effects = Effects::new();
+        let pessimist = both.then(|| ("a", pessimist.clone()));
+        let all = pessimist.into_iter().chain([("b", almanac.clone())]);
+        effects.add_built_in(all).unwrap();
+        effects
+    };
+    let run = |engine: &Engine, both: bool| {
+        let component = engine.load_with(&guest, || wired(both)).unwrap();
+        assert!(matches!(component.origin(), Origin::Compiler { .. }));
+        let args = vec![crate::text("Cairo")];
+        let instruction = instruction(&component, Input::new("advice", args));
+        let done = engine
+            .call(&component, Call::new(&instruction, &limits()))
+            .unwrap();
+        (done.outcome, done.fuel, done.memory_peak)
+    };
+    add(&engine(folder.path()));
+    assert_eq!(functions(folder.path()), [0; 0]);
+    // What is compiled second takes the guest's functions from the first.
+    for both in [false, true, false] {
+        let fresh = run(&Engine::new(Config::default()).unwrap(), both);
+        assert_eq!(run(&engine(folder.path()), both), fresh);
+        let [bytes] = functions(folder.path())[..] else {
+            panic!("one guest has one file")
+        };
+        assert!(bytes > 0);
+        // All but the functions is forgotten, so that the next is compiled again.
+        for file in files(folder.path()) {
+            if file.extension().is_some_and(|ending| ending == "cwasm") {
+                fs::remove_file(file).unwrap();
+            }
+        }
+    }
 }

@@ -109,7 +109,7 @@ fn the_composition_is_the_same_wherever_its_parts_lie() {
 fn a_guest_that_asks_for_nothing_gets_nothing_and_looks_at_no_folder() {
     let bytes = fs::read(homestar_guests::hello()).unwrap();
     let component = engine()
-        .load_with(&bytes, || panic!("nobody asked for effects"))
+        .load_with(&bytes, || -> Effects { panic!("nobody asked for effects") })
         .unwrap();
     assert!(component.effects().is_empty());
 }
@@ -317,7 +317,7 @@ fn types_alone_ask_for_nothing() {
     let component = engine().load_with(&bytes, Effects::new).unwrap();
     assert_eq!(component.cid(), &cid_of_raw(&bytes));
     let again = engine()
-        .load_with(&bytes, || panic!("nobody asked for effects"))
+        .load_with(&bytes, || -> Effects { panic!("nobody asked for effects") })
         .unwrap();
     assert!(again.effects().is_empty());
 }

@@ -7,6 +7,7 @@ mod effects;
 mod keys;
 mod languages;
 mod limits;
+mod live;
 mod load;
 mod net;
 mod net_dns;

@@ -1,0 +1,107 @@
+//! `homestar run --watch`: runs again when something changes that the result depends on.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use homestar_core::ipld::Cid;
+use homestar_engine::{Change, Live, Snapshot, What};
+
+use super::Options;
+use crate::error::{CommandError, Kind, causes};
+use crate::{files, folders, print};
+
+/// How long is waited for a change before it is waited again.
+const A_WHILE: Duration = Duration::from_secs(3600);
+
+/// Does `run` now and whenever something changes that `options` lead to. Ends only when nobody reads the output.
+pub(super) fn main(
+    options: &Options,
+    run: impl Fn(&Options) -> Result<u8, CommandError>,
+) -> ExitCode {
+    if options.component.to_str() == Some("-") {
+        let error = CommandError::usage("standard input can't be watched");
+        return print::error(&error, options.json);
+    }
+    let watched = Watched::new(options);
+    loop {
+        let snapshot = watched.live.snapshot();
+        let wiring = watched.wiring(&snapshot);
+        if let Err(error) = run(options) {
+            let code = print::error(&error, options.json);
+            if error.kind == Kind::Silent {
+                return code;
+            }
+        }
+        watched.wait(snapshot, &wiring);
+    }
+}
+
+/// All that a result depends on.
+struct Watched<'a> {
+    live: Live,
+    component: &'a Path,
+}
+
+/// The effects that a component is wired to, or why it can't be wired.
+type Wiring = Result<Vec<(PathBuf, Cid)>, String>;
+
+impl<'a> Watched<'a> {
+    fn new(options: &'a Options) -> Self {
+        let live = folders::live(&options.effects);
+        live.follow(&options.component);
+        if let Some(fault) = live.fault() {
+            print::warning(&format!(
+                "files can't be watched, so they are looked at again and again: {fault}"
+            ));
+        }
+        Self {
+            live,
+            component: &options.component,
+        }
+    }
+
+    /// Returns what the component would be wired to.
+    fn wiring(&self, snapshot: &Snapshot) -> Wiring {
+        let bytes = files::read(self.component, folders::EFFECT_BYTES_MAX);
+        let bytes = bytes.map_err(|error| error.message())?;
+        let wired = snapshot.effects.wired_to(&bytes);
+        let wired = wired.map_err(|error| error.to_string())?.into_iter();
+        let file = |effect: &homestar_engine::Effect| (effect.path().to_owned(), *effect.cid());
+        Ok(wired.map(file).collect())
+    }
+
+    /// Waits until the component is another than at `before`, or would be wired otherwise, and says why.
+    fn wait(&self, mut before: Snapshot, wiring: &Wiring) {
+        loop {
+            let changes = self.live.wait(before.generation, A_WHILE);
+            let snapshot = self.live.snapshot();
+            for error in &snapshot.errors {
+                if !before.errors.iter().any(|known| is_same(known, error)) {
+                    print::warning_of(&**error);
+                }
+            }
+            before = snapshot;
+            let is_changed = |change: &Change| match change.path == self.component {
+                true => change.what != What::Removed,
+                false => false,
+            };
+            if !changes.iter().any(is_changed) && self.wiring(&before) == *wiring {
+                continue;
+            }
+            for change in changes {
+                if change.what != What::Broken {
+                    print::err(&format!("{change}\n"));
+                }
+            }
+            if self.component.exists() {
+                return;
+            }
+        }
+    }
+}
+
+/// Tells whether two errors say the same.
+fn is_same(a: &homestar_engine::EffectError, b: &homestar_engine::EffectError) -> bool {
+    a.to_string() == b.to_string() && causes(a) == causes(b)
+}
