@@ -11,6 +11,7 @@
 mod ancestor;
 mod calls;
 mod cold;
+mod live;
 mod measure;
 mod peers;
 
@@ -31,6 +32,7 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("2024", "against the Homestar of 2024", cold::against_2024),
     ("start", "a fresh instance for one call", calls::start),
     ("call", "a call of an instance that runs", calls::call),
+    ("swap", "until a changed effect counts", live::swap),
     ("bytes", "a megabyte in and out", calls::bytes),
     ("task", "from instruction to signed receipt", calls::task),
     ("watchdog", "endless loops on all cores", calls::watchdog),

@@ -35,14 +35,18 @@ pub(crate) fn effects(given: &[PathBuf]) -> Effects {
             print::warning_of(&error);
         }
     }
+    add_built_in(&mut effects);
+    effects
+}
+
+/// Watches all folders. Each snapshot has the effects that come with the program as the last.
+pub(crate) fn live(given: &[PathBuf]) -> Live {
+    Live::open_with(&all(given), EFFECT_BYTES_MAX, add_built_in)
+}
+
+fn add_built_in(effects: &mut Effects) {
     let built_in = homestar_effects::all().iter();
     if let Err(error) = effects.add_built_in(built_in.map(|effect| (effect.name, effect.bytes))) {
         print::warning_of(&error);
     }
-    effects
-}
-
-/// Watches all folders.
-pub(crate) fn live(given: &[PathBuf]) -> Live {
-    Live::open(&all(given), EFFECT_BYTES_MAX)
 }

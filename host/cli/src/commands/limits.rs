@@ -9,6 +9,7 @@ use homestar_core::task::Limits;
 
 use crate::error::CommandError;
 use crate::quantity;
+use crate::paths;
 use crate::settings::Settings;
 
 /// What a task may use.
@@ -81,6 +82,11 @@ pub(super) struct ConfigOptions {
 }
 
 impl ConfigOptions {
+    /// Returns the file they are in, whether it is there or not.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| paths::settings().ok())
+    }
+
     /// Reads the settings.
     pub(super) fn settings(&self) -> Result<Settings, CommandError> {
         Settings::read(self.config.as_deref())

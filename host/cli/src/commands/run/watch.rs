@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use homestar_core::ipld::Cid;
-use homestar_engine::{Change, Live, Snapshot, What};
+use homestar_engine::{Change, Effects, Live, Snapshot, What};
 
 use super::Options;
+use crate::authority::Authority;
 use crate::error::{CommandError, Kind, causes};
 use crate::{files, folders, print};
 
@@ -40,7 +41,10 @@ pub(super) fn main(
 /// All that a result depends on.
 struct Watched<'a> {
     live: Live,
+    options: &'a Options,
     component: &'a Path,
+    /// The operator's settings, whether they are there or not.
+    config: Option<PathBuf>,
 }
 
 /// The effects that a component is wired to, or why it can't be wired.
@@ -50,6 +54,10 @@ impl<'a> Watched<'a> {
     fn new(options: &'a Options) -> Self {
         let live = folders::live(&options.effects);
         live.follow(&options.component);
+        let config = options.config.path();
+        if let Some(config) = &config {
+            live.follow(config);
+        }
         if let Some(fault) = live.fault() {
             print::warning(&format!(
                 "files can't be watched, so they are looked at again and again: {fault}"
@@ -57,7 +65,9 @@ impl<'a> Watched<'a> {
         }
         Self {
             live,
+            options,
             component: &options.component,
+            config,
         }
     }
 
@@ -65,7 +75,13 @@ impl<'a> Watched<'a> {
     fn wiring(&self, snapshot: &Snapshot) -> Wiring {
         let bytes = files::read(self.component, folders::EFFECT_BYTES_MAX);
         let bytes = bytes.map_err(|error| error.message())?;
-        let wired = snapshot.effects.wired_to(&bytes);
+        let mut effects = Effects::clone(&snapshot.effects);
+        // Settings and options that are at fault are told by the run.
+        if let Ok(settings) = self.options.config.settings() {
+            let authority = Authority::new(&settings, &self.options.allow, &self.options.pin);
+            let _ = authority.give(&mut effects);
+        }
+        let wired = effects.wired_to(&bytes);
         let wired = wired.map_err(|error| error.to_string())?.into_iter();
         let file = |effect: &homestar_engine::Effect| (effect.path().to_owned(), *effect.cid());
         Ok(wired.map(file).collect())
@@ -82,9 +98,9 @@ impl<'a> Watched<'a> {
                 }
             }
             before = snapshot;
-            let is_changed = |change: &Change| match change.path == self.component {
-                true => change.what != What::Removed,
-                false => false,
+            let is_changed = |change: &Change| {
+                let is_config = self.config.as_ref() == Some(&change.path);
+                is_config || (change.path == self.component && change.what != What::Removed)
             };
             if !changes.iter().any(is_changed) && self.wiring(&before) == *wiring {
                 continue;
