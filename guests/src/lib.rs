@@ -48,6 +48,8 @@ rust_guests! {
     asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
     /// A command that counts lines, words and bytes of its input, as `wc` does.
     cli = "HOMESTAR_GUEST_CLI",
+    /// Logs, keeps state and says its own names, by `homestar:std`.
+    diary = "HOMESTAR_GUEST_DIARY",
     /// Asks the outside through effects. Imports `homestar:https`, `dns`, `random` and `crypto`.
     fetch = "HOMESTAR_GUEST_FETCH",
     /// Greets by name, with the WASI that Rust's standard library imports.
@@ -56,6 +58,8 @@ rust_guests! {
     hostile = "HOMESTAR_GUEST_HOSTILE",
     /// Crops, turns, greys and blurs PNG and JPEG pictures. Imports nothing.
     image = "HOMESTAR_GUEST_IMAGE",
+    /// Keeps numbers by `wasi:keyvalue`, and logs by `wasi:logging`.
+    ledger = "HOMESTAR_GUEST_LEDGER",
     /// Imports `acme:weather/forecast@0.1.0`, which `almanac` offers.
     needs = "HOMESTAR_GUEST_NEEDS",
     /// Looks at everything outside that WASI 0.2 offers: clocks, files, network, environment.
@@ -70,6 +74,8 @@ rust_guests! {
     stream = "HOMESTAR_GUEST_STREAM",
     /// Counts words and lines. Imports nothing.
     text = "HOMESTAR_GUEST_TEXT",
+    /// Asks for a page by the HTTP of WASI 0.3.
+    web3 = "HOMESTAR_GUEST_WEB3",
     /// Gives back what it gets, for every WIT type. Imports nothing.
     zoo = "HOMESTAR_GUEST_ZOO",
 }

@@ -6,6 +6,7 @@ use homestar_core::grant::{Grant, GrantError, Grants};
 use homestar_engine::{Effect, Effects};
 
 use crate::error::CommandError;
+use crate::settings::Settings;
 
 /// A grant as it is typed: for the task, or for one effect (`weather:https=api.weather.example`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,63 +33,161 @@ impl FromStr for Allow {
     }
 }
 
-/// What a task and its effects are granted.
-#[derive(Clone, Debug, Default)]
+/// Who provides an interface, as it is typed: `acme:weather/forecast=almanac`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pin {
+    interface: String,
+    /// Name or CID of the effect.
+    effect: String,
+}
+
+impl FromStr for Pin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((interface, effect)) if !interface.is_empty() && !effect.is_empty() => Ok(Self {
+                interface: interface.to_owned(),
+                effect: effect.to_owned(),
+            }),
+            _ => Err("not a pin such as acme:weather/forecast=almanac"),
+        }
+    }
+}
+
+/// What a task and its effects are granted: what was typed and what the operator decided, but nothing beyond the
+/// operator's ceiling. And who provides what, where a person chose.
+#[derive(Debug)]
 pub(crate) struct Authority {
+    ceiling: Grants,
+    /// The file that has a ceiling, if there is one.
+    ceiling_in: Option<String>,
     task: Vec<Grant>,
-    /// By name or CID of an effect.
-    own: Vec<(String, Grant)>,
+    own: Vec<Own>,
+    pins: Vec<Pin>,
+    /// Whether effects were named that have to be there even if nobody asks them.
+    is_typed: bool,
+}
+
+/// What an effect is granted by its name.
+#[derive(Debug)]
+struct Own {
+    /// Name or CID.
+    effect: String,
+    grants: Vec<Grant>,
+    /// Where that stands.
+    said_in: String,
+}
+
+impl Default for Authority {
+    /// Grants nothing.
+    fn default() -> Self {
+        Self::new(&Settings::default(), &[], &[])
+    }
 }
 
 impl Authority {
-    /// Returns what `allow` grants, and nothing else.
-    pub(crate) fn new(allow: &[Allow]) -> Self {
-        let mut authority = Self::default();
-        for Allow { effect, grant } in allow {
-            match effect {
-                Some(effect) => authority.own.push((effect.clone(), grant.clone())),
-                None => authority.task.push(grant.clone()),
-            }
+    /// Returns what `settings`, `allow` and `pins` give. What was typed is looked at first.
+    pub(crate) fn new(settings: &Settings, allow: &[Allow], pins: &[Pin]) -> Self {
+        let file = settings.file();
+        let typed = |allow: &Allow| {
+            Some(Own {
+                effect: allow.effect.clone()?,
+                grants: vec![allow.grant.clone()],
+                said_in: "--allow".to_owned(),
+            })
+        };
+        let decided = file.effect.iter().map(|(effect, table)| Own {
+            effect: effect.clone(),
+            grants: table.grant.clone(),
+            said_in: settings.name(),
+        });
+        let own: Vec<_> = allow.iter().filter_map(typed).chain(decided).collect();
+        let for_task = allow.iter().filter(|allow| allow.effect.is_none());
+        let for_task = for_task.map(|allow| &allow.grant);
+        let decided = file.pin.iter().map(|(interface, effect)| Pin {
+            interface: interface.clone(),
+            effect: effect.clone(),
+        });
+        Self {
+            ceiling: match &file.ceiling {
+                Some(ceiling) => Grants::new(ceiling.clone()),
+                None => Grants::everything(),
+            },
+            ceiling_in: file.ceiling.as_ref().map(|_| settings.name()),
+            task: for_task.chain(&file.grant).cloned().collect(),
+            is_typed: allow.iter().any(|allow| allow.effect.is_some()) || !pins.is_empty(),
+            own,
+            pins: pins.iter().cloned().chain(decided).collect(),
         }
-        authority
     }
 
     /// Returns what the task is granted.
     pub(crate) fn task(&self) -> Grants {
-        Grants::new(self.task.clone())
+        Grants::new(self.task.clone()).and(&self.ceiling)
     }
 
     /// Tells whether nothing is granted to anybody.
     pub(crate) fn is_closed(&self) -> bool {
-        self.task.is_empty() && self.own.is_empty()
+        self.grants().next().is_none()
     }
 
-    /// Tells whether effects are named that have to be there.
+    /// Tells whether anybody may send requests.
+    pub(crate) fn sends(&self) -> bool {
+        self.grants()
+            .any(|grant| grant.to_string().starts_with("https="))
+    }
+
+    fn grants(&self) -> impl Iterator<Item = &Grant> {
+        let own = self.own.iter().flat_map(|own| &own.grants);
+        self.task.iter().chain(own)
+    }
+
+    /// Tells whether a person named effects just now, which have to be there whether or not anybody asks them.
     pub(crate) fn names_effects(&self) -> bool {
-        !self.own.is_empty()
+        self.is_typed
     }
 
-    /// Gives effects what was granted to them by their name.
+    /// Returns the file that has a ceiling, if there is one.
+    pub(crate) fn ceiling_in(&self) -> Option<&str> {
+        self.ceiling_in.as_deref()
+    }
+
+    /// Gives effects what was granted to them by their name, and chooses who provides what was pinned.
     pub(crate) fn give(&self, effects: &mut Effects) -> Result<(), CommandError> {
-        for (name, _) in &self.own {
+        for Own {
+            effect: name,
+            said_in,
+            ..
+        } in &self.own
+        {
             if !effects.iter().any(|effect| effect.is(name)) {
-                let error = CommandError::input(format!(
-                    "there is no effect {name}, to which something is granted"
-                ));
-                return Err(error.hint("`homestar effect list` shows those there are"));
+                let words =
+                    format!("there is no effect {name}, to which {said_in} grants something");
+                return Err(CommandError::input(words).hint(LIST));
             }
         }
         effects.grant_each(|effect| self.own(effect));
+        for pin in &self.pins {
+            let pinned = effects.pin(&pin.interface, &pin.effect);
+            pinned.map_err(|error| CommandError::input(error).hint(LIST))?;
+        }
         Ok(())
     }
 
     /// Returns what an effect is granted by its name, if it is.
-    fn own(&self, effect: &Effect) -> Option<Grants> {
-        let own = self.own.iter().filter(|(name, _)| effect.is(name));
-        let grants: Vec<_> = own.map(|(_, grant)| grant.clone()).collect();
-        (!grants.is_empty()).then(|| Grants::new(grants))
+    pub(crate) fn own(&self, effect: &Effect) -> Option<Grants> {
+        let own: Vec<_> = self
+            .own
+            .iter()
+            .filter(|own| effect.is(&own.effect))
+            .collect();
+        let grants = own.iter().flat_map(|own| &own.grants).cloned().collect();
+        (!own.is_empty()).then(|| Grants::new(grants).and(&self.ceiling))
     }
 }
+
+const LIST: &str = "`homestar effect list` shows those there are";
 
 #[cfg(test)]
 mod tests {

@@ -11,3 +11,4 @@ pub(crate) mod run;
 mod limits;
 mod load;
 mod proof;
+mod wiring;

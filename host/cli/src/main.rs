@@ -18,6 +18,7 @@ mod keyring;
 mod paths;
 mod print;
 mod quantity;
+mod settings;
 
 fn main() -> std::process::ExitCode {
     cli::main(std::env::args_os())

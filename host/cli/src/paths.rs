@@ -3,6 +3,9 @@
 //! | | with `HOMESTAR_HOME` | without |
 //! |---|---|---|
 //! | key | `$HOMESTAR_HOME/key.pem` | `${XDG_CONFIG_HOME:-~/.config}/homestar/key.pem` |
+//! | settings | `$HOMESTAR_HOME/homestar.toml` | `${XDG_CONFIG_HOME:-~/.config}/homestar/homestar.toml` |
+//! | keys of guests | `$HOMESTAR_HOME/keys` | `${XDG_CONFIG_HOME:-~/.config}/homestar/keys` |
+//! | state of guests | `$HOMESTAR_HOME/state` | `${XDG_STATE_HOME:-~/.local/state}/homestar/state` |
 //! | effects | `$HOMESTAR_HOME/effects` | `${XDG_DATA_HOME:-~/.local/share}/homestar/effects` |
 //! | compiled code | `$HOMESTAR_HOME/code` | `${XDG_CACHE_HOME:-~/.cache}/homestar/code` |
 
@@ -18,6 +21,26 @@ pub(crate) struct NoHome;
 /// Returns where the key that signs is kept.
 pub(crate) fn key() -> Result<PathBuf, NoHome> {
     place("key.pem", "XDG_CONFIG_HOME", ".config")
+}
+
+/// Returns where the user's settings are.
+pub(crate) fn settings() -> Result<PathBuf, NoHome> {
+    place("homestar.toml", "XDG_CONFIG_HOME", ".config")
+}
+
+/// Returns the folder of the keys that guests keep.
+pub(crate) fn keys() -> Result<PathBuf, NoHome> {
+    place("keys", "XDG_CONFIG_HOME", ".config")
+}
+
+/// Returns the folder of what guests keep by name.
+pub(crate) fn state() -> Result<PathBuf, NoHome> {
+    place("state", "XDG_STATE_HOME", ".local/state")
+}
+
+/// Returns a variable that the user's settings name, if it holds a text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
 }
 
 /// Returns the folder of compiled code.

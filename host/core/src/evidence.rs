@@ -106,10 +106,8 @@ fn check(receipt: &Receipt, instruction: &Instruction) -> Result<(), EvidenceErr
         return Err(EvidenceError::Form);
     }
     if *instruction.resource().cid() != meta.component {
-        return Err(EvidenceError::Component {
-            asked: *instruction.resource().cid(),
-            said: meta.component,
-        });
+        let both = [*instruction.resource().cid(), meta.component];
+        return Err(EvidenceError::Component(Box::new(both)));
     }
     if instruction.input().func != meta.func {
         return Err(EvidenceError::Function {
@@ -229,14 +227,9 @@ pub enum EvidenceError {
     /// The instruction is written in another way than it has to be.
     #[error("the instruction isn't written in its one form")]
     Form,
-    /// The receipt is of another component than its instruction.
-    #[error("the instruction asks for the component {asked}, and the receipt says that {said} ran")]
-    Component {
-        /// The instruction's.
-        asked: Cid,
-        /// The receipt's.
-        said: Cid,
-    },
+    /// The receipt is of another component than its instruction: the instruction's, and the receipt's.
+    #[error("the instruction asks for the component {}, and the receipt says that {} ran", .0[0], .0[1])]
+    Component(Box<[Cid; 2]>),
     /// The receipt is of another function than its instruction.
     #[error(
         "the instruction asks for the function {asked:?}, and the receipt says that {said:?} ran"
@@ -397,7 +390,7 @@ mod tests {
         let other = cid_of_raw(b"effect");
         assert!(matches!(
             resigned(|body| body.meta.component = other),
-            EvidenceError::Component { said, .. } if said == other
+            EvidenceError::Component(both) if both[1] == other
         ));
         assert!(matches!(
             resigned(|body| body.meta.func = "g".to_owned()),

@@ -38,6 +38,10 @@ pub struct Part {
 
 /// Something that entered a task.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all events are calls, and there are many"
+)]
 pub enum Event {
     /// A driver answered.
     Call(Call),

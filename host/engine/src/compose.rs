@@ -228,8 +228,13 @@ pub(crate) fn provider<'a>(
         let export = effect.offers().find(|export| fits(export, import))?;
         Some((effect, export))
     });
-    let (in_front, sources): (Vec<_>, Vec<_>) =
+    let (mut in_front, mut sources): (Vec<_>, Vec<_>) =
         offers.partition(|(effect, _)| stands_in_front(effect, import));
+    let is_pinned = |(effect, _): &(&Effect, &str)| effects.is_pinned(effect, import);
+    in_front.sort_by_key(|offer| !is_pinned(offer));
+    if let Some(pinned) = sources.iter().position(is_pinned) {
+        sources = vec![sources[pinned]];
+    }
     let position = asker.and_then(|asker| {
         in_front
             .iter()
@@ -267,7 +272,8 @@ fn stands_in_front(effect: &Effect, interface: &str) -> bool {
     effect.asks().any(|import| fits(import, interface))
 }
 
-fn fits(export: &str, import: &str) -> bool {
+/// Tells whether who asks for `import` may be given `export`.
+pub(crate) fn fits(export: &str, import: &str) -> bool {
     export == import || are_semver_compatible(export, import)
 }
 

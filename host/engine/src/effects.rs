@@ -22,6 +22,55 @@ pub struct Effects {
     /// The folders that were added, by the path that tells them apart.
     folders: Vec<PathBuf>,
     effects: Vec<Effect>,
+    pins: Vec<Pin>,
+}
+
+/// A choice of who provides an interface.
+#[derive(Clone, Debug)]
+struct Pin {
+    /// The interface, with its version or without.
+    interface: String,
+    /// The file of the effect.
+    path: PathBuf,
+}
+
+impl Pin {
+    /// How exactly it is about `import`; none if it isn't.
+    fn fit(&self, import: &str) -> Option<bool> {
+        if self.interface.contains('@') {
+            return compose::fits(&self.interface, import).then_some(true);
+        }
+        let base = import.split('@').next();
+        (base == Some(&self.interface)).then_some(false)
+    }
+}
+
+/// An effect that can't be the one to provide an interface.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PinError {
+    /// There is none of that name or CID.
+    #[error("there is no effect {which} to provide `{interface}`")]
+    NoEffect {
+        /// The name or CID.
+        which: String,
+        /// The interface.
+        interface: String,
+    },
+    /// It doesn't offer the interface.
+    #[error("the effect {which} doesn't offer `{interface}`; it offers {}", listed(.offers))]
+    NotOffered {
+        /// The name or CID.
+        which: String,
+        /// The interface.
+        interface: String,
+        /// What it offers.
+        offers: Vec<String>,
+    },
+}
+
+fn listed(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }
 
 /// One component that offers interfaces.
@@ -252,6 +301,46 @@ impl Effects {
             });
         }
         Ok(())
+    }
+
+    /// Chooses who provides `interface`, named with its version or without, where several do: the effect of the name
+    /// or CID `which`. A pin counts for more than the order of folders, one with a version for more than one without,
+    /// and an earlier one for more than a later one. Effects that stand in front of others still do; to pin one of
+    /// those makes it the first.
+    pub fn pin(&mut self, interface: &str, which: &str) -> Result<(), PinError> {
+        let mut pin = Pin {
+            interface: interface.to_owned(),
+            path: PathBuf::new(),
+        };
+        let mut offers = None;
+        for effect in self.effects.iter().filter(|effect| effect.is(which)) {
+            if effect.offers().any(|export| pin.fit(export).is_some()) {
+                pin.path = effect.path.clone();
+                self.pins.push(pin);
+                return Ok(());
+            }
+            offers.get_or_insert_with(|| effect.offers().map(str::to_owned).collect());
+        }
+        let (which, interface) = (which.to_owned(), pin.interface);
+        Err(match offers {
+            None => PinError::NoEffect { which, interface },
+            Some(offers) => PinError::NotOffered {
+                which,
+                interface,
+                offers,
+            },
+        })
+    }
+
+    /// Tells whether `effect` is the one chosen to provide `import`.
+    pub(crate) fn is_pinned(&self, effect: &Effect, import: &str) -> bool {
+        let fits = self
+            .pins
+            .iter()
+            .filter_map(|pin| Some((pin, pin.fit(import)?)));
+        // Of those that fit alike the first is taken.
+        let pin = fits.rev().max_by_key(|(_, is_exact)| *is_exact);
+        pin.is_some_and(|(pin, _)| pin.path == effect.path)
     }
 
     /// Returns the effects, in the order in which they are asked.

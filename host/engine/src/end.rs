@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use homestar_core::outcome::{Failure, Kind};
 use homestar_core::task::Limits;
-use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::abi::{Broken, TooMuch};
@@ -129,12 +129,23 @@ fn limit_in(error: &wasmtime::Error, limits: &Limits) -> Option<LimitReached> {
 /// Most functions that a failure names: enough to find the place, few enough to read.
 const FRAMES_MAX: usize = 8;
 
-/// Appends the functions in which a guest was when it ended, innermost first.
+/// Appends the functions in which a guest was when it ended, innermost first. Where several components were at work,
+/// each function is told with its own, by the name that its author gave it.
 fn where_it_was(backtrace: &WasmBacktrace, message: &mut String) {
-    let names = backtrace
-        .frames()
-        .iter()
-        .filter_map(|frame| frame.func_name().map(demangled));
+    let frames = backtrace.frames();
+    let component = |frame: &FrameInfo| {
+        let name = frame.module().name().unwrap_or_default();
+        name.strip_suffix(".wasm").unwrap_or(name).to_owned()
+    };
+    let first = frames.first().map(component);
+    let are_several = frames.iter().any(|frame| Some(component(frame)) != first);
+    let names = frames.iter().filter_map(|frame| {
+        let name = demangled(frame.func_name()?);
+        Some(match component(frame) {
+            component if are_several && !component.is_empty() => format!("{name} of {component}"),
+            _ => name,
+        })
+    });
     for (number, name) in names.take(FRAMES_MAX).enumerate() {
         let word = if number == 0 { "in" } else { "called by" };
         // Writing to a string can't fail.

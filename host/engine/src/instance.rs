@@ -98,7 +98,7 @@ pub struct Setting {
 }
 
 /// Whose answers a task's driver calls get.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Answers {
     /// The drivers', as far as it was granted to the guest.
     Drivers(Grants),

@@ -42,7 +42,7 @@ pub use compile::{WorkerFailure, compile_worker};
 pub use component::{Component, Export, Origin};
 pub use config::{Allocation, Compiler, Config};
 pub use drivers::{DriverSettings, NodeKey};
-pub use effects::{Effect, EffectError, Effects};
+pub use effects::{Effect, EffectError, Effects, PinError};
 pub use end::End;
 pub use engine::Engine;
 pub use error::{EngineError, LoadError, Missing, Source};

@@ -11,6 +11,7 @@ mod guest;
 mod http;
 mod http_streams;
 mod keys;
+mod keyvalue;
 mod state;
 mod vrf;
 pub(crate) mod wasi_http;
@@ -82,6 +83,8 @@ const OUTSIDE: &[(&str, &str, &str)] = &[
     ("homestar:driver/vrf", "0.1.", "homestar:driver/vrf"),
     ("wasi:http/client", "0.3.", "homestar:driver/http"),
     ("wasi:http/outgoing-handler", "0.2.", "homestar:driver/http"),
+    ("wasi:keyvalue/batch", "0.2.", "homestar:driver/state"),
+    ("wasi:keyvalue/store", "0.2.", "homestar:driver/state"),
 ];
 
 /// The interfaces that don't, with the start of their versions.
@@ -116,7 +119,8 @@ fn is_inside(name: &str) -> bool {
 /// Tells whether each part of a composition imports the interface `name` under a name of its own. Interfaces that
 /// define resources are shared, since all parts have to mean the same by them.
 pub(crate) fn has_own(name: &str) -> bool {
-    part::has_own(name) || driver(name).is_some()
+    let is_shared = name.starts_with("wasi:keyvalue/");
+    part::has_own(name) || (driver(name).is_some() && !is_shared)
 }
 
 /// What a component needs of the outside.
@@ -186,6 +190,8 @@ pub(crate) fn add_to_linker(
         "homestar:driver/vrf" => vrf::add(&mut instance, part),
         "homestar:std/log" => guest::add_log(&mut instance),
         "homestar:std/task" => guest::add_task(&mut instance),
+        "wasi:keyvalue/batch" => keyvalue::add_batch(&mut instance),
+        "wasi:keyvalue/store" => keyvalue::add_store(&mut instance),
         "wasi:logging/logging" => guest::add_logging(&mut instance),
         _ => Ok(()),
     }

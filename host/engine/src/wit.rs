@@ -6,8 +6,7 @@ use wit_component::{DecodedWasm, WitPrinter};
 use wit_parser::{InterfaceId, Resolve, WorldItem, WorldKey};
 
 use crate::error::LoadError;
-use crate::scan;
-use crate::world;
+use crate::{link, scan, world};
 
 mod signature;
 
@@ -56,8 +55,10 @@ pub struct Import {
     pub name: String,
     /// Names of the functions in it; empty when it is a function itself, or has types alone.
     pub functions: Vec<String>,
-    /// Whether the deterministic world offers it, or it needs no provider because it has types alone.
+    /// Whether the host offers it, or it needs no provider because it has types alone.
     pub is_offered: bool,
+    /// The driver that it leads to, if it leads outside, such as `homestar:driver/http`.
+    pub driver: Option<&'static str>,
 }
 
 /// Returns what the component in `bytes` imports and exports.
@@ -123,7 +124,8 @@ fn import(resolve: &Resolve, key: &WorldKey, item: &WorldItem) -> Option<Import>
         WorldItem::Interface { id, .. } => {
             let functions: Vec<_> = resolve.interfaces[*id].functions.keys().cloned().collect();
             Some(Import {
-                is_offered: functions.is_empty() || world::offers(&name),
+                is_offered: functions.is_empty() || world::offers(&name) || link::offers(&name),
+                driver: link::driver(&name).filter(|_| !functions.is_empty()),
                 name,
                 functions,
             })
@@ -132,6 +134,7 @@ fn import(resolve: &Resolve, key: &WorldKey, item: &WorldItem) -> Option<Import>
             name,
             functions: Vec::new(),
             is_offered: false,
+            driver: None,
         }),
         WorldItem::Type { .. } => None,
     }

@@ -23,17 +23,14 @@ const BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// Most numbers that one call shuffles.
 const SHUFFLE_MAX: u32 = 1_000_000;
 
-/// How many bytes `shuffle` asks the driver for at a time: few calls, and each small.
+/// How many bytes the driver is asked for at a time: the most that it gives.
 const BLOCK_BYTES: u32 = 64 * 1024;
 
 struct Effect;
 
 impl Guest for Effect {
     fn bytes(length: u32) -> Result<Vec<u8>, Error> {
-        if length > BYTES_MAX {
-            return Err(Error::TooMany(BYTES_MAX));
-        }
-        entropy(length)
+        bytes(length, entropy)
     }
 
     fn u64() -> Result<u64, Error> {
@@ -55,6 +52,24 @@ impl Guest for Effect {
 
 fn entropy(length: u32) -> Result<Vec<u8>, Error> {
     bindings::homestar::driver::entropy::bytes(length)
+}
+
+/// As many random bytes, drawn in blocks.
+fn bytes(
+    length: u32,
+    mut entropy: impl FnMut(u32) -> Result<Vec<u8>, Error>,
+) -> Result<Vec<u8>, Error> {
+    if length > BYTES_MAX {
+        return Err(Error::TooMany(BYTES_MAX));
+    }
+    let mut bytes = Vec::new();
+    let mut left = length;
+    while left > 0 {
+        let block = left.min(BLOCK_BYTES);
+        bytes.extend(entropy(block)?);
+        left -= block;
+    }
+    Ok(bytes)
 }
 
 /// As many random bytes as an array has.
@@ -266,6 +281,22 @@ mod tests {
             numbers.sort_unstable();
             assert!(numbers.into_iter().eq(0..length));
         }
+    }
+
+    #[test]
+    fn bytes_are_drawn_in_blocks() {
+        for (length, most) in [(0, 0), (1, 1), (65_536, 1), (65_537, 2), (BYTES_MAX, 256)] {
+            let mut noise = noise();
+            let mut draws = 0;
+            let drawn = bytes(length, |block| {
+                draws += 1;
+                noise(block)
+            });
+            assert_eq!(drawn.unwrap().len(), length as usize);
+            assert_eq!(draws, most);
+        }
+        let none = |_| panic!("nothing is drawn");
+        assert!(matches!(bytes(BYTES_MAX + 1, none), Err(Error::TooMany(_))));
     }
 
     #[test]

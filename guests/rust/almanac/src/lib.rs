@@ -14,7 +14,10 @@ impl Guest for Almanac {
             "nowhere" => panic!("there is no weather nowhere"),
             _ => return Err(format!("the almanac does not know {place}")),
         };
-        Ok(Weather { temperature, chance_of_rain })
+        Ok(Weather {
+            temperature,
+            chance_of_rain,
+        })
     }
 }
 

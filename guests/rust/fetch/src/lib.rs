@@ -18,7 +18,13 @@ impl Guest for Fetch {
     fn fetch(url: String) -> Result<String, String> {
         let page = https::client::get(&url).map_err(said)?;
         let start = page.body.iter().take(64);
-        let start = start.map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' });
+        let start = start.map(|byte| {
+            if byte.is_ascii() {
+                char::from(*byte)
+            } else {
+                '?'
+            }
+        });
         Ok(format!("{} {}", page.status, start.collect::<String>()))
     }
 

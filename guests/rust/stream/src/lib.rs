@@ -49,7 +49,9 @@ impl Guest for Stream {
     }
 
     async fn relay(source: String, url: String) -> Result<Summary, String> {
-        let (head, body, end) = streams::send(request("GET", source), None).await.map_err(said)?;
+        let (head, body, end) = streams::send(request("GET", source), None)
+            .await
+            .map_err(said)?;
         if head.status != 200 {
             return Err(format!("{} answered with status {}", head.url, head.status));
         }
@@ -78,7 +80,11 @@ async fn summary((head, mut body, end): Response) -> Result<Summary, String> {
         hasher.update(&chunk);
     }
     end.await.map_err(said)?;
-    Ok(Summary { status: head.status, length, sha256: hasher.finish() })
+    Ok(Summary {
+        status: head.status,
+        length,
+        sha256: hasher.finish(),
+    })
 }
 
 /// What comes next, or nothing at the end.

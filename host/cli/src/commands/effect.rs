@@ -1,5 +1,7 @@
 //! `homestar effect`
 
+mod inspect;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +9,8 @@ use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
 use homestar_engine::{Effect, Effects};
 
+use super::limits::ConfigOptions;
+use crate::authority::Authority;
 use crate::error::CommandError;
 use crate::{files, folders, print};
 
@@ -25,6 +29,7 @@ use crate::{files, folders, print};
 Examples:
   homestar effect add almanac.wasm
   homestar effect list
+  homestar effect inspect almanac
   homestar run needs.wasm 'advice(\"Bergen\")'
   homestar effect remove almanac"
 )]
@@ -36,6 +41,7 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     List(List),
+    Inspect(inspect::Options),
     Add(Add),
     Remove(Remove),
     Where(Where),
@@ -47,6 +53,8 @@ struct List {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    config: ConfigOptions,
 }
 
 /// Copy a component into a folder of effects
@@ -79,13 +87,18 @@ struct Where {}
 impl Options {
     /// Whether the answer is JSON.
     pub(crate) fn json(&self) -> bool {
-        matches!(&self.command, Command::List(List { json: true }))
+        match &self.command {
+            Command::List(options) => options.json,
+            Command::Inspect(options) => options.json,
+            _ => false,
+        }
     }
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     match &options.command {
         Command::List(options) => list(options),
+        Command::Inspect(options) => inspect::main(options),
         Command::Add(options) => add(options),
         Command::Remove(options) => remove(options),
         Command::Where(_) => {
@@ -101,7 +114,8 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 }
 
 fn list(options: &List) -> Result<(), CommandError> {
-    let effects = folders::effects(&[]);
+    let mut effects = folders::effects(&[]);
+    Authority::new(&options.config.settings()?, &[], &[]).give(&mut effects)?;
     if options.json {
         let listed = effects.iter().map(|effect| {
             print::map([
@@ -110,7 +124,7 @@ fn list(options: &List) -> Result<(), CommandError> {
                 ("drivers", print::texts(effect.drivers().map(str::to_owned))),
                 ("effect", Ipld::Link(*effect.cid())),
                 ("file", Ipld::String(effect.path().display().to_string())),
-                ("name", Ipld::String(name(effect.path()))),
+                ("name", Ipld::String(effect.name().to_owned())),
                 ("offers", print::texts(effect.offers().map(str::to_owned))),
             ])
         });
@@ -123,7 +137,7 @@ fn list(options: &List) -> Result<(), CommandError> {
 
 fn text(effects: &Effects, effect: &Effect) -> String {
     let mut rows = vec![
-        ("effect", name(effect.path())),
+        ("effect", effect.name().to_owned()),
         ("file", effect.path().display().to_string()),
     ];
     rows.push(("cid", effect.cid().to_string()));

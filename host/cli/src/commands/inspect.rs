@@ -7,13 +7,17 @@ use homestar_core::ipld::{Ipld, cid_of_raw};
 use homestar_engine::wit::{self, Description, Import, Signature};
 use homestar_engine::{Effect, Effects, LoadError};
 
+use super::limits::ConfigOptions;
 use super::load;
+use super::wiring::Doors;
+use crate::authority::Authority;
 use crate::error::CommandError;
 use crate::{folders, print};
 
 /// Show what a component is: its name, what it needs, what it offers
 ///
 /// Reads the component's own types and compiles nothing, so it also works for components that can't run here.
+/// Whether it is pure, so that the task alone decides what comes of it, follows from what it would be wired to.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -29,6 +33,8 @@ pub(crate) struct Options {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    config: ConfigOptions,
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
@@ -39,15 +45,25 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     }
     let description = wit::describe(&bytes).map_err(load::explained)?;
     let asks = description.imports.iter().any(|import| !import.is_offered);
-    let effects = if asks {
-        folders::effects(&[])
-    } else {
-        Effects::new()
+    let mut effects = Effects::new();
+    if asks {
+        effects = folders::effects(&[]);
+        Authority::new(&options.config.settings()?, &[], &[]).give(&mut effects)?;
+    }
+    let wiring = match asks {
+        true => effects.wired_to(&bytes),
+        false => Ok(Vec::new()),
     };
+    let wiring = wiring.and_then(|wired| {
+        Ok(Wiring {
+            doors: Doors::of(&description.imports, &wired)?,
+            effects: paths(&wired),
+        })
+    });
     let facts = Facts {
         cid: cid_of_raw(&bytes).to_string(),
         bytes: bytes.len() as u64,
-        pure: asks.then(|| effects.wired_to(&bytes).map(|wired| paths(&wired))),
+        wiring,
         description,
         effects,
     };
@@ -58,11 +74,18 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 }
 
 /// Returns the files of `effects`.
-fn paths(effects: &[&Effect]) -> String {
-    let paths = effects
-        .iter()
-        .map(|effect| effect.path().display().to_string());
-    paths.collect::<Vec<_>>().join(", ")
+fn paths(effects: &[&Effect]) -> Vec<String> {
+    let paths = effects.iter();
+    paths
+        .map(|effect| effect.path().display().to_string())
+        .collect()
+}
+
+/// What a component would be wired to.
+struct Wiring {
+    /// Files of the effects.
+    effects: Vec<String>,
+    doors: Doors,
 }
 
 struct Facts {
@@ -71,13 +94,16 @@ struct Facts {
     description: Description,
     /// The effects there are, if it asks for any.
     effects: Effects,
-    /// If it asks for effects, the files of those it would be wired to, or why it can't be.
-    pure: Option<Result<String, LoadError>>,
+    /// What it would be wired to, or why it can't be.
+    wiring: Result<Wiring, LoadError>,
 }
 
 impl Facts {
     /// Returns who provides an import that the world doesn't offer.
     fn provider(&self, import: &Import) -> String {
+        if import.driver.is_some() {
+            return "leads outside".to_owned();
+        }
         match self.effects.provider(None, &import.name) {
             Ok(Some(effect)) => format!("from {}", effect.path().display()),
             Ok(None) => "nothing provides it".to_owned(),
@@ -96,26 +122,43 @@ impl Facts {
         self.description.functions.iter().any(Signature::is_command)
     }
 
-    fn text(&self) -> String {
-        let pure = match &self.pure {
-            None => "yes".to_owned(),
-            Some(Ok(effects)) => format!("yes, with {effects}"),
-            Some(Err(error)) => format!("it can't run: {error}"),
+    /// Says whether the instruction alone would decide an outcome.
+    fn pure(&self) -> String {
+        let Wiring { effects, doors } = match &self.wiring {
+            Ok(wiring) => wiring,
+            Err(error) => return format!("it can't run: {error}"),
         };
+        if !doors.are_none() {
+            return "no".to_owned();
+        }
+        let mut pure = "yes".to_owned();
+        if !effects.is_empty() {
+            pure += &format!(", with {}", effects.join(", "));
+        }
+        if let Some(grants) = doors.if_granted() {
+            pure += &format!(", unless granted {grants}");
+        }
+        pure
+    }
+
+    fn text(&self) -> String {
         let kind = match (self.is_command(), self.description.was_module) {
             (true, false) => "command",
             (false, false) => "library",
             (true, true) => "command, from a core module",
             (false, true) => "library, from a core module",
         };
-        let mut text = print::table(&[
+        let mut rows = vec![
             ("component", self.cid.clone()),
             ("size", format!("{} bytes", print::number(self.bytes))),
             ("kind", kind.to_owned()),
-            ("pure", pure),
-        ]);
+            ("pure", self.pure()),
+        ];
+        let doors = self.wiring.iter().flat_map(|wiring| wiring.doors.texts());
+        rows.extend(doors.map(|door| ("reaches", door)));
+        let mut text = print::table(&rows);
         let imports = self.description.imports.iter().map(|import| {
-            let mark = match import.is_offered {
+            let mark = match import.is_offered && import.driver.is_none() {
                 true => String::new(),
                 false => format!("  ({})", self.provider(import)),
             };
@@ -128,6 +171,7 @@ impl Facts {
 
     fn json(&self) -> Ipld {
         let imports = self.description.imports.iter();
+        let wiring = self.wiring.as_ref().ok();
         print::map([
             ("bytes", Ipld::Integer(self.bytes.into())),
             ("command", Ipld::Bool(self.is_command())),
@@ -142,7 +186,18 @@ impl Facts {
                 "needs",
                 print::texts(self.needs().map(|import| import.name.clone())),
             ),
-            ("pure", Ipld::Bool(!matches!(self.pure, Some(Err(_))))),
+            (
+                "pure",
+                Ipld::Bool(wiring.is_some_and(|wiring| wiring.doors.are_none())),
+            ),
+            (
+                "pure_unless_granted",
+                wiring.map_or(Ipld::Null, |wiring| wiring.doors.grants_to_ipld()),
+            ),
+            (
+                "reaches",
+                wiring.map_or(Ipld::Null, |wiring| wiring.doors.to_ipld()),
+            ),
         ])
     }
 }
@@ -178,7 +233,7 @@ pub(super) fn exports(functions: &[Signature]) -> Vec<String> {
 }
 
 /// Appends a heading and its lines, indented.
-fn section(text: &mut String, heading: &str, lines: Vec<String>) {
+pub(super) fn section(text: &mut String, heading: &str, lines: Vec<String>) {
     if lines.is_empty() {
         *text += &format!("\n{heading}: none\n");
         return;

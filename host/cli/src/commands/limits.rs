@@ -1,11 +1,15 @@
-//! Options that bound what a task may use.
+//! Options of several commands: what a task may use, and who says so.
 
 use std::time::Duration;
+
+use std::path::PathBuf;
 
 use clap::Args;
 use homestar_core::task::Limits;
 
+use crate::error::CommandError;
 use crate::quantity;
+use crate::settings::Settings;
 
 /// What a task may use.
 #[derive(Args, Debug)]
@@ -66,4 +70,19 @@ pub(super) struct CompileOptions {
     /// Most memory to compile the component [default: 6GiB]
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
     pub(super) compile_memory: Option<u64>,
+}
+
+/// Where the operator's decisions stand.
+#[derive(Args, Debug)]
+pub(super) struct ConfigOptions {
+    /// Settings to go by, instead of the user's homestar.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigOptions {
+    /// Reads the settings.
+    pub(super) fn settings(&self) -> Result<Settings, CommandError> {
+        Settings::read(self.config.as_deref())
+    }
 }

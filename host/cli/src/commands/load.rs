@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use homestar_core::ipld::{Block, Cid};
 use homestar_engine::{
-    Compiler, Component, Config, Effects, Engine, EngineError, LoadError, Missing,
+    Compiler, Component, Config, DriverSettings, Effect, Effects, Engine, EngineError, LoadError,
+    Missing,
 };
 
 use crate::authority::Authority;
@@ -32,6 +33,8 @@ pub(super) struct Loading {
     pub(super) effects: Vec<PathBuf>,
     /// What the task and its effects are granted.
     pub(super) authority: Authority,
+    /// What drivers use.
+    pub(super) drivers: DriverSettings,
 }
 
 impl Loading {
@@ -42,6 +45,7 @@ impl Loading {
                 program: std::env::current_exe().map_err(CommandError::host)?,
                 arguments: vec![WORKER.into()],
             },
+            drivers: self.drivers.clone(),
             ..Config::default()
         };
         config.compile_time_max = self.compile_time.unwrap_or(config.compile_time_max);
@@ -196,6 +200,14 @@ impl Loaded {
         }
     }
 
+    /// Returns the effects that are wired to it.
+    pub(super) fn wired(&self) -> impl Iterator<Item = &Effect> {
+        let wired = self.component.effects();
+        self.effects
+            .iter()
+            .filter(|effect| wired.contains(effect.cid()))
+    }
+
     /// Returns the effects that are wired to it as blocks, in the order of its receipt.
     pub(super) fn effects(&self) -> Result<Vec<Block>, CommandError> {
         let block = |cid: &Cid| {
@@ -234,9 +246,9 @@ const BUILD: &str = "`cargo build --target wasm32-wasip2` builds a component";
 pub(super) fn explained(error: LoadError) -> CommandError {
     let hints: Vec<String> = match &error {
         LoadError::Missing { missing } => missing.iter().take(HINTS_MAX).map(provider).collect(),
-        LoadError::TwoProviders { .. } => vec![
-            "`homestar effect remove NAME` removes one; one in a nearer folder comes first".into(),
-        ],
+        LoadError::TwoProviders { import, .. } => vec![format!(
+            "`--pin {import}=NAME` chooses one; `homestar effect remove NAME` removes one"
+        )],
         LoadError::CoreModule => vec![BUILD.into()],
         LoadError::NotWasm {
             found: "WebAssembly text",

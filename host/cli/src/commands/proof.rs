@@ -18,7 +18,7 @@ const CAR_BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug)]
 pub(super) enum Proof {
     /// The receipt.
-    Bare(Receipt),
+    Bare(Box<Receipt>),
     /// The receipt and everything that it links.
     Whole(Box<Evidence>),
 }
@@ -41,7 +41,7 @@ impl Proof {
             let words = format!("{} is not a good receipt", path.display());
             CommandError::input(Caused::new(words, error))
         })?;
-        Ok(Self::Bare(receipt))
+        Ok(Self::Bare(Box::new(receipt)))
     }
 
     /// Returns the receipt.

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use homestar_core::evidence::Evidence;
-use homestar_core::ipld::Ipld;
+use homestar_core::ipld::{Block, Ipld};
 use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::task::Limits;
+use homestar_core::trace::{Part, Trace};
 use homestar_engine::{
-    Answers, Call, CallError, Component, Done, Effects, Engine, NAME, Recording,
+    Answers, Call, CallError, Component, Done, DriverSettings, Effects, Engine, LoadError, NAME,
+    Recording,
 };
 
 use super::limits::{CompileOptions, LimitOptions};
@@ -66,6 +68,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         compile_memory: options.compiling.compile_memory,
         effects: Vec::new(),
         authority: Authority::default(),
+        drivers: DriverSettings::default(),
     };
     let engine = loading.engine()?;
     let component = recorded.component(&engine)?;
@@ -108,30 +111,34 @@ impl Recorded {
         Ok(())
     }
 
-    /// Joins the guest with its effects as they were. Until the trace says how they were wired, each effect is asked
-    /// in the order in which it was first asked for.
+    /// Joins the guest with its effects as they were.
     fn component(&self, engine: &Engine) -> Result<Component, CommandError> {
-        if let Some(heard) = &self.0.heard {
-            let blocks = || std::iter::once(&self.0.component).chain(&self.0.effects);
-            let parts = heard.trace.parts.iter().filter_map(|part| {
-                let block = blocks().find(|block| *block.cid() == part.component)?;
-                Some(block.bytes())
-            });
-            let parts: Vec<_> = parts.collect();
-            let component = engine.load_as_traced(&parts, &heard.trace);
-            return component.map_err(load::explained);
-        }
-        // A pure task has no trace; its effects were listed in the order in which they were asked for.
+        let component = match &self.0.heard {
+            Some(heard) => engine.load_as_traced(&self.parts(&heard.trace), &heard.trace),
+            None => {
+                let effects = self.effects().map_err(load::explained)?;
+                engine.load_with(self.0.component.bytes(), || effects)
+            }
+        };
+        component.map_err(load::explained)
+    }
+
+    /// Returns the bytes of the parts that a trace names. All are there: it was seen when the file was read.
+    fn parts(&self, trace: &Trace) -> Vec<&[u8]> {
+        let all = || self.0.effects.iter().chain([&self.0.component]);
+        let bytes = |part: &Part| all().find(|block| *block.cid() == part.component);
+        let parts = trace.parts.iter().filter_map(bytes);
+        parts.map(Block::bytes).collect()
+    }
+
+    /// Returns the effects of a task that heard nothing, which are asked in the order in which they were asked first.
+    fn effects(&self) -> Result<Effects, LoadError> {
         let mut effects = Effects::new();
         for effect in &self.0.effects {
             let name = effect.cid().to_string();
-            effects
-                .add_built_in([(name.as_str(), effect.bytes().to_vec())])
-                .map_err(load::explained)?;
+            effects.add_built_in([(name.as_str(), effect.bytes().to_vec())])?;
         }
-        let bytes = self.0.component.bytes();
-        let component = engine.load_with(bytes, || effects);
-        component.map_err(load::explained)
+        Ok(effects)
     }
 
     /// Returns limits that the task keeps to if it did so before.

@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod doors;
 mod example;
 mod live;
 mod show;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
+use homestar_core::grant::Grants;
 use homestar_core::outcome::Outcome;
 use homestar_core::task::{Instruction, Limits, Nonce, Resource};
 use homestar_core::wit::ArgumentError;
@@ -21,9 +23,9 @@ use homestar_engine::{Answers, Call, CallError, Component, Done, Engine, Origin,
 use self::ask::Asked;
 use self::live::Live;
 use super::inspect;
-use super::limits::{CompileOptions, LimitOptions};
+use super::limits::{CompileOptions, ConfigOptions, LimitOptions};
 use super::load::{self, Loaded, Loading};
-use crate::authority::{Allow, Authority};
+use crate::authority::{Allow, Authority, Pin};
 use crate::error::{CommandError, code_of};
 use crate::files::Stdin;
 use crate::print;
@@ -102,6 +104,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "[EFFECT:]GRANT", help_heading = "Authority")]
     allow: Vec<Allow>,
 
+    /// Choose who provides an interface, where several effects do; may be given more than once
+    ///
+    /// INTERFACE has its version or none, such as acme:weather/forecast. EFFECT is a name or a CID.
+    #[arg(long, value_name = "INTERFACE=EFFECT", help_heading = "Authority")]
+    pin: Vec<Pin>,
+
+    #[command(flatten)]
+    config: ConfigOptions,
+
     #[command(flatten)]
     limits: LimitOptions,
 
@@ -148,12 +159,15 @@ pub(crate) fn main(options: &Options) -> ExitCode {
 
 fn run(options: &Options) -> Result<u8, CommandError> {
     let mut stdin = Stdin::default();
+    let settings = options.config.settings()?;
+    let authority = Authority::new(&settings, &options.allow, &options.pin);
     let loading = Loading {
         use_cache: !options.no_cache,
         compile_time: options.compiling.compile_time,
         compile_memory: options.compiling.compile_memory,
         effects: options.effects.clone(),
-        authority: Authority::new(&options.allow),
+        drivers: settings.drivers(authority.sends())?,
+        authority,
     };
     let engine = loading.engine()?;
     let begin = Instant::now();
@@ -167,15 +181,13 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let is_command = asked.is_command;
     let instruction = instruction(component, asked)?;
     let signing = sign::key(options)?;
-    let answers = Answers::Drivers(loading.authority.task());
-    let (mut done, unread) = call(
-        options,
-        &engine,
-        component,
-        &instruction,
-        answers,
+    let task = Task {
+        instruction: &instruction,
+        limits: options.limits.over(settings.limits()),
+        grants: loading.authority.task(),
         is_command,
-    )?;
+    };
+    let (mut done, unread) = call(options, &engine, component, task)?;
     let calls = done
         .recording
         .as_ref()
@@ -188,10 +200,10 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         signed.write(path, &loaded, &instruction)?;
     }
     let shown = show::outcome(options, &done, is_command);
-    if let Some(hint) = hint_of_closed(&loading.authority, component, &done)
-        && !options.json
-    {
-        print::err(&print::hint(&hint));
+    if !options.json {
+        for hint in doors::hints(&loading.authority, &loaded, &done) {
+            print::err(&print::hint(&hint));
+        }
     }
     if options.stats {
         let stats = show::Stats {
@@ -208,22 +220,6 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         Some(fault) => Err(fault),
         None => shown.map(|()| exit_code(&done)),
     }
-}
-
-/// Returns what to say of a task that failed with all doors closed, if that may be why and it didn't say so itself.
-fn hint_of_closed(authority: &Authority, component: &Component, done: &Done) -> Option<String> {
-    let Outcome::Error(failure) = &done.outcome else {
-        return None;
-    };
-    let drivers = component.drivers_wired();
-    let is_open = drivers.is_empty() || !authority.is_closed();
-    if is_open || failure.kind.is_limit() || failure.message.contains("--allow") {
-        return None;
-    }
-    let drivers = drivers.join(" and ");
-    Some(format!(
-        "it asks {drivers}, and nothing was allowed; `--allow GRANT` opens a door"
-    ))
 }
 
 fn exit_code(done: &Done) -> u8 {
@@ -248,26 +244,31 @@ fn instruction(component: &Component, asked: Asked) -> Result<Instruction, Comma
     Instruction::new(resource, asked.input, Nonce::EMPTY).map_err(CommandError::input)
 }
 
+/// What is run, and what it may.
+struct Task<'a> {
+    instruction: &'a Instruction,
+    limits: Limits,
+    grants: Grants,
+    is_command: bool,
+}
+
 /// Runs the task. Beside what came of it returns why not all of a command's output was passed on, if so.
 fn call(
     options: &Options,
     engine: &Engine,
     component: &Component,
-    instruction: &Instruction,
-    answers: Answers,
-    is_command: bool,
+    task: Task<'_>,
 ) -> Result<(Done, Option<CommandError>), CommandError> {
-    let limits = options.limits.over(Limits::default());
-    let mut call = Call::new(instruction, &limits);
-    call.answers = answers;
+    let mut call = Call::new(task.instruction, &task.limits);
+    call.answers = Answers::Drivers(task.grants);
     call.on_log = Some(Arc::new(print::log));
-    let is_shown = is_command && !options.json && options.output.is_none();
+    let is_shown = task.is_command && !options.json && options.output.is_none();
     let live = is_shown.then(|| Live::new(options.receipt.is_some()));
     call.on_stdout = live.as_ref().map(Live::listener);
     let done = engine.call(component, call).map_err(|error| match error {
         CallError::Host(_) => CommandError::host(error),
         CallError::Arguments(ArgumentError::Count { .. }) => {
-            let example = example::hint(options, component, Some(&instruction.input().func));
+            let example = example::hint(options, component, Some(&task.instruction.input().func));
             let error = CommandError::input(error);
             example.into_iter().fold(error, CommandError::hint)
         }

@@ -47,6 +47,7 @@ fn the_page_has_the_help_of_every_command() {
         "inspect --help",
         "effect --help",
         "effect list --help",
+        "effect inspect --help",
         "effect add --help",
         "effect remove --help",
         "effect where --help",

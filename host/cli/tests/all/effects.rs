@@ -89,8 +89,8 @@ fn one_effect_stands_in_front_of_another() {
     --- exit code 0
     "#);
     let listed = it.run(&["effect", "list"]).to_string();
-    let (added, _) = listed.split_once("\neffect  digest").unwrap();
-    assert_snapshot!(added, @r#"
+    let added: Vec<_> = listed.split("\n\n").take(2).collect();
+    assert_snapshot!(added.join("\n\n"), @r#"
     effect  pessimist
     file    effects/pessimist.wasm
     cid     bafkr…
@@ -160,7 +160,7 @@ fn two_that_offer_the_same_are_both_named() {
     assert_snapshot!(it.run(&["run", "needs.wasm", r#"advice("Cairo")"#]), @r#"
     --- stderr
     error: two effects provide `acme:weather/forecast@0.1.0`: effects/one.wasm and effects/two.wasm
-    hint: `homestar effect remove NAME` removes one; one in a nearer folder comes first
+    hint: `--pin acme:weather/forecast@0.1.0=NAME` chooses one; `homestar effect remove NAME` removes one
     --- exit code 4
     "#);
 }
@@ -212,4 +212,85 @@ fn folders_may_be_given() {
     built-in
     --- exit code 0
     "#);
+}
+
+#[test]
+fn an_effect_shows_what_it_asks_for_before_it_is_added() {
+    let it = Environment::with(&["pessimist", "almanac", "add"]);
+    assert_snapshot!(it.run(&["effect", "inspect", "pessimist.wasm"]), @r#"
+    effect   pessimist
+    file     pessimist.wasm
+    cid      bafkr…
+    size     …
+    granted  what is granted to who asks it
+    reaches  it can't run: nothing provides the import `acme:weather/forecast@0.1.0` with its function `today`
+
+    imports:
+      acme:weather/forecast@0.1.0  (nothing provides it)
+
+    exports:
+      acme:weather/forecast@0.1.0
+        today: func(place: string) -> result<weather, string>
+    --- exit code 0
+    "#);
+    it.run(&["effect", "add", "almanac.wasm"]);
+    let facts = it
+        .run(&["effect", "inspect", "pessimist.wasm", "--json"])
+        .json();
+    assert_eq!(facts["asks"][0], "acme:weather/forecast@0.1.0");
+    assert_eq!(facts["offers"][0], "acme:weather/forecast@0.1.0");
+    assert_eq!(facts["reaches"], serde_json::json!([]));
+    assert_eq!(facts["built_in"], false);
+    assert_eq!(facts["granted"], serde_json::Value::Null);
+    let wit = it.run(&["effect", "inspect", "almanac", "--wit"]);
+    assert!(wit.stdout().contains("interface forecast {"), "{wit}");
+    assert_snapshot!(it.run(&["effect", "inspect", "almanack"]), @r#"
+    --- stderr
+    error: there is no effect almanack, and no file almanack
+    hint: `homestar effect list` shows those there are
+    --- exit code 4
+    "#);
+    assert_eq!(it.run(&["effect", "inspect", "add.wasm"]).code, Some(4));
+}
+
+#[test]
+fn an_effect_shows_what_it_reaches_and_may() {
+    let it = Environment::new();
+    assert_snapshot!(it.run(&["effect", "inspect", "random"]), @r#"
+    effect   random
+    file     built-in/random.wasm
+    cid      bafkr…
+    size     …
+    granted  what is granted to who asks it
+    reaches  homestar:driver/entropy
+
+    imports:
+      homestar:random/types@0.1.0
+      homestar:driver/entropy@0.1.0  (leads outside)
+
+    exports:
+      homestar:random/random@0.1.0
+        bytes: func(length: u32) -> result<list<u8>, error>
+        u64: func() -> result<u64, error>
+        range: func(start: s64, end: s64) -> result<s64, error>
+        shuffle: func(length: u32) -> result<list<u32>, error>
+        uuid: func() -> result<string, error>
+    --- exit code 0
+    "#);
+    let beacon = it.run(&["effect", "inspect", "beacon", "--json"]).json();
+    let reaches = serde_json::json!([
+        {"driver": "homestar:driver/http", "through": "built-in/https.wasm"}
+    ]);
+    assert_eq!(beacon["reaches"], reaches);
+    let settings = "ceiling = [\"random\"]\n[effect.random]\ngrant = [\"random\", \"clock\"]";
+    it.put("mine.toml", settings);
+    let mine = ["effect", "inspect", "random", "--config", "mine.toml"];
+    let granted = it.run(&mine).stdout().to_owned();
+    let granted = granted.lines().find(|line| line.starts_with("granted"));
+    assert_eq!(granted, Some("granted  `random`, `clock` and `random`"));
+    let facts = it.run(&[&mine[..], &["--json"]].concat()).json();
+    assert_eq!(
+        facts["granted"],
+        serde_json::json!([["random", "clock"], ["random"]])
+    );
 }

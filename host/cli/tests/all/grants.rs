@@ -51,7 +51,7 @@ fn a_grant_that_helps_nobody_is_a_mistake() {
     }
     assert_snapshot!(it.run(&["run", "dice.wasm", "roll", "--allow", "dies:random"]), @r#"
     --- stderr
-    error: there is no effect dies, to which something is granted
+    error: there is no effect dies, to which --allow grants something
     hint: `homestar effect list` shows those there are
     --- exit code 4
     "#);

@@ -135,3 +135,57 @@ fn shells_complete_it() {
     let version = concat!("homestar ", env!("CARGO_PKG_VERSION"), "\n");
     assert_eq!(it.run(&["--version"]).stdout(), version);
 }
+
+#[test]
+fn what_leads_outside_is_named_with_the_way_there() {
+    let it = Environment::with(&["nosy"])
+        .with_dice()
+        .with_effects(&["random"]);
+    assert_snapshot!(it.run(&["inspect", "dice.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       no
+    reaches    homestar:driver/entropy through built-in/random.wasm
+
+    imports:
+      homestar:random/types@0.1.0
+      homestar:random/random@0.1.0  (from built-in/random.wasm)
+
+    exports:
+      roll: func() -> result<u64, string>
+    --- exit code 0
+    "#);
+    assert_snapshot!(it.run(&["inspect", "random.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       no
+    reaches    homestar:driver/entropy
+
+    imports:
+      homestar:random/types@0.1.0
+      homestar:driver/entropy@0.1.0  (leads outside)
+
+    exports:
+      homestar:random/random@0.1.0
+        bytes: func(length: u32) -> result<list<u8>, error>
+        u64: func() -> result<u64, error>
+        range: func(start: s64, end: s64) -> result<s64, error>
+        shuffle: func(length: u32) -> result<list<u32>, error>
+        uuid: func() -> result<string, error>
+    --- exit code 0
+    "#);
+    let facts = it.run(&["inspect", "dice.wasm", "--json"]).json();
+    assert_eq!(facts["pure"], false);
+    assert_eq!(facts["reaches"][0]["through"], "built-in/random.wasm");
+    let nosy = it.run(&["inspect", "nosy.wasm"]).to_string();
+    let pure = nosy.lines().find(|line| line.starts_with("pure")).unwrap();
+    assert_eq!(pure, "pure       yes, unless granted clock or random");
+    let facts = it.run(&["inspect", "nosy.wasm", "--json"]).json();
+    assert_eq!(facts["pure"], true);
+    assert_eq!(
+        facts["pure_unless_granted"],
+        serde_json::json!(["clock", "random"])
+    );
+}

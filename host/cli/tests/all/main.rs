@@ -16,5 +16,6 @@ mod output;
 mod receipts;
 mod replay;
 mod run;
+mod settings;
 mod terminal;
 mod tidy;

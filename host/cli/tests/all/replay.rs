@@ -1,5 +1,9 @@
 //! A receipt that holds everything, and the same task run again from it.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread::{self, JoinHandle};
+
 use homestar_core::car;
 use homestar_core::evidence::Evidence;
 use homestar_core::ipld::{Block, Ipld};
@@ -347,4 +351,47 @@ fn what_can_not_be_run_again_says_so() {
       because: the file lacks the receipt: block bafkr…
     --- exit code 4
     "#);
+}
+
+/// Answers one request, whatever it is.
+fn serve_once(page: &'static str) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        let mut byte = [0];
+        while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
+            request.push(byte[0]);
+        }
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", page.len());
+        stream.write_all((head + page).as_bytes()).unwrap();
+    });
+    (address, server)
+}
+
+#[test]
+fn a_page_is_read_again_when_its_server_is_gone() {
+    let it = Environment::with(&["fetch"]).with_key();
+    let (address, server) = serve_once("how do you do");
+    let call = format!("fetch(\"http://{address}/page\")");
+    let grant = format!("https=GET http://{address}/page");
+    let run = ["run", "fetch.wasm", &call];
+    let denied = it.run(&run);
+    assert_eq!(denied.code, Some(1), "{denied}");
+    assert!(
+        denied.stderr.contains("is not granted; it takes `--allow"),
+        "{denied}"
+    );
+    let said = it.run(&[&run[..], &["--allow", &grant, "--receipt", "page.car"]].concat());
+    assert_eq!(said.stdout(), "\"200 how do you do\"\n", "{said}");
+    server.join().unwrap();
+    let said = it.run(&["replay", "page.car"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(
+        said.stdout().ends_with("calls to http played back\n"),
+        "{said}"
+    );
+    let facts = it.run(&["receipt", "show", "page.car", "--json"]).json();
+    assert_eq!(facts["calls"][0]["name"], "homestar:driver/http.send");
 }

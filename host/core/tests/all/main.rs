@@ -1,5 +1,6 @@
 //! What the crate promises to others, checked against what others wrote. See `tests/vectors/README.md`.
 
+mod cars;
 mod page;
 mod tokens;
 mod values;

@@ -1,6 +1,7 @@
 // Writes javascript.json to the standard output. See README.md.
 import * as cbor from '@ipld/dag-cbor'
 import * as json from '@ipld/dag-json'
+import { CarReader, CarWriter } from '@ipld/car'
 import { CID } from 'multiformats/cid'
 import { sha256 } from 'multiformats/hashes/sha2'
 import * as Envelope from 'iso-ucan/envelope'
@@ -118,6 +119,24 @@ const instruction = await vector('an instruction', instructionValue)
 const ran = CID.parse(instruction.cid)
 
 const ok = { ok: [1, 'two', new Uint8Array([3])] }
+// A file with these blocks, the first of which is its root.
+const car = async (name, blocks) => {
+  const named = []
+  for (const [codec, bytes] of blocks) named.push({ cid: await cidOf(codec, bytes), bytes })
+  const { writer, out } = CarWriter.create([named[0].cid])
+  const pieces = []
+  const collected = (async () => {
+    for await (const piece of out) pieces.push(piece)
+  })()
+  for (const block of named) await writer.put(block)
+  await writer.close()
+  await collected
+  const file = Buffer.concat(pieces)
+  if ((await CarReader.fromBytes(file)).version !== 1) throw new Error(name)
+  const entry = ({ cid, bytes }) => ({ cid: cid.toString(), bytes: hex(bytes) })
+  return { name, car: hex(file), blocks: named.map(entry) }
+}
+
 const outcomes = [
   await vector('a value', ok),
   await vector('an error of the guest', { error: { kind: 'guest', message: 'no such city', value: { code: 404 } } }),
@@ -184,12 +203,21 @@ const values = []
 for (const [name, value] of Object.entries(VALUES)) values.push(await vector(name, value))
 
 const document = {
-  made_by: 'make.mjs with @ipld/dag-cbor 10.0.2, @ipld/dag-json 11.0.1, iso-ucan 0.5.0',
+  made_by: 'make.mjs with @ipld/car 5.4.7, @ipld/dag-cbor 10.0.2, @ipld/dag-json 11.0.1, iso-ucan 0.5.0',
   values,
   refused,
   key: { seed: hex(seed), did: signer.did, other: other.did },
   instruction,
   outcomes,
+  cars: [
+    await car('one raw block', [[RAW, utf8('hello')]]),
+    await car('blocks of two codecs, one of them empty', [
+      [cbor.code, cbor.encode({ link: hello })],
+      [RAW, utf8('hello')],
+      [RAW, new Uint8Array()],
+    ]),
+    await car('a block whose length takes two bytes', [[RAW, new Uint8Array(300).fill(7)]]),
+  ],
   invocations: [
     await mint('a receipt', '1.0.0', receipt),
     await mint('a receipt of the release candidate', '1.0.0-rc.1', receipt),

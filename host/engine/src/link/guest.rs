@@ -11,6 +11,7 @@ use crate::instance::State;
 #[derive(Clone, Copy, Debug, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "made by lifting what a guest passes")]
 enum Level {
     #[component(name = "trace")]
     Trace,
@@ -28,6 +29,7 @@ enum Level {
 #[derive(Clone, Copy, Debug, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "made by lifting what a guest passes")]
 enum WasiLevel {
     #[component(name = "trace")]
     Trace,

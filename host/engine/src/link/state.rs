@@ -45,7 +45,7 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
     })
 }
 
-fn ask<R: Serialize + DeserializeOwned>(
+pub(super) fn ask<R: Serialize + DeserializeOwned>(
     outside: &Outside,
     part: usize,
     name: &'static str,
@@ -63,7 +63,7 @@ fn ask<R: Serialize + DeserializeOwned>(
 
 /// Returns all keys as one byte string, since a hundred thousand of them don't fit one event of a trace: each with
 /// its length before it, as four bytes in little-endian order.
-fn joined(keys: &[String]) -> Vec<u8> {
+pub(super) fn joined(keys: &[String]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for key in keys {
         let length = u32::try_from(key.len()).unwrap_or(u32::MAX);
@@ -73,7 +73,7 @@ fn joined(keys: &[String]) -> Vec<u8> {
     bytes
 }
 
-fn parted(mut bytes: &[u8]) -> Vec<String> {
+pub(super) fn parted(mut bytes: &[u8]) -> Vec<String> {
     let mut keys = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
         let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);

@@ -6,7 +6,7 @@ use std::path::Path;
 use homestar_core::ipld::{Ipld, cid_of_raw};
 use homestar_core::outcome::{Kind, Outcome};
 use homestar_core::task::Input;
-use homestar_engine::{Call, Component, EffectError, Effects, LoadError};
+use homestar_engine::{Call, Component, EffectError, Effects, LoadError, PinError};
 
 use crate::{engine, instruction, limits, text};
 
@@ -271,13 +271,12 @@ fn a_trap_in_an_effect_says_in_which_function() {
         panic!("no failure")
     };
     assert_eq!(failure.kind, Kind::Trap);
-    assert!(
-        failure
-            .message
-            .contains("acme:weather/forecast@0.1.0#today"),
-        "{}",
-        failure.message
-    );
+    let message = failure.message;
+    let place = message
+        .lines()
+        .find(|line| line.contains("acme:weather/forecast@0.1.0#today"));
+    let place = place.unwrap_or_else(|| panic!("{message}"));
+    assert!(place.ends_with(" of almanac"), "{message}");
 }
 
 #[test]
@@ -353,3 +352,75 @@ fn a_folder_that_is_given_twice_counts_once() {
     assert_eq!(effects.iter().count(), 2);
     assert_eq!(needs(&effects).unwrap().effects().len(), 2);
 }
+
+#[test]
+fn a_pin_decides_between_providers() {
+    let near = folder(&[
+        ("one.wasm", homestar_guests::almanac()),
+        ("two.wasm", homestar_guests::almanac()),
+    ]);
+    let far = folder(&[("far.wasm", homestar_guests::almanac())]);
+    let pinned = |interface: &str, which: &str| {
+        let mut effects = effects(&[&near, &far]);
+        effects.pin(interface, which)?;
+        let provider = effects.provider(None, FORECAST).expect("one provider");
+        Ok::<_, PinError>(provider.expect("a provider").name().to_owned())
+    };
+    let base = FORECAST.split('@').next().unwrap();
+    for interface in [base, FORECAST] {
+        for name in ["one", "two", "far"] {
+            assert_eq!(pinned(interface, name).as_deref(), Ok(name));
+        }
+    }
+    let cid = cid(homestar_guests::almanac()).to_string();
+    assert_eq!(pinned(base, &cid).as_deref(), Ok("one"));
+    assert_eq!(
+        pinned(base, "three").unwrap_err().to_string(),
+        format!("there is no effect three to provide `{base}`")
+    );
+    assert_eq!(
+        pinned("acme:weather/rain", "one").unwrap_err().to_string(),
+        format!("the effect one doesn't offer `acme:weather/rain`; it offers `{FORECAST}`")
+    );
+    assert!(pinned("acme:weather/forecast@0.2.0", "one").is_err());
+}
+
+#[test]
+fn a_pin_with_a_version_counts_for_more_and_the_first_of_two_alike() {
+    let folder = folder(&[
+        ("one.wasm", homestar_guests::almanac()),
+        ("two.wasm", homestar_guests::almanac()),
+    ]);
+    let mut effects = effects(&[&folder]);
+    let base = FORECAST.split('@').next().unwrap();
+    let name = |effects: &Effects| {
+        let provider = effects.provider(None, FORECAST).unwrap();
+        provider.unwrap().name().to_owned()
+    };
+    effects.pin(base, "two").unwrap();
+    effects.pin(base, "one").unwrap();
+    assert_eq!(name(&effects), "two");
+    effects.pin(FORECAST, "one").unwrap();
+    assert_eq!(name(&effects), "one");
+}
+
+#[test]
+fn who_stands_in_front_still_does_when_a_source_is_pinned() {
+    let folder = folder(&[
+        ("one.wasm", homestar_guests::almanac()),
+        ("two.wasm", homestar_guests::almanac()),
+        ("z.wasm", homestar_guests::pessimist()),
+    ]);
+    let mut effects = effects(&[&folder]);
+    assert!(needs(&effects).is_err());
+    effects.pin(FORECAST, "two").unwrap();
+    assert_eq!(
+        advice(&needs(&effects).unwrap(), "Cairo"),
+        says("take an umbrella")
+    );
+    effects.pin(FORECAST, "z").unwrap();
+    assert!(needs(&effects).is_ok());
+}
+
+/// What `needs` asks for.
+const FORECAST: &str = "acme:weather/forecast@0.1.0";

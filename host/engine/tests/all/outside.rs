@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use homestar_core::ipld::{Ipld, cid_of_raw};
+use homestar_core::key::SigningKey;
 use homestar_core::outcome::{Failure, Outcome};
 use homestar_engine::drivers::resolver::{ResolverSettings, Servers};
-use homestar_engine::{Done, DriverSettings, LoadError};
+use homestar_engine::{Done, DriverSettings, LoadError, NodeKey};
 
 use crate::net_server::{Wire, answer, name_server, read_request, records, serve, serve_tls};
 use crate::replay::{built_in, effect, effect_on, replay, run, run_twice};
@@ -399,4 +400,136 @@ fn guests_in_every_language_use_our_interfaces() {
         run_twice(&guest, "hash-and-sign", vec![text("a")], &["crypto"]);
         error_of(run_twice(&guest, "fetch", url.clone(), &[]));
     }
+}
+
+#[test]
+fn wasi_http_of_0_3_goes_through_the_same_door() {
+    let body = "0123456789abcdef".repeat(20_000);
+    let port = serve_tls(&["http/1.1"], answer(page(&body)));
+    let guest = load(homestar_guests::web3());
+    let authority = text(&format!("localhost:{port}"));
+    let args = vec![authority, text("/a?b=c"), Ipld::Bool(false)];
+    let grant = format!("https=GET localhost:{port}/a");
+    let done = run_twice(&guest, "page", args.clone(), &[&grant]);
+    assert_eq!(ok_of(done), text("200 320000"));
+    let done = run_twice(&guest, "page", args, &[]);
+    assert!(String::from_utf8_lossy(&done.log).contains("not granted"));
+    assert!(error_of(done).message.contains("HttpRequestDenied"));
+}
+
+#[test]
+fn keyvalue_and_logging_of_wasi() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine_with(DriverSettings {
+        state: Some(folder.path().to_owned()),
+        ..DriverSettings::default()
+    });
+    let guest = engine
+        .load_file(homestar_guests::ledger())
+        .expect("a guest");
+    let args = |key: &str| vec![text("visits"), text(key)];
+    let granted = ["state=visits"];
+    run_twice(&guest, "count", args("a"), &granted);
+    run_twice(&guest, "count", args("b"), &granted);
+    let done = run_twice(&guest, "count", args("a"), &granted);
+    assert_eq!(done.log, b"info: ledger: a is 2\n");
+    assert_eq!(ok_of(done), int(2));
+    let all = run_twice(&guest, "all", vec![text("visits")], &granted);
+    let pair = |key: &str, count: i128| list([text(key), int(count)]);
+    assert_eq!(ok_of(all), list([pair("a", 2), pair("b", 1)]));
+    let forgotten = ok_of(run_twice(&guest, "forget", args("a"), &granted));
+    assert_eq!(forgotten, Ipld::Bool(true));
+    let done = run_twice(&guest, "forget", args("a"), &granted);
+    assert_eq!(ok_of(done), Ipld::Bool(false));
+    let refused = error_of(run_twice(&guest, "count", args("a"), &["state=others"]));
+    assert!(
+        refused.message.contains("AccessDenied"),
+        "{}",
+        refused.message
+    );
+}
+
+#[test]
+fn an_oracle_draws_what_everybody_can_check() {
+    let engine = engine_with(DriverSettings {
+        node: Some(NodeKey::new(|| Ok(SigningKey::from_seed(&[7; 32])))),
+        ..DriverSettings::default()
+    });
+    let oracle = effect_on(&engine, "oracle");
+    let input = Ipld::Bytes(b"lottery 1".to_vec());
+    let value = ok_of(run_twice(&oracle, "draw", vec![input.clone()], &["oracle"]));
+    let again = ok_of(run_twice(&oracle, "draw", vec![input.clone()], &["oracle"]));
+    assert_eq!(value, again);
+    ok_of(run_twice(
+        &oracle,
+        "verify",
+        vec![input, value.clone()],
+        &[],
+    ));
+    let other = vec![Ipld::Bytes(b"lottery 2".to_vec()), value];
+    assert!(
+        error_of(run_twice(&oracle, "verify", other, &[]))
+            .message
+            .contains("proof")
+    );
+    let refused = run_twice(&oracle, "draw", vec![Ipld::Bytes(vec![])], &["random"]);
+    assert!(error_of(refused).message.contains("oracle"));
+}
+
+/// The clocks and random numbers of WASI are virtual, until they are granted.
+#[test]
+fn what_wasi_shows_is_real_only_where_it_is_granted() {
+    for guest in [homestar_guests::nosy(), homestar_guests::nosy3()] {
+        let guest = load(guest);
+        let pure = instruction(&guest, Input::new("random", vec![int(16)]));
+        let first = run(&guest, &pure, &["clock"]);
+        assert_eq!(ok_of(run(&guest, &pure, &[])), ok_of(first));
+        assert!(guest.is_pure(&crate::replay::grants(&["crypto"])));
+
+        let granted = run_twice(&guest, "random", vec![int(16)], &["random"]);
+        let again = run_twice(&guest, "random", vec![int(16)], &["random"]);
+        assert_ne!(ok_of(granted), ok_of(again));
+        let slept = run_twice(&guest, "elapsed-of-sleep", vec![int(2)], &["clock"]);
+        let Ipld::Integer(nanoseconds) = ok_of(slept) else {
+            panic!("not a number");
+        };
+        assert!(nanoseconds >= 2_000_000, "{nanoseconds} ns");
+        run_twice(&guest, "now", vec![], &["clock"]);
+    }
+}
+
+/// Answers come in any order, and a replay hands them over in the order in which they came.
+#[test]
+fn sleeps_at_the_same_time_replay_in_their_order() {
+    let guest = load(homestar_guests::nosy3());
+    let sleeps = list([int(3), int(1), int(2)]);
+    let Ipld::List(order) = ok_of(run_twice(
+        &guest,
+        "order-of-sleeps",
+        vec![sleeps],
+        &["clock"],
+    )) else {
+        panic!("not a list");
+    };
+    assert!((1..=3).all(|ms| order.contains(&int(ms))), "{order:?}");
+}
+
+#[test]
+fn what_every_guest_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine_with(DriverSettings {
+        state: Some(folder.path().to_owned()),
+        ..DriverSettings::default()
+    });
+    let guest = homestar_guests::diary();
+    let guest = engine.load_file_with(guest, built_in).expect("a guest");
+    run_twice(&guest, "note", vec![text("b")], &["state=diary"]);
+    let done = run_twice(&guest, "note", vec![text("a")], &["state=diary"]);
+    assert_eq!(done.log, b"info: noted\n  a\n");
+    assert_eq!(ok_of(done), list([text("a"), text("b")]));
+
+    let instruction = instruction(&guest, Input::new("names", vec![]));
+    let names = [instruction.link().to_string(), guest.cid().to_string()];
+    let done = run(&guest, &instruction, &[]);
+    assert_eq!(ok_of(done), list(names.map(|name| text(&name))));
 }

@@ -1,0 +1,206 @@
+//! What the operator of this machine decides: `homestar.toml`.
+//!
+//! It is read from the file that a person names, or from the user's. Never from the working directory: a folder from
+//! a stranger must not open anything.
+
+mod drivers;
+mod file;
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use homestar_core::task::Limits;
+use homestar_engine::drivers::DriverSettings;
+
+use self::file::File;
+use crate::error::{Caused, CommandError};
+use crate::{files, paths};
+
+/// Most bytes of the file: nobody writes a longer one by hand.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// What the operator decided.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    /// Where it stands, if there is a file.
+    path: Option<PathBuf>,
+    file: File,
+}
+
+impl Settings {
+    /// Reads the file that was named, or the user's. Without one, nothing was decided.
+    pub(crate) fn read(named: Option<&Path>) -> Result<Self, CommandError> {
+        let path = match (named, paths::settings()) {
+            (Some(named), _) => named.to_owned(),
+            (None, Ok(path)) if !is_absent(&path) => path,
+            (None, _) => return Ok(Self::default()),
+        };
+        let bytes = files::read(&path, BYTES_MAX)?;
+        let bad = |words: String| {
+            let error = Caused::new(format!("can't use {}", path.display()), words);
+            CommandError::input(error).hint("docs/config.md tells what may stand there")
+        };
+        let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
+        let file = parse(&text).map_err(bad)?;
+        Ok(Self {
+            path: Some(path),
+            file,
+        })
+    }
+
+    /// Returns what is said in the file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Returns how the file is called in a message.
+    pub(crate) fn name(&self) -> String {
+        match &self.path {
+            Some(path) => path.display().to_string(),
+            None => "homestar.toml".to_owned(),
+        }
+    }
+
+    /// Returns what a task may use unless an option says otherwise.
+    pub(crate) fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let limits = &self.file.limits;
+        Limits {
+            fuel: limits.fuel.unwrap_or(usual.fuel),
+            memory_bytes: limits.memory.unwrap_or(usual.memory_bytes),
+            time: limits.time.unwrap_or(usual.time),
+            output_bytes: limits.output.unwrap_or(usual.output_bytes),
+            log_bytes: limits.log.unwrap_or(usual.log_bytes),
+            calls: limits.calls.unwrap_or(usual.calls),
+            call_bytes: limits.call_bytes.unwrap_or(usual.call_bytes),
+            ..usual
+        }
+    }
+
+    /// Returns what drivers use. Secrets are fetched only if `sends`, since nothing else needs them.
+    pub(crate) fn drivers(&self, sends: bool) -> Result<DriverSettings, CommandError> {
+        drivers::settings(self, sends)
+    }
+
+    /// Returns a path that stands in the file: relative to the file.
+    fn place(&self, path: &Path) -> PathBuf {
+        let folder = self.path.as_deref().and_then(Path::parent);
+        folder.unwrap_or(Path::new("")).join(path)
+    }
+}
+
+/// Tells whether nothing is there. A file that can't be looked at is there: it may have a ceiling in it.
+fn is_absent(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(_) => false,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Reads what stands in a file, or says in which line it goes wrong.
+fn parse(text: &str) -> Result<File, String> {
+    toml::from_str(text).map_err(|error| {
+        let words = error.message().trim();
+        match error.span() {
+            Some(span) => {
+                let before = text.get(..span.start).unwrap_or(text);
+                let line = before.matches('\n').count() + 1;
+                format!("line {line}: {words}")
+            }
+            None => words.to_owned(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the code blocks of the page that are TOML.
+    fn documented() -> Vec<&'static str> {
+        let page = include_str!("../../../docs/config.md");
+        let blocks = page.split("```toml\n").skip(1);
+        blocks.filter_map(|rest| rest.split("```").next()).collect()
+    }
+
+    #[test]
+    fn everything_on_the_page_is_understood() {
+        let blocks = documented();
+        assert!(blocks.len() > 3);
+        for block in blocks {
+            assert!(parse(block).is_ok(), "{block}\n{:?}", parse(block));
+        }
+    }
+
+    #[test]
+    fn the_first_example_has_it_all() {
+        let settings = Settings {
+            path: Some(PathBuf::from("/etc/homestar/homestar.toml")),
+            file: parse(documented()[0]).unwrap(),
+        };
+        let file = settings.file();
+        assert!(file.ceiling.is_some() && !file.grant.is_empty());
+        assert_eq!(settings.limits().calls, 1_000);
+        assert_eq!(settings.limits().call_bytes, 64 << 20);
+        assert_eq!(file.effect.len(), 1);
+        assert_eq!(file.pin["acme:weather/forecast"], "weather");
+        assert_eq!(
+            settings.place(&file.https.ca[0]),
+            Path::new("/etc/homestar/ca.pem")
+        );
+        assert_eq!(file.secret.len(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        for (text, words) in [
+            (
+                "grants = []",
+                "line 1: unknown field `grants`, expected one of `ceiling`, `grant`, ",
+            ),
+            (
+                "\n\ngrant = [\"random\",\n\"radnom\"]",
+                "line 3: `radnom` is no grant: there are https,",
+            ),
+            ("[effect.a]", "line 1: missing field `grant`"),
+            (
+                "[effect.a]\ngrant = []\nallow = []",
+                "line 3: unknown field `allow`, expected `grant`",
+            ),
+            (
+                "[limits]\nmemory = \"1 GB of it\"",
+                "line 2: not a size such as 4096, 512KiB,",
+            ),
+            (
+                "[limits]\ntime = 3",
+                "line 2: invalid type: integer `3`, expected a time such as \"30s\"",
+            ),
+            ("[limits]\ncalls = -1", "line 2: a limit is not negative"),
+            (
+                "[secret.a]\nhosts = []",
+                "line 1: a secret comes from either a file or env",
+            ),
+            (
+                "[secret.a]\nfile = \"a\"\nenv = \"B\"\nhosts = []",
+                "line 1: a secret comes from either",
+            ),
+            (
+                "[dns]\nresolver = \"none\"",
+                "line 2: `none` is no resolver; there are \"system\",",
+            ),
+            (
+                "[dns]\nresolver = [\"ns.example\"]",
+                "line 2: `ns.example` is no address of a resolver, such as",
+            ),
+            (
+                "[dns]\nresolver = \"http://192.0.2.1\"",
+                "line 2: `http://192.0.2.1` is no resolver",
+            ),
+            ("grant = [", "line 1: "),
+        ] {
+            let error = parse(text).map(|_| ()).unwrap_err();
+            assert!(error.starts_with(words), "{text}\n{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+}
