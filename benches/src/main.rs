@@ -11,8 +11,12 @@
 mod ancestor;
 mod calls;
 mod cold;
+mod effects;
+mod grants;
+mod http;
 mod measure;
 mod peers;
+mod streams;
 
 use std::process::ExitCode;
 
@@ -33,6 +37,11 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("call", "a call of an instance that runs", calls::call),
     ("bytes", "a megabyte in and out", calls::bytes),
     ("task", "from instruction to signed receipt", calls::task),
+    ("effect", "a call into an effect", effects::effect),
+    ("driver", "a call out through a driver", effects::driver),
+    ("stream", "a stream through an effect", streams::stream),
+    ("http", "pages from a server beside us", http::http),
+    ("grant", "whether something is granted", grants::grant),
     ("watchdog", "endless loops on all cores", calls::watchdog),
 ];
 
