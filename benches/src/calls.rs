@@ -22,7 +22,7 @@ use crate::measure::{Clock, Effort, Measurement, Repeated, repeated};
 use crate::peers::{Bare, Settings, State};
 
 /// Limits that no measurement reaches.
-const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     fuel: u64::MAX,
     memory_bytes: 1 << 30,
     table_elements: 1 << 20,
@@ -34,7 +34,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// Returns an engine as a program uses it that runs many tasks.
-fn engine() -> Result<Engine, Error> {
+pub(crate) fn engine() -> Result<Engine, Error> {
     Ok(Engine::new(Config {
         allocation: Allocation::Pooling { instances_max: 64 },
         ..Config::default()
@@ -235,12 +235,16 @@ fn started(engine: &Engine, component: &Component) -> Result<Instance, Error> {
     instance.map_err(ended)
 }
 
-fn called(instance: &mut Instance, export: &Export, args: Vec<Value>) -> Result<Value, Error> {
+pub(crate) fn called(
+    instance: &mut Instance,
+    export: &Export,
+    args: Vec<Value>,
+) -> Result<Value, Error> {
     let value = instance.call(export, args).map_err(ended)?;
     value.ok_or_else(|| "the function returns nothing".into())
 }
 
-fn ended(end: End) -> Error {
+pub(crate) fn ended(end: End) -> Error {
     format!("the call ended: {end:?}").into()
 }
 

@@ -11,9 +11,13 @@
 mod ancestor;
 mod calls;
 mod cold;
+mod effects;
+mod grants;
+mod http;
 mod live;
 mod measure;
 mod peers;
+mod streams;
 
 use std::process::ExitCode;
 
@@ -35,6 +39,11 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("swap", "until a changed effect counts", live::swap),
     ("bytes", "a megabyte in and out", calls::bytes),
     ("task", "from instruction to signed receipt", calls::task),
+    ("effect", "a call into an effect", effects::effect),
+    ("driver", "a call out through a driver", effects::driver),
+    ("stream", "a stream through an effect", streams::stream),
+    ("http", "pages from a server beside us", http::http),
+    ("grant", "whether something is granted", grants::grant),
     ("watchdog", "endless loops on all cores", calls::watchdog),
 ];
 

@@ -194,6 +194,8 @@ fn time(seconds: f64) -> String {
 /// Something that is done again and again in this process.
 pub(crate) struct Repeated<'a> {
     name: &'a str,
+    /// What is counted, in one run.
+    operations: f64,
     run: Box<dyn FnMut() -> Result<(), Error> + 'a>,
 }
 
@@ -202,8 +204,15 @@ impl<'a> Repeated<'a> {
     pub(crate) fn new(name: &'a str, run: impl FnMut() -> Result<(), Error> + 'a) -> Self {
         Self {
             name,
+            operations: 1.0,
             run: Box::new(run),
         }
+    }
+
+    /// Says that each run does something so many times, which is what counts.
+    pub(crate) fn of(mut self, operations: u64) -> Self {
+        self.operations = operations as f64;
+        self
     }
 
     /// Returns the CPU time of `count` operations, in seconds.
@@ -236,11 +245,64 @@ pub(crate) fn repeated(
     let mut seconds = vec![Vec::new(); sides.len()];
     for _ in 0..effort.rounds(31) {
         for ((side, count), seconds) in sides.iter_mut().zip(&counts).zip(&mut seconds) {
-            seconds.push(side.time(*count)? / f64::from(*count));
+            seconds.push(side.time(*count)? / f64::from(*count) / side.operations);
         }
     }
     let names = sides.iter().map(|side| side.name.to_owned());
     Ok(Measurement::new(name, Clock::Cpu, names.zip(seconds)))
+}
+
+/// Something that is done as often as it is told, in this process or in another.
+pub(crate) struct Batch<'a> {
+    name: &'a str,
+    run: Box<dyn FnMut(u32) -> Result<(), Error> + 'a>,
+}
+
+impl<'a> Batch<'a> {
+    /// Returns a side called `name`. `run` does it as often as it is told.
+    pub(crate) fn new(name: &'a str, run: impl FnMut(u32) -> Result<(), Error> + 'a) -> Self {
+        Self {
+            name,
+            run: Box::new(run),
+        }
+    }
+
+    /// Returns the CPU and wall time of `count` operations, in seconds.
+    fn time(&mut self, count: u32) -> Result<[f64; 2], Error> {
+        let cpu = || Ok::<_, Error>(cpu_time() + cpu_time_of_children()?);
+        let begin = (cpu()?, Instant::now());
+        (self.run)(count)?;
+        let wall = begin.1.elapsed();
+        Ok([(cpu()? - begin.0).as_secs_f64(), wall.as_secs_f64()])
+    }
+}
+
+/// Measures `sides` in turns, each with `count` operations a turn, in CPU time and in wall time. What a side takes to
+/// do nothing, such as starting a process, is taken off.
+pub(crate) fn batches(
+    name: &str,
+    rounds: usize,
+    count: u32,
+    mut sides: Vec<Batch<'_>>,
+) -> Result<[Measurement; 2], Error> {
+    let mut seconds = [vec![Vec::new(); sides.len()], vec![Vec::new(); sides.len()]];
+    for round in 0..=rounds {
+        for (position, side) in sides.iter_mut().enumerate() {
+            let (nothing, all) = (side.time(0)?, side.time(count)?);
+            // The first round brings files into memory and opens connections.
+            if round > 0 {
+                for (clock, seconds) in seconds.iter_mut().enumerate() {
+                    seconds[position].push((all[clock] - nothing[clock]) / f64::from(count));
+                }
+            }
+        }
+    }
+    let names = || sides.iter().map(|side| side.name.to_owned());
+    let [cpu, wall] = seconds;
+    Ok([
+        Measurement::new(name, Clock::Cpu, names().zip(cpu)),
+        Measurement::new(name, Clock::Wall, names().zip(wall)),
+    ])
 }
 
 /// A program that is started again and again.

@@ -82,7 +82,8 @@ impl Bare {
     }
 }
 
-fn config(settings: Settings) -> Config {
+/// Returns the configuration of bare wasmtime.
+pub(crate) fn config(settings: Settings) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     let mut config = Config::new();
     if settings == Settings::Ours {

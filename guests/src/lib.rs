@@ -46,12 +46,18 @@ rust_guests! {
     almanac = "HOMESTAR_GUEST_ALMANAC",
     /// Async functions and streams. Imports nothing.
     asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
+    /// Calls another component over and over, to see what that costs. Imports `acme:tally/tally@0.1.0`.
+    caller = "HOMESTAR_GUEST_CALLER",
     /// A command that counts lines, words and bytes of its input, as `wc` does.
     cli = "HOMESTAR_GUEST_CLI",
     /// Logs, keeps state and says its own names, by `homestar:std`.
     diary = "HOMESTAR_GUEST_DIARY",
     /// Asks the outside through effects. Imports `homestar:https`, `dns`, `random` and `crypto`.
     fetch = "HOMESTAR_GUEST_FETCH",
+    /// An effect that offers `acme:pipe/pipe@0.1.0`, and asks for it.
+    funnel = "HOMESTAR_GUEST_FUNNEL",
+    /// Gets a page again and again over `wasi:http` 0.2.
+    getter = "HOMESTAR_GUEST_GETTER",
     /// Greets by name, with the WASI that Rust's standard library imports.
     hello = "HOMESTAR_GUEST_HELLO",
     /// Misbehaves in every way a guest can: traps, recursion, endless loops, memory and output.
@@ -70,8 +76,12 @@ rust_guests! {
     pessimist = "HOMESTAR_GUEST_PESSIMIST",
     /// A core module, not yet a component, that carries its component type in a custom section.
     plain = "HOMESTAR_GUEST_PLAIN",
+    /// Pours bytes into streams. Imports `acme:pipe/pipe@0.1.0`.
+    pour = "HOMESTAR_GUEST_POUR",
     /// Bodies that stream. Imports `homestar:https/streams` and `homestar:crypto/digest`.
     stream = "HOMESTAR_GUEST_STREAM",
+    /// An effect that offers `acme:tally/tally@0.1.0`. Imports the drivers of time and randomness.
+    tally = "HOMESTAR_GUEST_TALLY",
     /// Counts words and lines. Imports nothing.
     text = "HOMESTAR_GUEST_TEXT",
     /// Asks for a page by the HTTP of WASI 0.3.

@@ -8,8 +8,8 @@ use clap::Args;
 use homestar_core::task::Limits;
 
 use crate::error::CommandError;
-use crate::quantity;
 use crate::paths;
+use crate::quantity;
 use crate::settings::Settings;
 
 /// What a task may use.

@@ -302,7 +302,11 @@ impl File {
         let read = match read {
             Ok(bytes) => {
                 let cid = cid_of_raw(&bytes);
-                if self.effect.as_ref().is_some_and(|effect| *effect.cid() == cid) {
+                if self
+                    .effect
+                    .as_ref()
+                    .is_some_and(|effect| *effect.cid() == cid)
+                {
                     // It may have been broken meanwhile.
                     return self.error.take().and_then(|_| change(What::Changed));
                 }
