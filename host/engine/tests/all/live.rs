@@ -104,6 +104,9 @@ fn answers(number: u32) -> Outcome {
     Outcome::Ok(int(number))
 }
 
+/// A way to replace a file.
+type Replace = fn(&Path, &[u8]);
+
 fn by_rename(path: &Path, bytes: &[u8]) {
     let next = path.with_extension("next");
     fs::write(&next, bytes).unwrap();
@@ -272,11 +275,13 @@ fn links_are_followed() {
     symlink(built.join("a.wasm"), folder.join("number.wasm")).unwrap();
     until(&live, |snapshot| has(snapshot, &effect(1)));
     // The watch of where it leads begins after it was seen.
-    let mut number = 2;
-    for replace in [in_place, by_rename, removed_and_made] {
+    for (replace, number) in [
+        (in_place as Replace, 2),
+        (by_rename, 3),
+        (removed_and_made, 4),
+    ] {
         replace(&built.join("a.wasm"), &effect(number));
         until(&live, |snapshot| has(snapshot, &effect(number)));
-        number += 1;
     }
     // A folder that is a link is replaced as one.
     let linked = place.join("linked");
