@@ -9,22 +9,22 @@ pub const SPILL_BYTES: usize = 4 << 10;
 /// Replaces each long byte string in `value` by a link: to a raw block, or if one block can't hold it, to a DAG-CBOR
 /// block that lists links to raw blocks. `keep` gets the blocks. Driver calls have no links of their own, so what is
 /// a link afterwards was bytes.
-pub fn spill(value: Ipld, keep: &mut impl FnMut(Block)) -> Ipld {
+pub fn spill(mut value: Ipld, keep: &mut impl FnMut(Block)) -> Ipld {
+    spill_within(&mut value, keep);
+    value
+}
+
+/// Does it in place: most values have nothing that is long, and stay as they are.
+fn spill_within(value: &mut Ipld, keep: &mut impl FnMut(Block)) {
     match value {
-        Ipld::Bytes(bytes) if bytes.len() > SPILL_BYTES => Ipld::Link(spilled(bytes, keep)),
-        Ipld::List(items) => {
-            let items = items.into_iter();
-            Ipld::List(items.map(|item| spill(item, keep)).collect())
+        Ipld::Bytes(bytes) if bytes.len() > SPILL_BYTES => {
+            *value = Ipld::Link(spilled(std::mem::take(bytes), keep));
         }
-        Ipld::Map(fields) => {
-            let fields = fields.into_iter();
-            Ipld::Map(
-                fields
-                    .map(|(name, item)| (name, spill(item, keep)))
-                    .collect(),
-            )
-        }
-        other => other,
+        Ipld::List(items) => items.iter_mut().for_each(|item| spill_within(item, keep)),
+        Ipld::Map(fields) => fields
+            .values_mut()
+            .for_each(|item| spill_within(item, keep)),
+        _ => {}
     }
 }
 

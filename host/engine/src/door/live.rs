@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use homestar_core::ipld::{Block, Cid, Ipld};
@@ -73,24 +74,39 @@ impl Live {
     }
 
     /// Runs `work`, and writes its answer down where it ran.
+    ///
+    /// It begins here, on the guest's thread, so that what needs no waiting, such as reading on in a body that is
+    /// there, wakes no other thread. The answer waits for its turn like any other.
     pub(super) fn start<R>(&mut self, number: u64, work: impl Future<Output = R> + Send + 'static)
     where
         R: Serialize + Send + 'static,
     {
-        let sender = self.sender.clone();
-        let task = self.runtime.spawn(async move {
+        let mut answering = Box::pin(async move {
             let value = work.await;
             let mut blocks = Vec::new();
             let written = spilled(&value, &mut |block| blocks.push(block));
-            let done = Done {
+            Done {
                 number,
                 value: Box::new(value),
                 written: written.map(|written| (written, blocks)),
-            };
-            // Nobody listens any more once the task has ended.
-            let _ = sender.send(done);
+            }
         });
-        self.running.insert(number, task.abort_handle());
+        let begun = {
+            let _inside = self.runtime.enter();
+            let mut cx = Context::from_waker(Waker::noop());
+            answering.as_mut().poll(&mut cx)
+        };
+        let sender = self.sender.clone();
+        match begun {
+            // Nobody listens any more once the task has ended.
+            Poll::Ready(done) => drop(sender.send(done)),
+            Poll::Pending => {
+                let task = self.runtime.spawn(async move {
+                    drop(sender.send(answering.await));
+                });
+                self.running.insert(number, task.abort_handle());
+            }
+        }
     }
 
     /// Waits for an answer until something that sleeps is due, or no time is left.
