@@ -179,42 +179,12 @@ fn add_signing(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()>
 }
 
 fn add_encrypting(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
-    instance.func_wrap(
-        "encrypt",
-        move |store, (key, nonce, additional, text): (u32, Bytes, Bytes, Bytes)| {
-            let outside = outside(&store)?;
-            let args = (key, digest(&nonce), digest(&additional), digest(&text));
-            let done = ask_freely(
-                outside,
-                part,
-                "homestar:driver/keys.encrypt",
-                &args,
-                |keys| {
-                    keys.encrypt(key, &nonce, &additional, &text)
-                        .map(ByteBuf::from)
-                },
-            )?;
-            Ok((done.map(ByteBuf::into_vec),))
-        },
-    )?;
-    instance.func_wrap(
-        "decrypt",
-        move |store, (key, nonce, additional, text): (u32, Bytes, Bytes, Bytes)| {
-            let outside = outside(&store)?;
-            let args = (key, digest(&nonce), digest(&additional), digest(&text));
-            let done = ask_freely(
-                outside,
-                part,
-                "homestar:driver/keys.decrypt",
-                &args,
-                |keys| {
-                    keys.decrypt(key, &nonce, &additional, &text)
-                        .map(ByteBuf::from)
-                },
-            )?;
-            Ok((done.map(ByteBuf::into_vec),))
-        },
-    )?;
+    let name = "homestar:driver/keys.encrypt";
+    add_cipher(instance, part, "encrypt", name, Keys::encrypt)?;
+    let name = "homestar:driver/keys.decrypt";
+    add_cipher(instance, part, "decrypt", name, Keys::decrypt)?;
+    let name = "homestar:driver/keys.open-box";
+    add_cipher(instance, part, "open-box", name, Keys::open_box)?;
     instance.func_wrap(
         "seal-box",
         move |store, (public, info, additional, text): (Bytes, Bytes, Bytes, Bytes)| {
@@ -233,22 +203,27 @@ fn add_encrypting(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
             )?;
             Ok((done.map(ByteBuf::into_vec),))
         },
-    )?;
+    )
+}
+
+/// What a key makes of three texts.
+type Cipher = fn(&Keys, u32, &[u8], &[u8], &[u8]) -> Result<Bytes, Error>;
+
+fn add_cipher(
+    instance: &mut Instance<'_>,
+    part: usize,
+    function: &str,
+    name: &'static str,
+    cipher: Cipher,
+) -> wasmtime::Result<()> {
     instance.func_wrap(
-        "open-box",
-        move |store, (key, info, additional, sealed): (u32, Bytes, Bytes, Bytes)| {
+        function,
+        move |store, (key, first, second, text): (u32, Bytes, Bytes, Bytes)| {
             let outside = outside(&store)?;
-            let args = (key, digest(&info), digest(&additional), digest(&sealed));
-            let done = ask_freely(
-                outside,
-                part,
-                "homestar:driver/keys.open-box",
-                &args,
-                |keys| {
-                    keys.open_box(key, &info, &additional, &sealed)
-                        .map(ByteBuf::from)
-                },
-            )?;
+            let args = (key, digest(&first), digest(&second), digest(&text));
+            let done = ask_freely(outside, part, name, &args, |keys| {
+                cipher(keys, key, &first, &second, &text).map(ByteBuf::from)
+            })?;
             Ok((done.map(ByteBuf::into_vec),))
         },
     )

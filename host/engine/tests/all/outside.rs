@@ -1,6 +1,6 @@
 //! Effects over their drivers, with real servers on loopback: what they answer is recorded, and replays.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -136,6 +136,17 @@ fn calls_are_answered_by_the_budget_when_it_is_used_up() {
     assert!(failure.message.contains("budget"), "{}", failure.message);
 }
 
+/// An engine that asks one server for names.
+fn asking(server: SocketAddr) -> Engine {
+    engine_with(DriverSettings {
+        resolver: ResolverSettings {
+            servers: Servers::Addresses(vec![server]),
+            ..ResolverSettings::default()
+        },
+        ..DriverSettings::default()
+    })
+}
+
 #[test]
 fn names_are_looked_up_where_the_operator_says() {
     let asked = Arc::new(AtomicUsize::new(0));
@@ -144,13 +155,7 @@ fn names_are_looked_up_where_the_operator_says() {
         count.fetch_add(1, Ordering::Relaxed);
         Some(Ok(records(&["192.0.2.7", "2001:db8::7"], kind)))
     });
-    let engine = engine_with(DriverSettings {
-        resolver: ResolverSettings {
-            servers: Servers::Addresses(vec![server]),
-            ..ResolverSettings::default()
-        },
-        ..DriverSettings::default()
-    });
+    let engine = asking(server);
     let dns = effect_on(&engine, "dns");
     let args = vec![text("host.example")];
     let done = run_twice(&dns, "addresses", args.clone(), &["dns=host.example"]);
@@ -164,13 +169,7 @@ fn names_are_looked_up_where_the_operator_says() {
 #[test]
 fn a_name_that_leads_to_this_machine_is_refused() {
     let server = name_server(|_, kind| Some(Ok(records(&["127.0.0.1", "::1"], kind))));
-    let engine = engine_with(DriverSettings {
-        resolver: ResolverSettings {
-            servers: Servers::Addresses(vec![server]),
-            ..ResolverSettings::default()
-        },
-        ..DriverSettings::default()
-    });
+    let engine = asking(server);
     let https = effect_on(&engine, "https");
     let url = vec![text("https://inside.example/")];
     let failure = error_of(run_twice(&https, "get", url, &["https=inside.example"]));
@@ -181,13 +180,18 @@ fn a_name_that_leads_to_this_machine_is_refused() {
     assert!(address.is_some(), "{}", failure.message);
 }
 
+/// An engine that keeps state in a folder.
+fn keeping(folder: &tempfile::TempDir) -> Engine {
+    engine_with(DriverSettings {
+        state: Some(folder.path().to_owned()),
+        ..DriverSettings::default()
+    })
+}
+
 #[test]
 fn state_stays_after_the_task() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = engine_with(DriverSettings {
-        state: Some(folder.path().to_owned()),
-        ..DriverSettings::default()
-    });
+    let engine = keeping(&folder);
     let state = effect_on(&engine, "state");
     let value = Ipld::Bytes(vec![1, 2]);
     let set = vec![text("visits"), text("a"), value.clone()];
@@ -426,10 +430,7 @@ fn wasi_http_of_0_3_goes_through_the_same_door() {
 #[test]
 fn keyvalue_and_logging_of_wasi() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = engine_with(DriverSettings {
-        state: Some(folder.path().to_owned()),
-        ..DriverSettings::default()
-    });
+    let engine = keeping(&folder);
     let guest = engine
         .load_file(homestar_guests::ledger())
         .expect("a guest");
@@ -523,10 +524,7 @@ fn sleeps_at_the_same_time_replay_in_their_order() {
 #[test]
 fn what_every_guest_may() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = engine_with(DriverSettings {
-        state: Some(folder.path().to_owned()),
-        ..DriverSettings::default()
-    });
+    let engine = keeping(&folder);
     let guest = homestar_guests::diary();
     let guest = engine.load_file_with(guest, built_in).expect("a guest");
     run_twice(&guest, "note", vec![text("b")], &["state=diary"]);
