@@ -116,6 +116,11 @@ impl Seen {
     fn is_still(&self, now: &Self) -> bool {
         !self.is_young && !now.is_young && self == now
     }
+
+    /// Whether somebody is about to write: nothing is in it, and it was made a moment ago.
+    fn is_begun(&self) -> bool {
+        self.bytes == 0 && self.is_young
+    }
 }
 
 impl Tracked {
@@ -164,7 +169,8 @@ impl Tracked {
         }
     }
 
-    /// Looks at everything. Returns the files that are not there any more; they count until [`Self::look_at`].
+    /// Looks at everything. Returns the files that are not there any more, or that somebody is about to write; they
+    /// count as they did until [`Self::look_at`].
     pub(super) fn look(&mut self) -> BTreeSet<PathBuf> {
         let mut gone: BTreeSet<_> = self.files.keys().cloned().collect();
         let mut found = Vec::new();
@@ -191,7 +197,8 @@ impl Tracked {
             let known = self.files.get(&path).and_then(|file| file.seen.as_ref());
             let is_still =
                 matches!((known, &seen), (Some(known), Some(seen)) if known.is_still(seen));
-            if !is_still && !self.look_at(&path) {
+            let is_begun = seen.is_some_and(|seen| seen.is_begun());
+            if is_begun || (!is_still && !self.look_at(&path)) {
                 gone.insert(path);
             }
         }
@@ -340,6 +347,11 @@ fn absolute(path: &Path) -> PathBuf {
 
 fn content(path: &Path) -> Option<Cid> {
     fs::read(path).ok().map(|bytes| cid_of_raw(&bytes))
+}
+
+/// Tells whether somebody is about to write the file at `path`.
+pub(super) fn is_begun(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| Seen::of(&metadata).is_begun())
 }
 
 /// Returns the file that the link at `path` leads to, if it is one.

@@ -218,6 +218,22 @@ fn a_broken_file_is_named_and_the_others_work() {
 }
 
 #[test]
+fn a_file_that_somebody_is_about_to_write_is_not_broken() {
+    let (_place, place) = place();
+    let folder = place.join("effects");
+    let live = open(&folder);
+    fs::create_dir(&folder).unwrap();
+    let mut begun = File::create(folder.join("begun.wasm")).unwrap();
+    by_rename(&folder.join("other.wasm"), &effect_of("two", 2));
+    let snapshot = until(&live, |it| has(it, &effect_of("two", 2)));
+    assert!(snapshot.errors.is_empty(), "{:?}", snapshot.errors);
+    begun.write_all(&effect(1)).unwrap();
+    drop(begun);
+    let snapshot = until(&live, |it| has(it, &effect(1)));
+    assert!(snapshot.errors.is_empty(), "{:?}", snapshot.errors);
+}
+
+#[test]
 fn a_broken_version_leaves_the_last_good_one() {
     let (_place, folder) = place();
     let path = folder.join("number.wasm");
