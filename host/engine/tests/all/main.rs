@@ -11,12 +11,14 @@ mod live;
 mod load;
 mod net;
 mod net_dns;
+mod net_drand;
 mod net_policy;
 mod net_real;
 mod net_server;
 mod net_types;
 mod outside;
 mod replay;
+
 mod values;
 mod wit_folder;
 mod world;
