@@ -349,8 +349,8 @@ impl Imports {
     fn add(&mut self, engine: &wasmtime::Engine, import: link::Import<'_>, item: &ComponentItem) {
         let functions = match item {
             ComponentItem::ComponentInstance(instance) => functions_of(engine, instance),
-            // Types alone need no provider.
-            ComponentItem::Type(_) => return,
+            // Types alone need no provider: those with a name of their own stand for one of an interface.
+            ComponentItem::Type(_) | ComponentItem::Resource(_) => return,
             _ => Vec::new(),
         };
         let is_interface = matches!(item, ComponentItem::ComponentInstance(_));

@@ -18,7 +18,7 @@ mod net_server;
 mod net_types;
 mod outside;
 mod replay;
-
+mod shapes;
 mod values;
 mod wit_folder;
 mod world;
