@@ -170,6 +170,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
 fn run(options: &Options) -> Result<u8, CommandError> {
     let mut stdin = Stdin::default();
     let settings = options.config.settings()?;
+    let limits = options.limits.within(&settings)?;
     let authority = Authority::new(&settings, &options.allow, &options.pin);
     let loading = Loading {
         use_cache: !options.no_cache,
@@ -193,7 +194,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let signing = sign::key(options)?;
     let task = Task {
         instruction: &instruction,
-        limits: options.limits.over(settings.limits()),
+        limits,
         grants: loading.authority.task(),
         is_command,
     };

@@ -143,6 +143,29 @@ fn limits_are_used_where_no_option_is_given() {
 }
 
 #[test]
+fn no_option_goes_beyond_the_most_that_the_operator_allows() {
+    let it = Environment::with(&["hostile"]);
+    it.put(USERS, "[limits.max]\nfuel = \"1k\"\nmemory = \"1GiB\"");
+    let spin = ["run", "hostile.wasm", "spin"];
+    // What nobody asked for is bounded too.
+    let said = it.run(&[&spin[..], &["--json"]].concat());
+    assert_eq!(said.json()["error"]["kind"], "fuel");
+    let said = it.run(&[&spin[..], &["--fuel", "1M"]].concat());
+    assert_snapshot!(said, @r#"
+    --- stderr
+    error: --fuel asks for more than 1,000
+    hint: that is the most that `[limits.max]` of $HOME/.config/homestar/homestar.toml lets a task use
+    --- exit code 2
+    "#);
+    let said = it.run(&[&spin[..], &["--fuel", "1k", "--memory", "2GiB"]].concat());
+    assert!(said.stderr.contains("--memory asks for more than 1.0 GiB"));
+    assert_eq!(
+        it.run(&[&spin[..], &["--fuel", "1k"]].concat()).code,
+        Some(3)
+    );
+}
+
+#[test]
 fn a_pin_chooses_among_several() {
     let it = Environment::with(&["needs", "almanac", "pessimist"]);
     for name in ["one", "two"] {
