@@ -203,6 +203,11 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         .recording
         .as_ref()
         .map(|heard| print::calls(&heard.trace));
+    // What was heard goes into the receipt.
+    let hints = match options.json {
+        true => Vec::new(),
+        false => doors::hints(&loading.authority, &loaded, &done),
+    };
     let signed = match signing {
         Some(key) => Some(sign::sign(&key, component, &instruction, &mut done)?),
         None => None,
@@ -211,10 +216,8 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         signed.write(path, &loaded, &instruction)?;
     }
     let shown = show::outcome(options, &done, is_command);
-    if !options.json {
-        for hint in doors::hints(&loading.authority, &loaded, &done) {
-            print::err(&print::hint(&hint));
-        }
+    for hint in hints {
+        print::err(&print::hint(&hint));
     }
     if options.stats {
         let stats = show::Stats {

@@ -53,7 +53,7 @@ fn nothing_is_granted_beyond_the_ceiling() {
     assert_snapshot!(roll(&it, &["--allow", "random"]), @r#"
     --- stderr
     error: the guest returned the error "randomness is not granted; it takes `--allow random`"
-    hint: nothing is granted beyond the ceiling in $HOME/.config/homestar/homestar.toml
+    hint: `--allow random` allows it as far as the ceiling in $HOME/.config/homestar/homestar.toml does
     --- exit code 1
     "#);
     assert_eq!(roll(&it, &["--allow", "random:random"]).code, Some(1));
@@ -73,7 +73,7 @@ fn an_effect_has_what_it_was_granted_by_name() {
     assert_snapshot!(roll(&it, &["--allow", "random"]), @r#"
     --- stderr
     error: the guest returned the error "randomness is not granted; it takes `--allow random`"
-    hint: the effect random has grants of its own: `--allow random:GRANT` gives it one
+    hint: `--allow random:random` allows it
     --- exit code 1
     "#);
     assert_eq!(roll(&it, &["--allow", "random:random"]).code, Some(0));
