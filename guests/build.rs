@@ -27,6 +27,7 @@ const UNKNOWN: (&str, &[&str]) = (
         "pessimist",
         "plain",
         "pour",
+        "shapes",
         "stream",
         "tally",
         "text",

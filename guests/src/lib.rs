@@ -21,7 +21,8 @@ mod scripted;
 
 pub use scripted::{
     Unavailable, example_forecast, example_greetings, js_fetch, or_skip, python, python_fetch,
-    python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch, spidermonkey, spidermonkey_fetch,
+    python_shapes, python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch, quickjs_shapes,
+    spidermonkey, spidermonkey_fetch, spidermonkey_shapes,
 };
 
 macro_rules! rust_guests {
@@ -78,6 +79,8 @@ rust_guests! {
     plain = "HOMESTAR_GUEST_PLAIN",
     /// Pours bytes into streams. Imports `acme:pipe/pipe@0.1.0`.
     pour = "HOMESTAR_GUEST_POUR",
+    /// Takes and gives values of any shape. Imports `homestar:std/ipld`.
+    shapes = "HOMESTAR_GUEST_SHAPES",
     /// Bodies that stream. Imports `homestar:https/streams` and `homestar:crypto/digest`.
     stream = "HOMESTAR_GUEST_STREAM",
     /// An effect that offers `acme:tally/tally@0.1.0`. Imports the drivers of time and randomness.
@@ -140,12 +143,15 @@ mod tests {
             example_greetings,
             python,
             python_fetch,
+            python_shapes,
             python_wasi_http,
             quickjs,
             quickjs_almanac,
             quickjs_fetch,
+            quickjs_shapes,
             spidermonkey,
             spidermonkey_fetch,
+            spidermonkey_shapes,
             js_fetch,
         ] {
             let Some(path) = or_skip(guest()) else {

@@ -46,6 +46,8 @@ pub(crate) struct Identity {
     pub(crate) cid: Cid,
     /// The guest, then what was wired to it.
     pub(crate) parts: Vec<Piece>,
+    /// Whether the wiring follows from the effects in their order, so that a receipt's list of them says all.
+    pub(crate) is_plain: bool,
 }
 
 /// One component of a composition.
@@ -75,6 +77,7 @@ impl Identity {
         Self {
             cid,
             parts: vec![guest],
+            is_plain: true,
         }
     }
 
@@ -233,7 +236,8 @@ impl Component {
         })
     }
 
-    /// Tells whether anything that isn't deterministic can enter it.
+    /// Tells whether what it returns may depend on more than the instruction and the effects: on what enters it, or
+    /// on how it was wired.
     pub(crate) fn is_wired(&self, grants: &[Grants]) -> bool {
         let needs = &self.0.needs;
         let any = |parts: &[usize], check: fn(&Grants) -> Result<(), Denied>| {
@@ -244,6 +248,7 @@ impl Component {
             })
         };
         !needs.drivers.is_empty()
+            || !self.0.identity.is_plain
             || any(&needs.random, Grants::random)
             || any(&needs.clock, Grants::clock)
     }
@@ -349,8 +354,8 @@ impl Imports {
     fn add(&mut self, engine: &wasmtime::Engine, import: link::Import<'_>, item: &ComponentItem) {
         let functions = match item {
             ComponentItem::ComponentInstance(instance) => functions_of(engine, instance),
-            // Types alone need no provider.
-            ComponentItem::Type(_) => return,
+            // Types alone need no provider: those with a name of their own stand for one of an interface.
+            ComponentItem::Type(_) | ComponentItem::Resource(_) => return,
             _ => Vec::new(),
         };
         let is_interface = matches!(item, ComponentItem::ComponentInstance(_));

@@ -288,6 +288,21 @@ impl Effects {
             }));
     }
 
+    /// Returns these effects and no others, each before all that follow, without pins and without grants of their own.
+    pub(crate) fn in_order(&self, effects: &[&Effect]) -> Self {
+        let effects = effects.iter().enumerate().map(|(folder, effect)| Effect {
+            folder,
+            grants: None,
+            ..(*effect).clone()
+        });
+        let effects: Vec<_> = effects.collect();
+        Self {
+            folders: effects.iter().map(|effect| effect.path.clone()).collect(),
+            effects,
+            pins: Vec::new(),
+        }
+    }
+
     /// Gives the effects of the name or CID `which` grants of their own. Others act within the grants of who asks
     /// them. Returns false if there is none.
     pub fn grant(&mut self, which: &str, grants: &Grants) -> bool {

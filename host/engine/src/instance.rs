@@ -50,6 +50,11 @@ impl State {
         self.outside().filter(|outside| outside.allows(part, check))
     }
 
+    /// Returns what counts the task's memory.
+    pub(crate) fn meter(&mut self) -> &mut Meter {
+        &mut self.meter
+    }
+
     /// Returns what `wasi:http` needs.
     pub(crate) fn http_and_table(&mut self) -> (&mut Http, &mut ResourceTable) {
         (self.http.get_or_insert_default(), self.world.table())

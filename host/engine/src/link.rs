@@ -10,6 +10,7 @@ mod entropy;
 mod guest;
 mod http;
 mod http_streams;
+pub(crate) mod ipld;
 mod keys;
 mod keyvalue;
 mod state;
@@ -89,6 +90,7 @@ const OUTSIDE: &[(&str, &str, &str)] = &[
 
 /// The interfaces that don't, with the start of their versions.
 const INSIDE: &[(&str, &str)] = &[
+    ("homestar:std/ipld", "0.1."),
     ("homestar:std/log", "0.1."),
     ("homestar:std/task", "0.1."),
     ("wasi:http/types", "0.2."),
@@ -188,6 +190,7 @@ pub(crate) fn add_to_linker(
         "homestar:driver/keys" => keys::add(&mut instance, part),
         "homestar:driver/state" => state::add(&mut instance, part),
         "homestar:driver/vrf" => vrf::add(&mut instance, part),
+        "homestar:std/ipld" => ipld::add(&mut instance),
         "homestar:std/log" => guest::add_log(&mut instance),
         "homestar:std/task" => guest::add_task(&mut instance),
         "wasi:keyvalue/batch" => keyvalue::add_batch(&mut instance),

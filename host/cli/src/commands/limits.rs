@@ -9,6 +9,7 @@ use homestar_core::task::Limits;
 
 use crate::error::CommandError;
 use crate::paths;
+use crate::print;
 use crate::quantity;
 use crate::settings::Settings;
 
@@ -58,6 +59,39 @@ impl LimitOptions {
             ..usual
         };
         limits.clamp(Limits::MAX)
+    }
+
+    /// Returns these limits over those of the settings. An option that asks for more than the operator allows is
+    /// refused: whoever asked would wonder why the task ends.
+    pub(super) fn within(&self, settings: &Settings) -> Result<Limits, CommandError> {
+        let max = settings.limits_max();
+        let most = |option: &str, asked: Option<u64>, max: u64, print: fn(u64) -> String| {
+            let is_too_much = asked.is_some_and(|asked| asked > max);
+            is_too_much.then(|| (option.to_owned(), print(max)))
+        };
+        let time = self.time.filter(|time| *time > max.time);
+        let beyond = most("--fuel", self.fuel, max.fuel, print::number)
+            .or_else(|| most("--memory", self.memory, max.memory_bytes, print::size))
+            .or_else(|| time.map(|_| ("--time".to_owned(), format!("{:?}", max.time))))
+            .or_else(|| {
+                most(
+                    "--output-limit",
+                    self.output_limit,
+                    max.output_bytes,
+                    print::size,
+                )
+            })
+            .or_else(|| most("--log-limit", self.log_limit, max.log_bytes, print::size))
+            .or_else(|| most("--calls", self.calls, max.calls, print::number))
+            .or_else(|| most("--call-bytes", self.call_bytes, max.call_bytes, print::size));
+        let Some((option, most)) = beyond.filter(|_| settings.has_limits_max()) else {
+            return Ok(self.over(settings.limits()));
+        };
+        let error = CommandError::usage(format!("{option} asks for more than {most}"));
+        Err(error.hint(format!(
+            "that is the most that `[limits.max]` of {} lets a task use",
+            settings.name()
+        )))
     }
 }
 

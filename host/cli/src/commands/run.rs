@@ -170,6 +170,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
 fn run(options: &Options) -> Result<u8, CommandError> {
     let mut stdin = Stdin::default();
     let settings = options.config.settings()?;
+    let limits = options.limits.within(&settings)?;
     let authority = Authority::new(&settings, &options.allow, &options.pin);
     let loading = Loading {
         use_cache: !options.no_cache,
@@ -193,7 +194,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let signing = sign::key(options)?;
     let task = Task {
         instruction: &instruction,
-        limits: options.limits.over(settings.limits()),
+        limits,
         grants: loading.authority.task(),
         is_command,
     };
@@ -202,6 +203,11 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         .recording
         .as_ref()
         .map(|heard| print::calls(&heard.trace));
+    // What was heard goes into the receipt.
+    let hints = match options.json {
+        true => Vec::new(),
+        false => doors::hints(&loading.authority, &loaded, &done),
+    };
     let signed = match signing {
         Some(key) => Some(sign::sign(&key, component, &instruction, &mut done)?),
         None => None,
@@ -210,10 +216,8 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         signed.write(path, &loaded, &instruction)?;
     }
     let shown = show::outcome(options, &done, is_command);
-    if !options.json {
-        for hint in doors::hints(&loading.authority, &loaded, &done) {
-            print::err(&print::hint(&hint));
-        }
+    for hint in hints {
+        print::err(&print::hint(&hint));
     }
     if options.stats {
         let stats = show::Stats {

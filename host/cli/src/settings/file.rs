@@ -58,6 +58,9 @@ pub(crate) struct LimitTable {
     pub(crate) calls: Option<u64>,
     #[serde(deserialize_with = "size")]
     pub(crate) call_bytes: Option<u64>,
+    /// The most that options may ask for.
+    #[serde(deserialize_with = "maxima")]
+    pub(crate) max: Option<Box<Self>>,
 }
 
 /// Whom HTTP trusts.
@@ -117,6 +120,14 @@ impl TryFrom<SecretFields> for SecretTable {
             source,
             hosts: fields.hosts,
         })
+    }
+}
+
+fn maxima<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<LimitTable>>, D::Error> {
+    let table = LimitTable::deserialize(deserializer)?;
+    match table.max {
+        Some(_) => Err(D::Error::unknown_field("max", &[])),
+        None => Ok(Some(Box::new(table))),
     }
 }
 

@@ -123,9 +123,9 @@ fn every_provider_offers_what_guests_may_import() {
             providers += 1;
         }
     }
-    // All but `log` and `task`, which are the host's own, and the types.
+    // All but `ipld`, `log` and `task`, which are the host's own, and the types.
     let types = offered.iter().filter(|name| name.contains("/types@"));
-    assert!(providers >= offered.len() - 2 - types.count());
+    assert!(providers >= offered.len() - 3 - types.count());
 }
 
 fn is_driver(resolve: &Resolve, interface: &Interface) -> bool {

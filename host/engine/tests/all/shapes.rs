@@ -1,0 +1,58 @@
+//! Values of any shape, which the host holds for guests.
+
+use homestar_core::ipld::Ipld;
+use homestar_core::outcome::Kind;
+use homestar_core::task::Limits;
+
+use crate::*;
+
+#[test]
+fn a_guest_finds_everything_as_documented() {
+    let guest = load(homestar_guests::shapes());
+    assert_eq!(ok(&guest, "check", vec![]), Ipld::Null);
+    assert!(guest.drivers_wired().is_empty());
+}
+
+#[test]
+fn guests_in_every_language_use_values() {
+    let input =
+        r#"{"a": [1, {"b": 9007199254740993}], "c": "1", "d": {"/": {"bytes": "AQI"}}, "e": 0.5}"#;
+    let output = r#"{"a":[2,{"b":18014398509481986}],"c":"1","d":{"/":{"bytes":"AQI"}},"e":0.5}"#;
+    let guests = [
+        Ok(homestar_guests::shapes().to_owned()),
+        homestar_guests::python_shapes(),
+        homestar_guests::quickjs_shapes(),
+        homestar_guests::spidermonkey_shapes(),
+    ];
+    for path in guests.into_iter().filter_map(homestar_guests::or_skip) {
+        let guest = load(&path);
+        let doubled = ok(&guest, "twice-json", vec![text(input)]);
+        assert_eq!(doubled, text(output), "{}", path.display());
+
+        let refused = failure(&guest, "twice-json", vec![text("{")], &limits());
+        assert_eq!(refused.kind, Kind::Guest);
+        let message = refused.message.to_lowercase();
+        assert!(
+            message.contains("invalid") && message.contains("line 1"),
+            "{message}"
+        );
+        // Twice the largest integer is none.
+        let largest = vec![text("18446744073709551615")];
+        assert_eq!(
+            failure(&guest, "twice-json", largest, &limits()).kind,
+            Kind::Guest
+        );
+    }
+}
+
+/// What the host holds counts as the guest's: 2^30 values would be more than this machine has.
+#[test]
+fn values_count_as_memory() {
+    let guest = load(homestar_guests::shapes());
+    assert_eq!(ok(&guest, "grow", vec![int(10)]), int(2));
+    let small = Limits {
+        memory_bytes: 4 << 20,
+        ..limits()
+    };
+    assert_eq!(end(&guest, "grow", vec![int(30)], &small), Kind::Memory);
+}
