@@ -44,7 +44,7 @@ mod problem;
 mod settings;
 mod task;
 mod text;
-mod value;
+pub(crate) mod value;
 
 use std::collections::BTreeMap;
 

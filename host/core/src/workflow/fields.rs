@@ -55,7 +55,7 @@ impl Problems {
         self.list
     }
 
-    pub(crate) fn kind(&mut self, what: &str, node: &Node, expected: &'static str) {
+    pub(super) fn kind(&mut self, what: &str, node: &Node, expected: &'static str) {
         let fault = Fault::Kind {
             what: what.to_owned(),
             expected,
@@ -65,7 +65,7 @@ impl Problems {
     }
 
     /// A text that isn't empty.
-    pub(crate) fn text(&mut self, what: &str, node: &Node) -> Option<String> {
+    pub(super) fn text(&mut self, what: &str, node: &Node) -> Option<String> {
         match node.as_str() {
             Some(text) if !text.is_empty() => Some(text.to_owned()),
             _ => {

@@ -33,13 +33,6 @@ impl Problem {
             fault,
         }
     }
-
-    pub(crate) fn in_task(place: Place, task: &str, fault: Fault) -> Self {
-        Self {
-            task: Some(task.to_owned()),
-            ..Self::at(place, fault)
-        }
-    }
 }
 
 impl fmt::Display for Problem {

@@ -33,7 +33,7 @@ pub struct Task {
     /// How it is run.
     pub settings: Settings,
     /// The whole task, if it is one of 2024.
-    pub(super) of_2024: Option<Ipld>,
+    pub(crate) of_2024: Option<Ipld>,
 }
 
 impl Task {

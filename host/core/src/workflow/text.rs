@@ -59,7 +59,7 @@ impl Place {
         }
     }
 
-    pub(super) fn is_nowhere(self) -> bool {
+    pub(crate) fn is_nowhere(self) -> bool {
         self == Self::NOWHERE
     }
 }

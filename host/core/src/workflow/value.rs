@@ -191,7 +191,7 @@ impl Value {
     }
 
     /// As it is written.
-    pub(super) fn to_ipld(&self) -> Ipld {
+    pub(crate) fn to_ipld(&self) -> Ipld {
         let written = self.fill(&mut |part| {
             Ok::<_, std::convert::Infallible>(match part {
                 Self::Await(awaited) => one(awaited.branch.key(), awaited.target.to_ipld()),
@@ -234,7 +234,7 @@ impl Part {
     }
 }
 
-pub(super) fn one(key: &str, value: Ipld) -> Ipld {
+pub(crate) fn one(key: &str, value: Ipld) -> Ipld {
     Ipld::Map(BTreeMap::from([(key.to_owned(), value)]))
 }
 
