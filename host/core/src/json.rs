@@ -21,8 +21,8 @@
 mod parse;
 mod print;
 
-pub use self::parse::{JsonError, MAX_TEXT_BYTES, Problem, parse};
 pub(crate) use self::parse::{Builder, Entries, build, resolve};
+pub use self::parse::{JsonError, MAX_TEXT_BYTES, Problem, parse};
 pub use self::print::{PrintError, to_string, to_string_pretty};
 
 /// The key that DAG-JSON keeps for links and bytes.

@@ -174,12 +174,18 @@ pub enum Arg {
 
 impl Arg {
     /// The value with each unknown part replaced, or the first refusal.
-    pub(crate) fn fill<E>(&self, known: &mut impl FnMut(&Self) -> Result<Ipld, E>) -> Result<Ipld, E> {
+    pub(crate) fn fill<E>(
+        &self,
+        known: &mut impl FnMut(&Self) -> Result<Ipld, E>,
+    ) -> Result<Ipld, E> {
         Ok(match self {
             Self::Plain(value) => value.clone(),
-            Self::List(items) => {
-                Ipld::List(items.iter().map(|item| item.fill(known)).collect::<Result<_, _>>()?)
-            }
+            Self::List(items) => Ipld::List(
+                items
+                    .iter()
+                    .map(|item| item.fill(known))
+                    .collect::<Result<_, _>>()?,
+            ),
             Self::Map(entries) => {
                 let mut filled = BTreeMap::new();
                 for (key, value) in entries {
@@ -204,7 +210,11 @@ impl Template {
             args: args.collect::<Result<_, _>>()?,
             stdin: self.stdin.clone(),
         };
-        Ok(Instruction::new(self.resource.clone(), input, self.nonce.clone())?)
+        Ok(Instruction::new(
+            self.resource.clone(),
+            input,
+            self.nonce.clone(),
+        )?)
     }
 }
 

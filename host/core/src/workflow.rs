@@ -79,8 +79,12 @@ impl Workflow {
 
     /// Reads a workflow from its block's bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Vec<Problem>> {
-        let value: Ipld = ipld::decode(bytes)
-            .map_err(|error| vec![Problem::at(Place::NOWHERE, Fault::Syntax(error.to_string()))])?;
+        let value: Ipld = ipld::decode(bytes).map_err(|error| {
+            vec![Problem::at(
+                Place::NOWHERE,
+                Fault::Syntax(error.to_string()),
+            )]
+        })?;
         Self::read(Node::from_ipld(value))
     }
 
@@ -97,7 +101,9 @@ impl Workflow {
             settings
         });
         let tasks = fields.needed("tasks");
-        let tasks = tasks.map(|node| read_tasks(node, fields.problems)).unwrap_or_default();
+        let tasks = tasks
+            .map(|node| read_tasks(node, fields.problems))
+            .unwrap_or_default();
         fields.end();
         if !problems.is_empty() {
             return Err(problems.into_list());
@@ -154,7 +160,13 @@ impl Workflow {
         for settings in settings.chain([&self.defaults]) {
             for component in settings.components() {
                 if let ComponentName::Text(text) = &component.name {
-                    add(text, Name { place: component.place, of: Named::Component });
+                    add(
+                        text,
+                        Name {
+                            place: component.place,
+                            of: Named::Component,
+                        },
+                    );
                 }
             }
         }
@@ -163,8 +175,18 @@ impl Workflow {
             task.visit(&mut |part| {
                 if let Value::Data(data) = part {
                     let is_folder = folder.is_some_and(|folder| std::ptr::eq(folder, part));
-                    let of = if is_folder { Named::Folder } else { Named::Data };
-                    add(&data.name, Name { place: data.place, of });
+                    let of = if is_folder {
+                        Named::Folder
+                    } else {
+                        Named::Data
+                    };
+                    add(
+                        &data.name,
+                        Name {
+                            place: data.place,
+                            of,
+                        },
+                    );
                 }
             });
         }

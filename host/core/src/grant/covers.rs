@@ -27,9 +27,7 @@ impl Rule {
             (Self::Dns(outer), Self::Dns(inner)) => outer.covers(inner),
             (Self::Net(outer), Self::Net(inner)) => outer.contains(inner),
             (Self::CryptoKey(outer), Self::CryptoKey(inner))
-            | (Self::State(outer), Self::State(inner)) => {
-                *outer == Label::Any || outer == inner
-            }
+            | (Self::State(outer), Self::State(inner)) => *outer == Label::Any || outer == inner,
             (outer, inner) => outer == inner,
         }
     }

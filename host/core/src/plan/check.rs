@@ -16,8 +16,8 @@ use crate::wit::suggest::nearest;
 use crate::wit::{ArgumentError, Function, Type, resolve};
 use crate::workflow::fields::Problems;
 use crate::workflow::{
-    Await, Catch, Component, ComponentName, Fault, LimitTable, Place, Problem, Settings,
-    Target, Task, Value, Workflow, cid_in,
+    Await, Catch, Component, ComponentName, Fault, LimitTable, Place, Problem, Settings, Target,
+    Task, Value, Workflow, cid_in,
 };
 
 pub(super) fn plan(
@@ -128,7 +128,8 @@ impl<'a> Checker<'a> {
             ("call-bytes", table.call_bytes, max.call_bytes),
         ];
         let mut above = |limit, asked: String, max: String| {
-            self.problems.at(table.place, Fault::Limit { limit, asked, max });
+            self.problems
+                .at(table.place, Fault::Limit { limit, asked, max });
         };
         for (limit, asked, max) in amounts {
             if let Some(asked) = asked.filter(|asked| *asked > max) {
@@ -158,7 +159,9 @@ impl<'a> Checker<'a> {
                 Some(component) => {
                     let resource = self.resource(component, task);
                     let name = (&task.call.0[..], task.call.1);
-                    let function = resource.as_ref().and_then(|at| self.function(at.cid(), name));
+                    let function = resource
+                        .as_ref()
+                        .and_then(|at| self.function(at.cid(), name));
                     self.tasks[index].resource = resource;
                     self.tasks[index].function = function;
                 }
@@ -199,7 +202,8 @@ impl<'a> Checker<'a> {
         }
         let found = self.data(text).map(Resource::from);
         if found.is_none() {
-            self.problems.at(component.place, Fault::Unresolved(text.clone()));
+            self.problems
+                .at(component.place, Fault::Unresolved(text.clone()));
         }
         found
     }
@@ -263,7 +267,12 @@ impl<'a> Checker<'a> {
             Catch::Ok(value) => Some(Caught::Ok(value.clone())),
             Catch::Message(message) => Some(Caught::Message(message.clone())),
             Catch::Rewire(label, place) => self.label(label, *place).map(Caught::Rewire),
-            Catch::Handler { component, call, rewire, place } => {
+            Catch::Handler {
+                component,
+                call,
+                rewire,
+                place,
+            } => {
                 let task = self.tasks[index].task;
                 let component = component.as_ref().or(settings.component.as_ref())?;
                 let resource = self.resource(component, task)?;
@@ -272,7 +281,9 @@ impl<'a> Checker<'a> {
                     let error = ArgumentError::count(function, 1);
                     self.problems.at(*place, error);
                 }
-                let targets = rewire.iter().map(|(label, place)| self.label(label, *place));
+                let targets = rewire
+                    .iter()
+                    .map(|(label, place)| self.label(label, *place));
                 Some(Caught::Handler {
                     resource,
                     func: function.full_name(),
@@ -314,7 +325,13 @@ impl<'a> Checker<'a> {
                 Some(Caught::Handler { rewire, .. }) => rewire,
                 _ => &[],
             };
-            let mut needs: Vec<usize> = known.targets.iter().flatten().chain(rewires).copied().collect();
+            let mut needs: Vec<usize> = known
+                .targets
+                .iter()
+                .flatten()
+                .chain(rewires)
+                .copied()
+                .collect();
             needs.sort_unstable();
             needs.dedup();
             needs
@@ -323,7 +340,9 @@ impl<'a> Checker<'a> {
     }
 
     fn circle(&mut self, circle: &[usize]) {
-        let labels = circle.iter().map(|task| self.tasks[*task].task.label.clone());
+        let labels = circle
+            .iter()
+            .map(|task| self.tasks[*task].task.label.clone());
         let first = self.tasks[circle[0]].task;
         let problem = Problem::at(first.place, Fault::Cycle(labels.collect()));
         self.problems.push(problem);
@@ -342,7 +361,9 @@ impl<'a> Checker<'a> {
             let made = promise(&template, task, &named, &|name| self.data(name));
             self.problems.enter(&task.label);
             match made {
-                Err(error) => self.problems.at(task.place, Fault::Syntax(error.to_string())),
+                Err(error) => self
+                    .problems
+                    .at(task.place, Fault::Syntax(error.to_string())),
                 Ok(bytes) => match promises.name(index, bytes) {
                     Ok(cid) => self.tasks[index].promise = Some(cid),
                     Err(other) => {
@@ -418,7 +439,10 @@ impl<'a> Checker<'a> {
 
     fn arguments(&mut self, task: &Task, function: &Function, elements: Option<&Elements<'_>>) {
         if task.stdin.is_some() {
-            let fault = format!("`{}` is no command and reads no `stdin`", function.full_name());
+            let fault = format!(
+                "`{}` is no command and reads no `stdin`",
+                function.full_name()
+            );
             self.problems.at(task.call.1, Fault::Command(fault));
         }
         if task.args.len() != function.params.len() {
@@ -449,7 +473,9 @@ impl<'a> Checker<'a> {
             let gives = match value {
                 Value::Plain(Ipld::String(_)) | Value::Each(_) => continue,
                 Value::Await(awaited) => match self.gives(awaited).0 {
-                    Gives::Unknown | Gives::Type(Type::String | Type::Char | Type::Enum(_)) => continue,
+                    Gives::Unknown | Gives::Type(Type::String | Type::Char | Type::Enum(_)) => {
+                        continue;
+                    }
                     Gives::Type(ty) => format!("a `{ty}`"),
                     Gives::Nothing => "null".to_owned(),
                 },
@@ -480,7 +506,10 @@ impl<'a> Checker<'a> {
             Some(function) => Gives::of_function(function),
         };
         let is_for_each = known.task.for_each.is_some();
-        (gives.branch(awaited.branch, is_for_each), from(&known.task.label))
+        (
+            gives.branch(awaited.branch, is_for_each),
+            from(&known.task.label),
+        )
     }
 
     /// What `for-each` goes through.
@@ -488,22 +517,32 @@ impl<'a> Checker<'a> {
         let wrong = match each {
             Value::Plain(Ipld::List(items)) => {
                 let items = items.iter().enumerate();
-                return Some(Elements::Plain(items.map(|(at, item)| (Key::Index(at), item)).collect()));
+                return Some(Elements::Plain(
+                    items.map(|(at, item)| (Key::Index(at), item)).collect(),
+                ));
             }
             Value::Plain(Ipld::Map(entries)) => {
                 let entries = entries.iter();
-                return Some(Elements::Plain(entries.map(|(key, item)| (Key::Name(key), item)).collect()));
+                return Some(Elements::Plain(
+                    entries.map(|(key, item)| (Key::Name(key), item)).collect(),
+                ));
             }
             Value::List(items) => {
                 let items = items.iter().enumerate();
-                return Some(Elements::Written(items.map(|(at, item)| (Key::Index(at), item)).collect()));
+                return Some(Elements::Written(
+                    items.map(|(at, item)| (Key::Index(at), item)).collect(),
+                ));
             }
             Value::Map(entries) => {
                 let entries = entries.iter();
-                return Some(Elements::Written(entries.map(|(key, item)| (Key::Name(key), item)).collect()));
+                return Some(Elements::Written(
+                    entries.map(|(key, item)| (Key::Name(key), item)).collect(),
+                ));
             }
             Value::Data(data) => match self.resources.get(&data.name) {
-                Some(Found { entries: Some(_), .. }) => return Some(Elements::Files),
+                Some(Found {
+                    entries: Some(_), ..
+                }) => return Some(Elements::Files),
                 // Told as not found already.
                 None => return None,
                 Some(Found { entries: None, .. }) => format!("`{}` is a file", data.name),
@@ -533,7 +572,9 @@ impl<'a> Checker<'a> {
         for task in order {
             let known = &self.tasks[task];
             let how = shared.entry(Arc::as_ptr(&known.settings));
-            let how = how.or_insert_with(|| Arc::new(self.how(&known.settings))).clone();
+            let how = how
+                .or_insert_with(|| Arc::new(self.how(&known.settings)))
+                .clone();
             let task = self.planned(known, how, &places, &planned);
             planned.extend(task);
         }
@@ -564,10 +605,18 @@ impl<'a> Checker<'a> {
         places: &[usize],
         before: &[Planned],
     ) -> Option<Planned> {
-        let mut targets = known.targets.iter().map(|target| target.map(|target| places[target]));
+        let mut targets = known
+            .targets
+            .iter()
+            .map(|target| target.map(|target| places[target]));
         let mut needs = Vec::new();
         let mut arg = |value: &Value| self.arg(value, &mut targets, &mut needs);
-        let args = known.task.args.iter().map(|(value, _)| arg(value)).collect();
+        let args = known
+            .task
+            .args
+            .iter()
+            .map(|(value, _)| arg(value))
+            .collect();
         let for_each = known.task.for_each.as_ref().map(|(each, _)| match each {
             Value::Data(data) => self.folder(&data.name),
             each => arg(each),
@@ -577,7 +626,11 @@ impl<'a> Checker<'a> {
         let flows_in = needs.iter().any(|need: &Need| before[need.task].is_secret);
         let catch = known.catch.clone().map(|catch| match catch {
             Caught::Rewire(task) => Caught::Rewire(places[task]),
-            Caught::Handler { resource, func, rewire } => Caught::Handler {
+            Caught::Handler {
+                resource,
+                func,
+                rewire,
+            } => Caught::Handler {
                 resource,
                 func,
                 rewire: rewire.into_iter().map(|task| places[task]).collect(),
@@ -604,9 +657,16 @@ impl<'a> Checker<'a> {
     }
 
     fn folder(&self, name: &str) -> Arg {
-        let entries = self.resources.get(name).and_then(|found| found.entries.as_ref());
+        let entries = self
+            .resources
+            .get(name)
+            .and_then(|found| found.entries.as_ref());
         let entries = entries.into_iter().flatten();
-        Arg::Plain(Ipld::Map(entries.map(|(name, cid)| (name.clone(), Ipld::Link(*cid))).collect()))
+        Arg::Plain(Ipld::Map(
+            entries
+                .map(|(name, cid)| (name.clone(), Ipld::Link(*cid)))
+                .collect(),
+        ))
     }
 
     fn arg(
@@ -617,9 +677,12 @@ impl<'a> Checker<'a> {
     ) -> Arg {
         match value {
             Value::Plain(plain) => Arg::Plain(plain.clone()),
-            Value::List(items) => {
-                Arg::List(items.iter().map(|item| self.arg(item, targets, needs)).collect())
-            }
+            Value::List(items) => Arg::List(
+                items
+                    .iter()
+                    .map(|item| self.arg(item, targets, needs))
+                    .collect(),
+            ),
             Value::Map(entries) => {
                 let mut args = BTreeMap::new();
                 for (key, value) in entries {
@@ -629,7 +692,10 @@ impl<'a> Checker<'a> {
             }
             Value::Await(awaited) => match targets.next().flatten() {
                 Some(task) => {
-                    let need = Need { task, branch: awaited.branch };
+                    let need = Need {
+                        task,
+                        branch: awaited.branch,
+                    };
                     needs.push(need);
                     Arg::Await(need)
                 }

@@ -41,7 +41,11 @@ impl Fit {
 
     fn inside(self, step: &str) -> Self {
         let within = |mut why: Why| {
-            let dot = if why.path.is_empty() || why.path.starts_with('[') { "" } else { "." };
+            let dot = if why.path.is_empty() || why.path.starts_with('[') {
+                ""
+            } else {
+                "."
+            };
             why.path = format!("{step}{dot}{}", why.path);
             why
         };
@@ -127,7 +131,11 @@ pub(super) fn fit(given: &Type, expected: &Type) -> Fit {
         return Fit::Always;
     }
     if let Some(handle) = expected.handle().or(given.handle()) {
-        return Fit::never(given, expected, format!("a `{handle}` can't be passed as data"));
+        return Fit::never(
+            given,
+            expected,
+            format!("a `{handle}` can't be passed as data"),
+        );
     }
     match (given, expected) {
         (given, expected) if given == expected => Fit::Always,
@@ -136,7 +144,11 @@ pub(super) fn fit(given: &Type, expected: &Type) -> Fit {
             false => Fit::sometimes(given, expected, "only none is written alike"),
         },
         (given, Type::Option(some)) => match some.is_option() {
-            true => Fit::never(given, expected, "an option in an option is null or a list of one"),
+            true => Fit::never(
+                given,
+                expected,
+                "an option in an option is null or a list of one",
+            ),
             false => fit(given, some),
         },
         (Type::Option(some), expected) => match fit(some, expected) {
@@ -144,8 +156,12 @@ pub(super) fn fit(given: &Type, expected: &Type) -> Fit {
             other => other,
         },
         (Type::F32, Type::F64) | (Type::Char | Type::Enum(_), Type::String) => Fit::Always,
-        (Type::F64, Type::F32) => Fit::sometimes(given, expected, "an `f32` may not hold it exactly"),
-        (Type::String, Type::Char) => Fit::sometimes(given, expected, "it may not be one character"),
+        (Type::F64, Type::F32) => {
+            Fit::sometimes(given, expected, "an `f32` may not hold it exactly")
+        }
+        (Type::String, Type::Char) => {
+            Fit::sometimes(given, expected, "it may not be one character")
+        }
         (Type::String, Type::Enum(_)) => Fit::sometimes(given, expected, "it may be no case"),
         (Type::Enum(given_names), Type::Enum(names)) => {
             Fit::any(given_names.iter().map(|name| match names.contains(name) {
@@ -190,9 +206,11 @@ pub(super) fn fit(given: &Type, expected: &Type) -> Fit {
         }
         (Type::Record(_), Type::Record(_)) => records(given, expected),
         (Type::Record(fields), Type::List(_)) => match expected.pair_value() {
-            Some(value) => {
-                Fit::all(fields.iter().map(|field| fit(&field.ty, value).inside(&field.name)))
-            }
+            Some(value) => Fit::all(
+                fields
+                    .iter()
+                    .map(|field| fit(&field.ty, value).inside(&field.name)),
+            ),
             None => other(given, expected),
         },
         (Type::Variant(_) | Type::Result { .. }, Type::Variant(_) | Type::Result { .. }) => {
@@ -210,14 +228,22 @@ fn numbers(given: &Type, expected: &Type) -> Fit {
     match (range(given), range(expected)) {
         (Some((least, most)), Some((from, to))) => match from <= least && most <= to {
             true => Fit::Always,
-            false => Fit::sometimes(given, expected, format!("not every `{given}` is a `{expected}`")),
+            false => Fit::sometimes(
+                given,
+                expected,
+                format!("not every `{given}` is a `{expected}`"),
+            ),
         },
         (Some((least, most)), None) if matches!(expected, Type::F32 | Type::F64) => {
             let bits = if *expected == Type::F32 { 24 } else { 53 };
             let widest = most.unsigned_abs().max(least.unsigned_abs());
             match widest <= 1 << bits {
                 true => Fit::Always,
-                false => Fit::sometimes(given, expected, format!("an `{expected}` may not hold it exactly")),
+                false => Fit::sometimes(
+                    given,
+                    expected,
+                    format!("an `{expected}` may not hold it exactly"),
+                ),
             }
         }
         _ => other(given, expected),
@@ -244,25 +270,41 @@ fn records(given: &Type, expected: &Type) -> Fit {
     };
     let is_known = |name: &str| fields.iter().any(|field| &*field.name == name);
     if let Some(field) = given_fields.iter().find(|field| !is_known(&field.name)) {
-        return Fit::never(given, expected, format!("there is no field `{}` to take it", field.name));
+        return Fit::never(
+            given,
+            expected,
+            format!("there is no field `{}` to take it", field.name),
+        );
     }
     Fit::all(fields.iter().map(|field| {
         let found = given_fields.iter().find(|given| given.name == field.name);
         match found {
             Some(found) => fit(&found.ty, &field.ty).inside(&field.name),
             None if field.ty.is_option() => Fit::Always,
-            None => Fit::never(given, expected, format!("the field `{}` is missing", field.name)),
+            None => Fit::never(
+                given,
+                expected,
+                format!("the field `{}` is missing", field.name),
+            ),
         }
     }))
 }
 
 /// Names without payload.
 fn bare_cases(given: &Type, expected: &Type, cases: &[Case]) -> Fit {
-    let is_bare = |name: &Arc<str>| cases.iter().any(|case| case.name == *name && case.ty.is_none());
+    let is_bare = |name: &Arc<str>| {
+        cases
+            .iter()
+            .any(|case| case.name == *name && case.ty.is_none())
+    };
     match given {
         Type::Enum(names) => Fit::any(names.iter().map(|name| match is_bare(name) {
             true => Fit::Always,
-            false => Fit::never(given, expected, format!("there is no case `{name}` without payload")),
+            false => Fit::never(
+                given,
+                expected,
+                format!("there is no case `{name}` without payload"),
+            ),
         })),
         _ if cases.iter().any(|case| case.ty.is_none()) => {
             Fit::sometimes(given, expected, "it may be no case")
@@ -288,7 +330,10 @@ fn variants(given: &Type, expected: &Type) -> Fit {
 
 fn cases(ty: &Type) -> Vec<(&str, Option<&Type>)> {
     match ty {
-        Type::Variant(cases) => cases.iter().map(|case| (&*case.name, case.ty.as_ref())).collect(),
+        Type::Variant(cases) => cases
+            .iter()
+            .map(|case| (&*case.name, case.ty.as_ref()))
+            .collect(),
         Type::Result { ok, err } => vec![("ok", ok.as_deref()), ("error", err.as_deref())],
         _ => Vec::new(),
     }

@@ -180,10 +180,14 @@ impl<'a, G: Fn(&crate::workflow::Await) -> (Gives, String)> Flow<'a, G> {
                 self.given(&gives, "`@each`".into(), ty, path, Some(place), findings);
             }
             (Elements::Written(written), Part::Key) => {
-                written.iter().for_each(|(key, _)| self.plain(&key.to_ipld(), ty, path, findings));
+                written
+                    .iter()
+                    .for_each(|(key, _)| self.plain(&key.to_ipld(), ty, path, findings));
             }
             (Elements::Plain(plain), Part::Key) => {
-                plain.iter().for_each(|(key, _)| self.plain(&key.to_ipld(), ty, path, findings));
+                plain
+                    .iter()
+                    .for_each(|(key, _)| self.plain(&key.to_ipld(), ty, path, findings));
             }
         }
     }
@@ -214,7 +218,11 @@ impl<'a, G: Fn(&crate::workflow::Await) -> (Gives, String)> Flow<'a, G> {
         };
         let mut at = written(path);
         if !why.path.is_empty() {
-            let dot = if at.is_empty() || why.path.starts_with('[') { "" } else { "." };
+            let dot = if at.is_empty() || why.path.starts_with('[') {
+                ""
+            } else {
+                "."
+            };
             at = format!("{at}{dot}{}", why.path);
         }
         let fault = Fault::Flow {
@@ -226,12 +234,18 @@ impl<'a, G: Fn(&crate::workflow::Await) -> (Gives, String)> Flow<'a, G> {
             given: why.given,
             words: why.words,
         };
-        findings.push(Finding { place, fault, is_note });
+        findings.push(Finding {
+            place,
+            fault,
+            is_note,
+        });
     }
 
     fn list(&self, items: &[Value], ty: &Type, path: &mut Vec<Step>, findings: &mut Findings) {
         let types: Vec<&Type> = match ty {
-            Type::Option(some) if !some.is_option() => return self.list(items, some, path, findings),
+            Type::Option(some) if !some.is_option() => {
+                return self.list(items, some, path, findings);
+            }
             Type::Option(some) if items.len() == 1 => vec![some],
             Type::List(element) => vec![element; items.len()],
             Type::Tuple(types) if types.len() == items.len() => types.iter().collect(),
@@ -240,7 +254,11 @@ impl<'a, G: Fn(&crate::workflow::Await) -> (Gives, String)> Flow<'a, G> {
             Type::Result { .. } if items.len() == 2 => return,
             _ => {
                 let shape = Ipld::List(vec![Ipld::Null; items.len()]);
-                return findings.push(self.mismatch(Mismatch::new(ty, describe(&shape)), path, None));
+                return findings.push(self.mismatch(
+                    Mismatch::new(ty, describe(&shape)),
+                    path,
+                    None,
+                ));
             }
         };
         for (index, (item, ty)) in items.iter().zip(types).enumerate() {
@@ -258,7 +276,9 @@ impl<'a, G: Fn(&crate::workflow::Await) -> (Gives, String)> Flow<'a, G> {
             path.pop();
         };
         match ty {
-            Type::Option(some) if !some.is_option() => return self.map(value, some, path, findings),
+            Type::Option(some) if !some.is_option() => {
+                return self.map(value, some, path, findings);
+            }
             Type::List(_) if ty.pair_value().is_some() => {
                 for (key, value) in entries {
                     if let Some(ty) = ty.pair_value() {
@@ -269,7 +289,10 @@ impl<'a, G: Fn(&crate::workflow::Await) -> (Gives, String)> Flow<'a, G> {
             }
             Type::Variant(_) | Type::Result { .. } | Type::Record(_) => {}
             _ => {
-                let shape = entries.keys().map(|key| (key.clone(), Ipld::Null)).collect();
+                let shape = entries
+                    .keys()
+                    .map(|key| (key.clone(), Ipld::Null))
+                    .collect();
                 let mismatch = Mismatch::new(ty, describe(&Ipld::Map(shape)));
                 return findings.push(self.mismatch(mismatch, path, None));
             }
@@ -288,10 +311,16 @@ impl<'a, G: Fn(&crate::workflow::Await) -> (Gives, String)> Flow<'a, G> {
                 .iter()
                 .find(|field| !field.ty.is_option() && !entries.contains_key(&*field.name));
             if let Some(field) = missing {
-                wrong = wrong.or(Some(Mismatch::new(ty, format!("no key \"{}\"", field.name))));
+                wrong = wrong.or(Some(Mismatch::new(
+                    ty,
+                    format!("no key \"{}\"", field.name),
+                )));
             }
         } else if entries.len() != 1 {
-            wrong = wrong.or(Some(Mismatch::new(ty, format!("map of {} keys", entries.len()))));
+            wrong = wrong.or(Some(Mismatch::new(
+                ty,
+                format!("map of {} keys", entries.len()),
+            )));
         }
         if let Some(mismatch) = wrong {
             findings.push(self.mismatch(mismatch, path, None));

@@ -48,7 +48,12 @@ impl Promises {
     pub(super) fn find(&mut self, link: &Cid) -> Option<usize> {
         if link.hash().code() == SHA3_256 && !self.is_sha3_known {
             self.is_sha3_known = true;
-            for (task, bytes) in self.bytes.iter().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
+            for (task, bytes) in self
+                .bytes
+                .iter()
+                .enumerate()
+                .filter(|(_, bytes)| !bytes.is_empty())
+            {
                 self.by_cid.entry(sha3_cid(bytes)).or_insert(task);
             }
         }
@@ -72,11 +77,14 @@ pub(super) fn promise(
 ) -> Result<Vec<u8>, InstructionError> {
     let linked = |value: &Value| linked(value, named, data);
     let promised = Template {
-        args: task.args.iter().map(|(arg, _)| Arg::Plain(linked(arg))).collect(),
+        args: task
+            .args
+            .iter()
+            .map(|(arg, _)| Arg::Plain(linked(arg)))
+            .collect(),
         ..template.clone()
     };
-    let instruction: Instruction =
-        promised.fill(&mut |_| Ok::<_, InstructionError>(Ipld::Null))?;
+    let instruction: Instruction = promised.fill(&mut |_| Ok::<_, InstructionError>(Ipld::Null))?;
     match &task.for_each {
         None => Ok(instruction.block().bytes().to_vec()),
         Some((each, _)) => {
@@ -113,4 +121,3 @@ fn linked(
         Err(never) => match never {},
     }
 }
-

@@ -11,7 +11,11 @@ const LABEL_CHARS_MAX: usize = 60;
 impl fmt::Display for Plan {
     /// One line a task, in order of need: what it is, what it calls, what it waits for.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.tasks.iter().map(|task| task.label.chars().count()).max();
+        let width = self
+            .tasks
+            .iter()
+            .map(|task| task.label.chars().count())
+            .max();
         let width = width.unwrap_or_default().min(LABEL_CHARS_MAX);
         for task in &self.tasks {
             write!(f, "{:width$}  {}", task.label, task.template.func)?;
@@ -43,8 +47,16 @@ impl Plan {
     pub fn to_dot(&self) -> String {
         let mut text = "digraph workflow {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
         for (index, task) in self.tasks.iter().enumerate() {
-            let double = if task.for_each.is_some() { ", peripheries=2" } else { "" };
-            let label = quoted(&format!("{}\n{}", shown(&task.label), shown(&task.template.func)));
+            let double = if task.for_each.is_some() {
+                ", peripheries=2"
+            } else {
+                ""
+            };
+            let label = quoted(&format!(
+                "{}\n{}",
+                shown(&task.label),
+                shown(&task.template.func)
+            ));
             text.push_str(&format!("  t{index} [label={label}{double}];\n"));
         }
         for (from, to, word) in self.arrows() {
@@ -63,8 +75,16 @@ impl Plan {
     pub fn to_mermaid(&self) -> String {
         let mut text = "flowchart LR\n".to_owned();
         for (index, task) in self.tasks.iter().enumerate() {
-            let label = entities(&format!("{}: {}", shown(&task.label), shown(&task.template.func)));
-            let (open, close) = if task.for_each.is_some() { ("[[", "]]") } else { ("[", "]") };
+            let label = entities(&format!(
+                "{}: {}",
+                shown(&task.label),
+                shown(&task.template.func)
+            ));
+            let (open, close) = if task.for_each.is_some() {
+                ("[[", "]]")
+            } else {
+                ("[", "]")
+            };
             text.push_str(&format!("  t{index}{open}\"{label}\"{close}\n"));
         }
         for (from, to, word) in self.arrows() {
@@ -81,7 +101,10 @@ impl Plan {
     /// From what is needed to who needs it, with a word on which branch.
     fn arrows(&self) -> impl Iterator<Item = (usize, usize, &'static str)> {
         let arrows = |(to, task): (usize, &Planned)| {
-            let needs = task.needs.iter().map(move |need| (need.task, to, branch_word(need.branch)));
+            let needs = task
+                .needs
+                .iter()
+                .map(move |need| (need.task, to, branch_word(need.branch)));
             let rewires = match &task.catch {
                 Some(Caught::Rewire(from)) => vec![*from],
                 Some(Caught::Handler { rewire, .. }) => rewire.clone(),

@@ -51,7 +51,8 @@ impl Problems {
 
     /// All that was found, in the order of the text.
     pub(crate) fn into_list(mut self) -> Vec<Problem> {
-        self.list.sort_by_key(|problem| (problem.fault == Fault::More, problem.place));
+        self.list
+            .sort_by_key(|problem| (problem.fault == Fault::More, problem.place));
         self.list
     }
 
@@ -135,7 +136,9 @@ impl<'p> Fields<'p> {
 
     pub(super) fn text(&mut self, field: &'static str) -> Option<(String, Place)> {
         let node = self.take(field)?;
-        self.problems.text(field, &node).map(|text| (text, node.place))
+        self.problems
+            .text(field, &node)
+            .map(|text| (text, node.place))
     }
 
     pub(super) fn boolean(&mut self, field: &'static str) -> Option<bool> {
@@ -170,7 +173,9 @@ impl<'p> Fields<'p> {
             }
         };
         let fault = |words| Fault::Amount { what: field, words };
-        amount.map_err(|words| self.problems.at(node.place, fault(words))).ok()
+        amount
+            .map_err(|words| self.problems.at(node.place, fault(words)))
+            .ok()
     }
 
     /// A time with its unit, in whole milliseconds.
@@ -183,7 +188,8 @@ impl<'p> Fields<'p> {
         match quantity::time(text) {
             Ok(time) => Some(whole_milliseconds(time)),
             Err(words) => {
-                self.problems.at(node.place, Fault::Amount { what: field, words });
+                self.problems
+                    .at(node.place, Fault::Amount { what: field, words });
                 None
             }
         }
@@ -206,7 +212,8 @@ impl<'p> Fields<'p> {
     /// Tells of each field that is left.
     pub(super) fn end(self) {
         for (field, (place, _)) in self.entries {
-            self.problems.at(place, Fault::unknown_field(&field, &self.known));
+            self.problems
+                .at(place, Fault::unknown_field(&field, &self.known));
         }
     }
 

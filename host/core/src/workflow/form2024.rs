@@ -36,24 +36,33 @@ fn task(label: String, node: Node, problems: &mut Problems) -> Option<Task> {
     }
     let mut run = Fields::of("run", run, problems);
     if let Some((op, place)) = run.text("op").filter(|(op, _)| op != WASM_RUN) {
-        run.problems.at(place, Fault::Name {
-            what: "the operation",
-            text: op,
-            rule: "is not \"wasm/run\"",
-        });
+        run.problems.at(
+            place,
+            Fault::Name {
+                what: "the operation",
+                text: op,
+                rule: "is not \"wasm/run\"",
+            },
+        );
     }
-    let component = run.needed("rsc").and_then(|node| Component::read("rsc", &node, run.problems));
-    let nonce = run.take("nnc").map_or(Nonce::EMPTY, |node| match node.kind {
-        Kind::Leaf(Ipld::Null) => Nonce::EMPTY,
-        _ => nonce(node, run.problems),
-    });
+    let component = run
+        .needed("rsc")
+        .and_then(|node| Component::read("rsc", &node, run.problems));
+    let nonce = run
+        .take("nnc")
+        .map_or(Nonce::EMPTY, |node| match node.kind {
+            Kind::Leaf(Ipld::Null) => Nonce::EMPTY,
+            _ => nonce(node, run.problems),
+        });
     let input = run.needed("input")?;
     let mut input = Fields::of("input", input, problems);
     let call = input.needed("func").and_then(|node| {
         let call = input.problems.text("func", &node)?;
         Some((call, node.place))
     });
-    let args = input.needed("args").map(|node| arguments(node, Style::Of2024, input.problems));
+    let args = input
+        .needed("args")
+        .map(|node| arguments(node, Style::Of2024, input.problems));
     Some(Task {
         label,
         place,
@@ -102,7 +111,9 @@ fn written(node: &Node) -> Ipld {
         return Ipld::Null;
     };
     let field = |key: &str| Some((key.to_owned(), narrowed(entries.get(key)?.1.to_ipld())));
-    let fields = ["run", "meta", "prf", "cause"].into_iter().filter_map(field);
+    let fields = ["run", "meta", "prf", "cause"]
+        .into_iter()
+        .filter_map(field);
     Ipld::Map(fields.collect())
 }
 
@@ -113,7 +124,9 @@ fn narrowed(value: Ipld) -> Ipld {
         }
         Ipld::List(items) => Ipld::List(items.into_iter().map(narrowed).collect()),
         Ipld::Map(entries) => {
-            let entries = entries.into_iter().map(|(key, value)| (key, narrowed(value)));
+            let entries = entries
+                .into_iter()
+                .map(|(key, value)| (key, narrowed(value)));
             Ipld::Map(entries.collect())
         }
         value => value,

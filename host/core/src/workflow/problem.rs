@@ -153,7 +153,10 @@ pub enum Fault {
     #[error(transparent)]
     Argument(#[from] ArgumentError),
     /// What an await gives doesn't fit where it flows.
-    #[error("parameter `{parameter}` of `{function}` takes `{expected}`{}, but {from} gives `{given}`: {words}", At(path))]
+    #[error(
+        "parameter `{parameter}` of `{function}` takes `{expected}`{}, but {from} gives `{given}`: {words}",
+        At(path)
+    )]
     Flow {
         /// The function that takes it.
         function: String,

@@ -130,7 +130,10 @@ impl Retry {
             return match u64::try_from(*times) {
                 Ok(times) if times <= MAX_RETRIES => Some(Self::times(times as u32)),
                 _ => {
-                    problems.at(node.place, Fault::Rule("a task is tried again 0 to 100 times"));
+                    problems.at(
+                        node.place,
+                        Fault::Rule("a task is tried again 0 to 100 times"),
+                    );
                     None
                 }
             };
@@ -145,7 +148,9 @@ impl Retry {
         let place = fields.place();
         let usual = Self::times(times.unwrap_or(3).min(MAX_RETRIES) as u32);
         if times.is_some_and(|times| times > MAX_RETRIES) {
-            fields.problems.at(place, Fault::Rule("a task is tried again 0 to 100 times"));
+            fields
+                .problems
+                .at(place, Fault::Rule("a task is tried again 0 to 100 times"));
         }
         fields.end();
         let backoff = backoff.unwrap_or(usual.backoff);
@@ -191,7 +196,11 @@ impl LimitTable {
             log: self.log.or(those.log),
             calls: self.calls.or(those.calls),
             call_bytes: self.call_bytes.or(those.call_bytes),
-            place: if self.place.is_nowhere() { those.place } else { self.place },
+            place: if self.place.is_nowhere() {
+                those.place
+            } else {
+                self.place
+            },
         }
     }
 
@@ -258,7 +267,10 @@ impl Catch {
     fn read(node: Node, problems: &mut Problems) -> Option<Self> {
         let place = node.place;
         let mut fields = Fields::of("catch", node, problems);
-        let answers = ["ok", "msg", "call"].into_iter().filter(|key| fields.has(key)).count();
+        let answers = ["ok", "msg", "call"]
+            .into_iter()
+            .filter(|key| fields.has(key))
+            .count();
         let is_rewire = answers == 0 && fields.has("rewire");
         if answers + usize::from(is_rewire) != 1 {
             let rule = Fault::Rule("`catch` holds one of `ok`, `rewire`, `msg` and `call`");
@@ -275,9 +287,13 @@ impl Catch {
                 }
             }
         } else if fields.has("msg") {
-            fields.text("msg").map(|(message, _)| Self::Message(message))
+            fields
+                .text("msg")
+                .map(|(message, _)| Self::Message(message))
         } else if is_rewire {
-            fields.text("rewire").map(|(label, place)| Self::Rewire(label, place))
+            fields
+                .text("rewire")
+                .map(|(label, place)| Self::Rewire(label, place))
         } else {
             Self::handler(&mut fields)
         };
@@ -294,7 +310,8 @@ impl Catch {
     fn handler(fields: &mut Fields<'_>) -> Option<Self> {
         let place = fields.place();
         let component = fields.take("component");
-        let component = component.and_then(|node| Component::read("component", &node, fields.problems));
+        let component =
+            component.and_then(|node| Component::read("component", &node, fields.problems));
         let (call, _) = fields.text("call")?;
         Some(Self::Handler {
             component,
@@ -310,7 +327,12 @@ impl Catch {
             Self::Ok(value) => map([("ok", value.clone())]),
             Self::Rewire(label, _) => map([("rewire", text(label))]),
             Self::Message(message) => map([("msg", text(message))]),
-            Self::Handler { component, call, rewire, .. } => {
+            Self::Handler {
+                component,
+                call,
+                rewire,
+                ..
+            } => {
                 let mut entries = vec![("call", text(call))];
                 if let Some(component) = component {
                     entries.push(("component", component.to_ipld()));
@@ -329,13 +351,22 @@ impl Settings {
     /// Takes those fields that both a task and `defaults` may have.
     pub(super) fn take(fields: &mut Fields<'_>) -> Self {
         let component = fields.take("component");
-        let component = component.and_then(|node| Component::read("component", &node, fields.problems));
-        let limits = fields.take("limits").map(|node| LimitTable::read(node, fields.problems));
-        let grant = fields.texts("grant").map(|texts| grants(texts, fields.problems));
+        let component =
+            component.and_then(|node| Component::read("component", &node, fields.problems));
+        let limits = fields
+            .take("limits")
+            .map(|node| LimitTable::read(node, fields.problems));
+        let grant = fields
+            .texts("grant")
+            .map(|texts| grants(texts, fields.problems));
         let pin = fields.take("pin").map(|node| pins(node, fields.problems));
-        let retry = fields.take("retry").and_then(|node| Retry::read(node, fields.problems));
+        let retry = fields
+            .take("retry")
+            .and_then(|node| Retry::read(node, fields.problems));
         let secret = fields.boolean("secret");
-        let catch = fields.take("catch").and_then(|node| Catch::read(node, fields.problems));
+        let catch = fields
+            .take("catch")
+            .and_then(|node| Catch::read(node, fields.problems));
         Self {
             component,
             limits: limits.unwrap_or_default(),
@@ -367,22 +398,31 @@ impl Settings {
     /// The entries of what is said.
     pub(super) fn to_entries(&self) -> BTreeMap<String, Ipld> {
         let grants = self.grant.as_ref().map(|grants| {
-            let grants = grants.iter().map(|(grant, _)| Ipld::String(grant.to_string()));
+            let grants = grants
+                .iter()
+                .map(|(grant, _)| Ipld::String(grant.to_string()));
             Ipld::List(grants.collect())
         });
-        let pins = self.pin.iter().map(|(interface, effect)| (interface.clone(), Ipld::String(effect.clone())));
+        let pins = self
+            .pin
+            .iter()
+            .map(|(interface, effect)| (interface.clone(), Ipld::String(effect.clone())));
         let entries = [
             ("component", self.component.as_ref().map(Component::to_ipld)),
             ("limits", self.limits.to_ipld()),
             ("grant", grants),
-            ("pin", (!self.pin.is_empty()).then(|| Ipld::Map(pins.collect()))),
+            (
+                "pin",
+                (!self.pin.is_empty()).then(|| Ipld::Map(pins.collect())),
+            ),
             ("retry", self.retry.map(Retry::to_ipld)),
             ("secret", self.secret.map(Ipld::Bool)),
             ("catch", self.catch.as_ref().map(Catch::to_ipld)),
             ("reuse", self.reuse.map(time_to_ipld)),
         ];
         let said = entries.into_iter();
-        said.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+        said.filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect()
     }
 }
 
@@ -411,6 +451,8 @@ fn time_to_ipld(time: Duration) -> Ipld {
 }
 
 fn map<'a>(entries: impl IntoIterator<Item = (&'a str, Ipld)>) -> Ipld {
-    let entries = entries.into_iter().map(|(key, value)| (key.to_owned(), value));
+    let entries = entries
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value));
     Ipld::Map(entries.collect())
 }

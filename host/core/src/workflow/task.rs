@@ -1,7 +1,5 @@
 //! A task as it is written.
 
-
-
 use super::fields::{Fields, Problems};
 use super::problem::Fault;
 use super::settings::Settings;
@@ -37,7 +35,12 @@ pub struct Task {
 }
 
 impl Task {
-    pub(super) fn read(label: String, place: Place, node: Node, problems: &mut Problems) -> Option<Self> {
+    pub(super) fn read(
+        label: String,
+        place: Place,
+        node: Node,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         check_label(&label, place, problems);
         let mut fields = Fields::of("a task", node, problems);
         let settings = Settings::take(&mut fields);
@@ -45,9 +48,15 @@ impl Task {
             let call = fields.problems.text("call", &node)?;
             Some((call, node.place))
         });
-        let args = fields.take("args").map(|node| arguments(node, Style::Labelled, fields.problems));
-        let stdin = fields.take("stdin").and_then(|node| stdin(node, fields.problems));
-        let nonce = fields.take("nonce").map(|node| nonce(node, fields.problems));
+        let args = fields
+            .take("args")
+            .map(|node| arguments(node, Style::Labelled, fields.problems));
+        let stdin = fields
+            .take("stdin")
+            .and_then(|node| stdin(node, fields.problems));
+        let nonce = fields
+            .take("nonce")
+            .map(|node| nonce(node, fields.problems));
         let for_each = fields.take("for-each").map(|node| {
             let place = node.place;
             (Value::read(node, Style::Labelled, fields.problems), place)
@@ -103,7 +112,8 @@ impl Task {
 /// Labels are for people: letters and digits of any script, and what joins them.
 fn check_label(label: &str, place: Place, problems: &mut Problems) {
     let is_fine = |character: char| character.is_alphanumeric() || "-_.".contains(character);
-    let begins = label.starts_with(|character: char| character.is_alphanumeric() || character == '_');
+    let begins =
+        label.starts_with(|character: char| character.is_alphanumeric() || character == '_');
     if begins && label.len() <= MAX_LABEL_BYTES && label.chars().all(is_fine) {
         return;
     }
@@ -119,7 +129,11 @@ pub(super) fn arguments(node: Node, style: Style, problems: &mut Problems) -> Ve
     match node.kind {
         Kind::List(items) => {
             let read = |item: Node| (item.place, Value::read(item, style, problems));
-            items.into_iter().map(read).map(|(place, value)| (value, place)).collect()
+            items
+                .into_iter()
+                .map(read)
+                .map(|(place, value)| (value, place))
+                .collect()
         }
         _ => {
             problems.kind("args", &node, "a list");
@@ -146,4 +160,3 @@ pub(super) fn nonce(node: Node, problems: &mut Problems) -> Nonce {
         Nonce::EMPTY
     })
 }
-

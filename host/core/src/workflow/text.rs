@@ -110,7 +110,9 @@ impl Node {
             let kind = Kind::Map(entries);
             return Ok(Self { place, kind });
         }
-        let plain = entries.into_iter().map(|(key, (_, node))| (key, node.into_ipld()));
+        let plain = entries
+            .into_iter()
+            .map(|(key, (_, node))| (key, node.into_ipld()));
         Ok(Self::leaf(place, resolve(plain.collect())?))
     }
 
@@ -134,7 +136,8 @@ impl Node {
             Kind::Leaf(leaf) => leaf.clone(),
             Kind::List(items) => Ipld::List(items.iter().map(Self::to_ipld).collect()),
             Kind::Map(entries) => {
-                let entry = |(key, (_, node)): (&String, &(Place, Self))| (key.clone(), node.to_ipld());
+                let entry =
+                    |(key, (_, node)): (&String, &(Place, Self))| (key.clone(), node.to_ipld());
                 Ipld::Map(entries.iter().map(entry).collect())
             }
         }

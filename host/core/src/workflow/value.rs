@@ -130,7 +130,9 @@ impl Value {
         match node.kind {
             Kind::Leaf(leaf) => Self::Plain(leaf),
             Kind::List(items) => {
-                let items = items.into_iter().map(|item| Self::read(item, style, problems));
+                let items = items
+                    .into_iter()
+                    .map(|item| Self::read(item, style, problems));
                 Self::of_list(items.collect())
             }
             Kind::Map(entries) => {
@@ -144,11 +146,16 @@ impl Value {
         if !items.iter().all(|item| matches!(item, Self::Plain(_))) {
             return Self::List(items);
         }
-        Self::Plain(Ipld::List(items.into_iter().filter_map(Self::into_plain).collect()))
+        Self::Plain(Ipld::List(
+            items.into_iter().filter_map(Self::into_plain).collect(),
+        ))
     }
 
     fn of_map(entries: BTreeMap<String, Self>) -> Self {
-        if !entries.values().all(|value| matches!(value, Self::Plain(_))) {
+        if !entries
+            .values()
+            .all(|value| matches!(value, Self::Plain(_)))
+        {
             return Self::Map(entries);
         }
         let plain = |(key, value): (String, Self)| Some((key, value.into_plain()?));
@@ -173,12 +180,18 @@ impl Value {
     }
 
     /// The value with each unknown part replaced, or the first refusal.
-    pub(crate) fn fill<E>(&self, known: &mut impl FnMut(&Self) -> Result<Ipld, E>) -> Result<Ipld, E> {
+    pub(crate) fn fill<E>(
+        &self,
+        known: &mut impl FnMut(&Self) -> Result<Ipld, E>,
+    ) -> Result<Ipld, E> {
         Ok(match self {
             Self::Plain(value) => value.clone(),
-            Self::List(items) => {
-                Ipld::List(items.iter().map(|item| item.fill(known)).collect::<Result<_, _>>()?)
-            }
+            Self::List(items) => Ipld::List(
+                items
+                    .iter()
+                    .map(|item| item.fill(known))
+                    .collect::<Result<_, _>>()?,
+            ),
             Self::Map(entries) => {
                 let mut filled = BTreeMap::new();
                 for (key, value) in entries {
@@ -276,7 +289,10 @@ fn awaited(
 ) -> Option<Value> {
     let Some(branch) = Branch::of_key(key) else {
         if style == Style::Labelled {
-            problems.push(Problem::at(place, Fault::unknown_field(key, &["await/ok", "await/error", "await/*"])));
+            problems.push(Problem::at(
+                place,
+                Fault::unknown_field(key, &["await/ok", "await/error", "await/*"]),
+            ));
         }
         return None;
     };

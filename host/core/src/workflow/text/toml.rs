@@ -39,7 +39,9 @@ fn value(node: Spanned<DeValue<'_>>, places: &Places<'_>) -> Result<Node, Proble
             .map_err(|_| syntax("an integer is too large"))?,
         DeValue::Float(float) => super::yaml::float(float.as_str()).map_err(syntax)?,
         DeValue::Boolean(boolean) => Ipld::Bool(boolean),
-        DeValue::Datetime(_) => return Err(syntax("a date is no value here; write it as a string")),
+        DeValue::Datetime(_) => {
+            return Err(syntax("a date is no value here; write it as a string"));
+        }
         DeValue::Array(items) => {
             let items = items.into_iter().map(|item| value(item, places));
             return Ok(Node::list(place, items.collect::<Result<_, _>>()?));

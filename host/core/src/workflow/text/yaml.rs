@@ -40,7 +40,10 @@ impl<'a> Reader<'a> {
             let (event, place) = self.next()?;
             match event {
                 Event::StreamEnd => break,
-                Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
+                Event::StreamStart
+                | Event::DocumentStart(_)
+                | Event::DocumentEnd
+                | Event::Nothing => {}
                 _ if root.is_some() => return Err(syntax(place, "a second document begins")),
                 event => root = Some(self.node(event, place, 0)?),
             }
@@ -63,7 +66,10 @@ impl<'a> Reader<'a> {
     fn node(&mut self, event: Event<'a>, place: Place, depth: usize) -> Result<Node, Problem> {
         // Links and bytes may lie two maps deeper than they are.
         if depth > MAX_DEPTH + 2 {
-            return Err(syntax(place, &format!("nested deeper than {MAX_DEPTH} levels")));
+            return Err(syntax(
+                place,
+                &format!("nested deeper than {MAX_DEPTH} levels"),
+            ));
         }
         let (anchor, node) = match event {
             Event::Alias(anchor) => return self.alias(anchor, place),
@@ -119,13 +125,17 @@ impl<'a> Reader<'a> {
             let (event, at) = self.next()?;
             let key = match event {
                 Event::MappingEnd => {
-                    return Node::map(place, entries).map_err(|problem| syntax(place, &problem.to_string()));
+                    return Node::map(place, entries)
+                        .map_err(|problem| syntax(place, &problem.to_string()));
                 }
                 Event::Scalar(text, ..) => text.into_owned(),
                 _ => return Err(syntax(at, "a key is a word, no list, no map and no alias")),
             };
             if key == "<<" {
-                return Err(syntax(at, "YAML 1.2 merges no maps; `defaults` holds what tasks share"));
+                return Err(syntax(
+                    at,
+                    "YAML 1.2 merges no maps; `defaults` holds what tasks share",
+                ));
             }
             let (event, place) = self.next()?;
             let node = self.node(event, place, depth + 1)?;
@@ -152,7 +162,10 @@ fn weight(node: &Node) -> usize {
         Kind::Leaf(Ipld::Bytes(bytes)) => bytes.len(),
         Kind::Leaf(_) => 8,
         Kind::List(items) => items.iter().map(weight).sum(),
-        Kind::Map(entries) => entries.iter().map(|(key, (_, node))| key.len() + weight(node)).sum(),
+        Kind::Map(entries) => entries
+            .iter()
+            .map(|(key, (_, node))| key.len() + weight(node))
+            .sum(),
     };
     inner + 8
 }
@@ -229,7 +242,9 @@ fn plain(text: &str) -> Result<Ipld, &'static str> {
 
 fn integer(digits: &str, radix: u32) -> Result<Ipld, &'static str> {
     let integer = i128::from_str_radix(digits, radix);
-    integer.map(Ipld::Integer).map_err(|_| "an integer is too large")
+    integer
+        .map(Ipld::Integer)
+        .map_err(|_| "an integer is too large")
 }
 
 /// `[0-9]+ ( \. [0-9]* )?` or `\. [0-9]+`, and perhaps an exponent.
@@ -256,7 +271,9 @@ fn is_float(text: &str) -> bool {
 pub(super) fn float(text: &str) -> Result<Ipld, &'static str> {
     match text.parse::<f64>() {
         Ok(float) if float.is_nan() => Err("this float is written \"nan\", as a string"),
-        Ok(_) if text.contains("inf") => Err("this float is written \"inf\" or \"-inf\", as a string"),
+        Ok(_) if text.contains("inf") => {
+            Err("this float is written \"inf\" or \"-inf\", as a string")
+        }
         Ok(float) if float.is_infinite() => Err("a float is too large"),
         // Negative zero too, as in JSON.
         Ok(0.0) => Ok(Ipld::Float(0.0)),
