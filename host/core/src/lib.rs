@@ -55,6 +55,8 @@
 //! - [`ucan`]: signed tokens
 //! - [`grant`]: what a task may reach
 //! - [`vrf`]: random values that everybody can check
+//! - [`workflow`], [`plan`], [`schedule`]: many tasks, what they need of each other, and what to do next
+//! - [`quantity`]: amounts as people type them
 //! - [`wit`]: types and values of components, and how IPLD becomes them
 
 pub mod car;
@@ -64,12 +66,16 @@ pub mod ipld;
 pub mod json;
 pub mod key;
 pub mod outcome;
+pub mod plan;
+pub mod quantity;
 pub mod receipt;
+pub mod schedule;
 pub mod task;
 pub mod trace;
 pub mod ucan;
 pub mod vrf;
 pub mod wit;
+pub mod workflow;
 
 #[cfg(test)]
 mod testing;

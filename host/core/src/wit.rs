@@ -26,12 +26,12 @@
 //! # Ok::<(), wit::Mismatch>(())
 //! ```
 
-mod brief;
+pub(crate) mod brief;
 mod function;
 mod ipld;
-mod mismatch;
+pub(crate) mod mismatch;
 mod names;
-mod suggest;
+pub(crate) mod suggest;
 mod ty;
 mod value;
 pub mod wave;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use std::path::PathBuf;
 
 use clap::Args;
+use homestar_core::quantity;
 use homestar_core::task::Limits;
 
 use crate::error::CommandError;
 use crate::paths;
 use crate::print;
-use crate::quantity;
 use crate::settings::Settings;
 
 /// What a task may use.

@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use homestar_core::grant::Grant;
+use homestar_core::quantity;
 use homestar_engine::drivers::resolver::Servers;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-
-use crate::quantity;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]

@@ -42,6 +42,14 @@ impl HttpsRule {
             && self.origin.matches(target)
             && self.path.matches(target.path)
     }
+
+    /// True if every request that the other allows is allowed.
+    pub(super) fn covers(&self, inner: &Self) -> bool {
+        let has = |method: &Box<str>| self.methods.contains(method);
+        let methods =
+            self.methods.is_empty() || (!inner.methods.is_empty() && inner.methods.iter().all(has));
+        methods && self.origin.covers(&inner.origin) && self.path.covers(&inner.path)
+    }
 }
 
 fn parse_methods(text: &str) -> Result<Box<[Box<str>]>, Wrong> {
