@@ -70,6 +70,7 @@ impl Settings {
             memory_bytes: limits.memory.unwrap_or(usual.memory_bytes),
             time: limits.time.unwrap_or(usual.time),
             output_bytes: limits.output.unwrap_or(usual.output_bytes),
+            storage_bytes: limits.storage.unwrap_or(usual.storage_bytes),
             log_bytes: limits.log.unwrap_or(usual.log_bytes),
             calls: limits.calls.unwrap_or(usual.calls),
             call_bytes: limits.call_bytes.unwrap_or(usual.call_bytes),

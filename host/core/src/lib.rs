@@ -68,6 +68,7 @@ pub mod receipt;
 pub mod task;
 pub mod trace;
 pub mod ucan;
+pub mod unixfs;
 pub mod vrf;
 pub mod wit;
 

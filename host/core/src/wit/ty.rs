@@ -187,8 +187,13 @@ impl Type {
                 Self::List(ty) | Self::Option(ty) => ty.any(is_one),
                 Self::Record(fields) => fields.iter().any(|field| field.ty.any(is_one)),
                 Self::Tuple(types) => types.iter().any(|ty| ty.any(is_one)),
-                Self::Variant(cases) => cases.iter().filter_map(|case| case.ty.as_ref()).any(|ty| ty.any(is_one)),
-                Self::Result { ok, err } => [ok, err].into_iter().flatten().any(|ty| ty.any(is_one)),
+                Self::Variant(cases) => cases
+                    .iter()
+                    .filter_map(|case| case.ty.as_ref())
+                    .any(|ty| ty.any(is_one)),
+                Self::Result { ok, err } => {
+                    [ok, err].into_iter().flatten().any(|ty| ty.any(is_one))
+                }
                 Self::Stream(Some(ty)) | Self::Future(Some(ty)) => ty.any(is_one),
                 _ => false,
             }

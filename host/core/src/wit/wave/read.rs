@@ -165,8 +165,12 @@ impl<'a> Reader<'a> {
         }
         let text = self.string(node, ty)?;
         let cid = parse_cid(text.strip_prefix("ipfs://").unwrap_or(&text));
-        cid.map(Value::Link)
-            .map_err(|error| self.error(node, format!("a string in the place of bytes is their CID: {error}")))
+        cid.map(Value::Link).map_err(|error| {
+            self.error(
+                node,
+                format!("a string in the place of bytes is their CID: {error}"),
+            )
+        })
     }
 
     fn bytes(self, node: &Node, ty: &Type) -> Result<Vec<u8>, WaveError> {
