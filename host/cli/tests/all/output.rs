@@ -149,3 +149,18 @@ fn what_it_cost() {
     --- exit code 0
     "#);
 }
+
+/// A value of any shape is written and shown as DAG-JSON.
+#[test]
+fn a_value_may_be_anything() {
+    let it = Environment::with(&["shapes"]);
+    let twice = |args: &[&str]| it.run(&[&["run", "shapes.wasm"], args].concat());
+    assert_eq!(twice(&["twice([1, 2.5, true])"]).stdout(), "[2,2.5,true]\n");
+    let json = r#"[{"a": {"/": {"bytes": "AQI"}}, "b": [1, null]}]"#;
+    let doubled = "{\"a\":{\"/\":{\"bytes\":\"AQI\"}},\"b\":[2,null]}\n";
+    assert_eq!(twice(&["twice", "--args", json]).stdout(), doubled);
+    let said = twice(&[r#"twice("{\"b\": 1}")"#]);
+    assert_eq!(said.stdout(), "{\"b\":2}\n");
+    assert_snapshot!(twice(&["twice({b: 1})"]), @"");
+    assert_snapshot!(twice(&[r#"find("{}", ["", "a"])"#]), @"");
+}

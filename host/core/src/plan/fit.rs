@@ -120,6 +120,12 @@ fn is_link(ty: &Type) -> bool {
 
 /// Whether what is of one type fits another.
 pub(super) fn fit(given: &Type, expected: &Type) -> Fit {
+    if expected.takes_any() {
+        return Fit::Always;
+    }
+    if given.takes_any() {
+        return Fit::sometimes(given, expected, "it may be anything");
+    }
     if is_link(expected) {
         // Bytes are streamed as well as a file is.
         return match is_link(given) || given.is_bytes() {

@@ -144,6 +144,11 @@ fn measure(value: &Ipld, depth_max: usize) -> Result<(usize, u64), Error> {
     }
 }
 
+/// Returns what a value weighs that a guest gave away.
+pub(crate) fn weight(value: &Ipld) -> u64 {
+    measure(value, MAX_DEPTH).map_or(u64::MAX, |(_, weight)| weight)
+}
+
 fn own_weight(value: &Ipld) -> u64 {
     let bytes = match value {
         Ipld::String(text) => text.len() as u64,
@@ -183,6 +188,18 @@ fn try_give(
     })
 }
 
+/// Holds a value that isn't the guest's own, and returns the number of its handle.
+pub(crate) fn hold(store: &mut Store<'_>, value: Ipld) -> wasmtime::Result<u32> {
+    let held = Held::new(value)
+        .map_err(|error| wasmtime::format_err!("an argument is no value: {error:?}"))?;
+    Ok(give(store, held)?.rep())
+}
+
+/// Returns the value that a guest gave away by the handle of this number.
+pub(crate) fn let_go(store: &mut Store<'_>, number: u32) -> wasmtime::Result<Ipld> {
+    Ok(take(store, Handle::new_own(number))?.value)
+}
+
 /// Takes the value back that `handle` stands for.
 fn take(store: &mut Store<'_>, handle: Handle) -> wasmtime::Result<Held> {
     let state = store.data_mut();
@@ -195,9 +212,14 @@ fn held<'a>(store: &'a mut Store<'_>, handle: &Handle) -> wasmtime::Result<&'a H
     Ok(store.data_mut().world.table().get(handle)?)
 }
 
-pub(super) fn add(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
+/// Defines the resource under `name`.
+pub(super) fn define(instance: &mut Instance<'_>, name: &str) -> wasmtime::Result<()> {
     let drop = |mut store: Store<'_>, number| take(&mut store, Handle::new_own(number)).map(drop);
-    instance.resource("value", ResourceType::host::<Held>(), drop)?;
+    instance.resource(name, ResourceType::host::<Held>(), drop)
+}
+
+pub(super) fn add(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
+    define(instance, Type::VALUE)?;
     add_leaves(instance)?;
     add_composite(instance)?;
     add_texts(instance)?;

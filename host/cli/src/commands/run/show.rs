@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use homestar_core::ipld::Ipld;
+use homestar_core::json;
 use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
@@ -58,6 +59,8 @@ enum Form<'a> {
     Nothing,
     Bytes(&'a [u8]),
     Text(&'a str),
+    /// Of a value that may be anything.
+    Json(String),
     Other(&'a Value, &'a Type),
 }
 
@@ -66,6 +69,10 @@ impl<'a> Form<'a> {
         match value {
             Value::Bytes(bytes) => Self::Bytes(bytes),
             Value::String(text) => Self::Text(text),
+            Value::Any(any) => match json::to_string(any) {
+                Ok(json) => Self::Json(json),
+                Err(_) => Self::Other(value, ty),
+            },
             _ => Self::Other(value, ty),
         }
     }
@@ -75,6 +82,7 @@ impl<'a> Form<'a> {
             Self::Nothing => Vec::new(),
             Self::Bytes(bytes) => bytes.to_vec(),
             Self::Text(text) => text.as_bytes().to_vec(),
+            Self::Json(json) => format!("{json}\n").into_bytes(),
             Self::Other(value, ty) => line(value, ty),
         }
     }
@@ -120,6 +128,7 @@ fn options_for(failure: &Failure) -> &'static [&'static str] {
         Kind::Memory if failure.message.ends_with("of memory") => &["--memory"],
         Kind::Time => &["--time"],
         Kind::Output => &["--output-limit"],
+        Kind::Storage => &["--storage-limit"],
         Kind::Log => &["--log-limit"],
         Kind::Calls => &["--calls", "--call-bytes"],
         // The guest passed on what it was told.
