@@ -47,6 +47,8 @@ rust_guests! {
     almanac = "HOMESTAR_GUEST_ALMANAC",
     /// Async functions and streams. Imports nothing.
     asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
+    /// Reads and writes files, directories and nodes, in plain calls and as streams. Imports `homestar:blocks`.
+    blobs = "HOMESTAR_GUEST_BLOBS",
     /// Calls another component over and over, to see what that costs. Imports `acme:tally/tally@0.1.0`.
     caller = "HOMESTAR_GUEST_CALLER",
     /// A command that counts lines, words and bytes of its input, as `wc` does.
@@ -67,6 +69,8 @@ rust_guests! {
     image = "HOMESTAR_GUEST_IMAGE",
     /// Keeps numbers by `wasi:keyvalue`, and logs by `wasi:logging`.
     ledger = "HOMESTAR_GUEST_LEDGER",
+    /// Filters the lines of a text that streams. Imports nothing.
+    lines = "HOMESTAR_GUEST_LINES",
     /// Imports `acme:weather/forecast@0.1.0`, which `almanac` offers.
     needs = "HOMESTAR_GUEST_NEEDS",
     /// Looks at everything outside that WASI 0.2 offers: clocks, files, network, environment.
@@ -75,14 +79,20 @@ rust_guests! {
     nosy3 = "HOMESTAR_GUEST_NOSY3",
     /// An effect that offers what it asks for, and so stands in front of another.
     pessimist = "HOMESTAR_GUEST_PESSIMIST",
+    /// Passes streams on, in every way. Imports nothing.
+    pipe = "HOMESTAR_GUEST_PIPE",
     /// A core module, not yet a component, that carries its component type in a custom section.
     plain = "HOMESTAR_GUEST_PLAIN",
     /// Pours bytes into streams. Imports `acme:pipe/pipe@0.1.0`.
     pour = "HOMESTAR_GUEST_POUR",
     /// Takes and gives values of any shape. Imports `homestar:std/ipld`.
     shapes = "HOMESTAR_GUEST_SHAPES",
+    /// Compresses and decompresses what streams. Imports nothing.
+    squeeze = "HOMESTAR_GUEST_SQUEEZE",
     /// Bodies that stream. Imports `homestar:https/streams` and `homestar:crypto/digest`.
     stream = "HOMESTAR_GUEST_STREAM",
+    /// Sums up a table in a file. Imports `homestar:blocks/files`.
+    table = "HOMESTAR_GUEST_TABLE",
     /// An effect that offers `acme:tally/tally@0.1.0`. Imports the drivers of time and randomness.
     tally = "HOMESTAR_GUEST_TALLY",
     /// Counts words and lines. Imports nothing.

@@ -98,6 +98,7 @@ fn limits(table: &LimitTable, usual: Limits) -> Limits {
         memory_bytes: table.memory.unwrap_or(usual.memory_bytes),
         time: table.time.unwrap_or(usual.time),
         output_bytes: table.output.unwrap_or(usual.output_bytes),
+        storage_bytes: table.storage.unwrap_or(usual.storage_bytes),
         log_bytes: table.log.unwrap_or(usual.log_bytes),
         calls: table.calls.unwrap_or(usual.calls),
         call_bytes: table.call_bytes.unwrap_or(usual.call_bytes),

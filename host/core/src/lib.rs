@@ -73,6 +73,7 @@ pub mod schedule;
 pub mod task;
 pub mod trace;
 pub mod ucan;
+pub mod unixfs;
 pub mod vrf;
 pub mod wit;
 pub mod workflow;

@@ -9,6 +9,7 @@ use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::abi::{Broken, TooMuch};
+use crate::content::Ended;
 use crate::door::OverBudget;
 use crate::meter::HostFault;
 use crate::world::drive::Stop;
@@ -26,6 +27,8 @@ pub(crate) enum LimitReached {
     Time(Duration),
     #[error("returned more than {}", bytes(*.0))]
     Output(u64),
+    #[error("wrote more than {} to storage", bytes(*.0))]
+    Storage(u64),
     #[error("logged more than {}", bytes(*.0))]
     Log(u64),
     #[error(
@@ -41,6 +44,7 @@ impl LimitReached {
             Self::Memory(_) | Self::Table(_) => Kind::Memory,
             Self::Time(_) => Kind::Time,
             Self::Output(_) => Kind::Output,
+            Self::Storage(_) => Kind::Storage,
             Self::Log(_) => Kind::Log,
             Self::Calls(_) => Kind::Calls,
         }
@@ -81,6 +85,9 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
     if let Some(limit) = limit_in(error, limits) {
         return of_limit(limit);
     }
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        return of_content(ended);
+    }
     if error.is::<HostFault>() || error.is::<PoolConcurrencyLimitError>() {
         return End::Host(format!("{error:#}"));
     }
@@ -100,6 +107,15 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
         where_it_was(backtrace, &mut message);
     }
     End::Failure(Box::new(Failure::new(kind, message)))
+}
+
+fn of_content(ended: &Ended) -> End {
+    let kind = match ended {
+        Ended::Unavailable { .. } => Kind::Unavailable,
+        Ended::Input { .. } => Kind::Input,
+        Ended::Host(reason) => return End::Host(reason.clone()),
+    };
+    End::Failure(Box::new(Failure::new(kind, ended.to_string())))
 }
 
 fn is_stuck(error: &wasmtime::Error) -> bool {

@@ -11,6 +11,7 @@ use homestar_core::ipld::{Cid, cid_of_raw};
 use homestar_core::task::Limits;
 use homestar_core::trace::Trace;
 use wasmtime::component::Linker;
+use wasmtime::component::types::ComponentItem;
 
 use crate::cache::Cache;
 use crate::compile::compile;
@@ -22,6 +23,7 @@ use crate::effects::Effects;
 use crate::end::End;
 use crate::error::{EngineError, LoadError};
 use crate::instance::{Instance, Setting, Stage, State};
+use crate::link::blocks::Known;
 use crate::parts::Part;
 use crate::ready::{Guest, Ready};
 use crate::{link, scan, world};
@@ -342,6 +344,14 @@ impl Side {
         let mut linker = Cow::Borrowed(self.world(mode)?);
         for import in imports().filter(|import| !link::is_shared(*import)) {
             link::add_to_linker(linker.to_mut(), import).map_err(link_error)?;
+        }
+        for (name, item) in ty.imports(&self.engine) {
+            if let ComponentItem::Resource(resource) = item.ty
+                && let Some(known) = Known::of(code, &resource)
+            {
+                let root = &mut linker.to_mut().root();
+                known.add(root, name).map_err(link_error)?;
+            }
         }
         Ok(linker)
     }

@@ -32,6 +32,10 @@ pub(super) struct LimitOptions {
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
     output_limit: Option<u64>,
 
+    /// Most that is written to storage: blobs, nodes and streams that are returned [default: 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    storage_limit: Option<u64>,
+
     /// Longest log, which is all that goes to standard error [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
     log_limit: Option<u64>,
@@ -53,6 +57,7 @@ impl LimitOptions {
             memory_bytes: self.memory.unwrap_or(usual.memory_bytes),
             time: self.time.unwrap_or(usual.time),
             output_bytes: self.output_limit.unwrap_or(usual.output_bytes),
+            storage_bytes: self.storage_limit.unwrap_or(usual.storage_bytes),
             log_bytes: self.log_limit.unwrap_or(usual.log_bytes),
             calls: self.calls.unwrap_or(usual.calls),
             call_bytes: self.call_bytes.unwrap_or(usual.call_bytes),
@@ -78,6 +83,14 @@ impl LimitOptions {
                     "--output-limit",
                     self.output_limit,
                     max.output_bytes,
+                    print::size,
+                )
+            })
+            .or_else(|| {
+                most(
+                    "--storage-limit",
+                    self.storage_limit,
+                    max.storage_bytes,
                     print::size,
                 )
             })

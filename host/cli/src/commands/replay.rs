@@ -152,6 +152,10 @@ impl Recorded {
                 false => usual.fuel.max(meta.fuel),
             },
             memory_bytes: usual.memory_bytes.max(meta.memory_peak),
+            storage_bytes: match ended_by(Kind::Storage) {
+                true => usual.storage_bytes,
+                false => Limits::MAX.storage_bytes,
+            },
             ..usual
         }
     }

@@ -52,6 +52,8 @@ pub(crate) struct LimitTable {
     #[serde(deserialize_with = "size")]
     pub(crate) output: Option<u64>,
     #[serde(deserialize_with = "size")]
+    pub(crate) storage: Option<u64>,
+    #[serde(deserialize_with = "size")]
     pub(crate) log: Option<u64>,
     #[serde(deserialize_with = "count")]
     pub(crate) calls: Option<u64>,

@@ -13,7 +13,11 @@ use super::{Type, Value};
 pub(super) fn ty() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![
         primitive(),
-        Just(Type::list(Type::U8)),
+        proptest::sample::select(vec![
+            Type::list(Type::U8),
+            Type::stream(Type::U8),
+            Type::Own(Type::BLOB.into()),
+        ]),
         names().prop_map(|names| Type::enumeration(names.iter().map(String::as_str))),
         flag_names().prop_map(|names| Type::flags(names.iter().map(String::as_str))),
     ];
@@ -108,7 +112,11 @@ pub(super) fn value(ty: &Type) -> BoxedStrategy<Value> {
         Type::F64 => float().prop_map(Value::F64).boxed(),
         Type::Char => any::<char>().prop_map(Value::Char).boxed(),
         Type::String => text().prop_map(Value::String).boxed(),
-        Type::List(_) if ty.is_bytes() => vec(any::<u8>(), 0..9).prop_map(Value::Bytes).boxed(),
+        ty if ty.takes_link() => prop_oneof![
+            3 => vec(any::<u8>(), 0..9).prop_map(Value::Bytes),
+            1 => Just(Value::Link(cid::Cid::default())),
+        ]
+        .boxed(),
         Type::List(element) => vec(value(element), 0..4).prop_map(Value::List).boxed(),
         Type::Record(fields) => all(fields.iter().map(|field| &field.ty))
             .prop_map(Value::Record)

@@ -11,7 +11,8 @@
 //! | `f32`, `f64` | float; the strings `nan`, `inf`, `-inf`, `-0` | an integer that the float holds exactly |
 //! | `char` | string of one scalar value | |
 //! | `string` | string | |
-//! | `list<u8>` | bytes | list of integers 0 to 255 |
+//! | `list<u8>` | bytes | link to them; list of integers 0 to 255 |
+//! | `stream<u8>`, `own<blob>`, `borrow<blob>` | link | bytes |
 //! | `list<tuple<string, T>>` | list of `[key, value]` | map, in the order DAG-CBOR gives its keys |
 //! | `list<T>` | list | |
 //! | `tuple<..>` | list of that length | |
@@ -26,7 +27,7 @@
 //! DAG-CBOR has no NaN, no infinities, and writes `-0.0` as `0.0`. So those four are strings, and a
 //! float that is one of them is refused: it would become another value, or none, once encoded.
 //!
-//! Handles have no form. See [`Type::handle`].
+//! Other handles have no form. See [`Type::handle`].
 
 mod read;
 mod write;

@@ -56,7 +56,9 @@ impl Mismatch {
     pub(crate) fn of_ipld(expected: impl Display, found: &Ipld) -> Self {
         let mismatch = Self::new(expected, describe(found));
         match found {
-            Ipld::Link(_) => mismatch.hint("data by link can't be passed yet"),
+            Ipld::Link(_) => {
+                mismatch.hint("a link stands for bytes: a `list<u8>`, a `stream<u8>` or a blob")
+            }
             _ => mismatch,
         }
     }

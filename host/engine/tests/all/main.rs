@@ -1,5 +1,6 @@
 //! The engine with real components. Each file is about one promise.
 
+mod blocks;
 mod cache;
 mod calls;
 mod drivers;

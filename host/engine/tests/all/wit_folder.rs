@@ -27,7 +27,9 @@ fn every_package_has_the_one_version() {
         .map(|(_, package)| package.name.to_string())
         .collect();
     names.sort();
-    let expected = ["all", "crypto", "dns", "driver", "https", "random", "std"];
+    let expected = [
+        "all", "blocks", "crypto", "dns", "driver", "https", "random", "std",
+    ];
     let expected = expected.map(|name| format!("homestar:{name}@0.1.0"));
     assert_eq!(names, expected);
 }

@@ -120,6 +120,7 @@ fn options_for(failure: &Failure) -> &'static [&'static str] {
         Kind::Memory if failure.message.ends_with("of memory") => &["--memory"],
         Kind::Time => &["--time"],
         Kind::Output => &["--output-limit"],
+        Kind::Storage => &["--storage-limit"],
         Kind::Log => &["--log-limit"],
         Kind::Calls => &["--calls", "--call-bytes"],
         // The guest passed on what it was told.

@@ -30,7 +30,7 @@ pub(super) fn value(ipld: Ipld, ty: &Type) -> Result<Value, Mismatch> {
         Type::F64 => float(ipld, ty, F64_BITS).map(Value::F64),
         Type::Char => character(ipld, ty),
         Type::String => string(ipld, ty).map(Value::String),
-        Type::List(_) if ty.is_bytes() => bytes(ipld, ty).map(Value::Bytes),
+        ty if ty.takes_link() => content(ipld, ty),
         Type::List(element) => list(ipld, ty, element),
         Type::Record(fields) => record(ipld, ty, fields),
         Type::Tuple(types) => tuple(ipld, ty, types),
@@ -116,11 +116,15 @@ fn string(ipld: Ipld, ty: &Type) -> Result<String, Mismatch> {
     }
 }
 
-fn bytes(ipld: Ipld, ty: &Type) -> Result<Vec<u8>, Mismatch> {
+/// Bytes, or a link to them.
+fn content(ipld: Ipld, ty: &Type) -> Result<Value, Mismatch> {
     match ipld {
-        Ipld::Bytes(bytes) => Ok(bytes),
-        Ipld::List(items) => each(items, |item| integer(item, &Type::U8)),
-        other => Err(Mismatch::of_ipld(ty, &other)),
+        Ipld::Link(cid) => Ok(Value::Link(cid)),
+        Ipld::Bytes(bytes) => Ok(Value::Bytes(bytes)),
+        Ipld::List(items) if ty.is_bytes() => {
+            each(items, |item| integer(item, &Type::U8)).map(Value::Bytes)
+        }
+        other => Err(Mismatch::of_ipld(ty, &other).hint("it takes a link or bytes")),
     }
 }
 
@@ -317,10 +321,7 @@ fn flag_index(name: &str, ty: &Type, names: &[Arc<str>]) -> Result<usize, Mismat
 }
 
 fn handle(ipld: &Ipld, ty: &Type) -> Result<Value, Mismatch> {
-    match ipld {
-        Ipld::Link(_) => Err(Mismatch::of_ipld(ty, ipld)),
-        other => Err(Mismatch::of_handle(ty, describe(other))),
-    }
+    Err(Mismatch::of_handle(ty, describe(ipld)))
 }
 
 /// Reads every item, and says in which one it failed.

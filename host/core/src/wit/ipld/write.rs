@@ -24,7 +24,8 @@ pub(super) fn ipld(value: Value, ty: &Type) -> Result<Ipld, Mismatch> {
         (Value::F64(value), Type::F64) => Ok(float(value)),
         (Value::Char(value), Type::Char) => Ok(Ipld::String(value.into())),
         (Value::String(value), Type::String) => Ok(Ipld::String(value)),
-        (Value::Bytes(bytes), Type::List(_)) if ty.is_bytes() => Ok(Ipld::Bytes(bytes)),
+        (Value::Bytes(bytes), ty) if ty.takes_link() => Ok(Ipld::Bytes(bytes)),
+        (Value::Link(cid), ty) if ty.takes_link() => Ok(Ipld::Link(cid)),
         (Value::List(values), Type::List(element)) if !ty.is_bytes() => list(values, element),
         (Value::Record(values), Type::Record(fields)) if values.len() == fields.len() => {
             record(values, fields)

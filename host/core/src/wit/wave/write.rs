@@ -89,6 +89,11 @@ impl WasmValue for Typed<'_> {
     type Type = Unused;
 
     fn kind(&self) -> WasmTypeKind {
+        match (self.item, self.ty) {
+            (Item::Value(Value::Link(_)), _) => return WasmTypeKind::String,
+            (Item::Value(Value::Bytes(_)), _) => return WasmTypeKind::List,
+            _ => {}
+        }
         match self.ty {
             Type::Bool => WasmTypeKind::Bool,
             Type::S8 => WasmTypeKind::S8,
@@ -143,16 +148,17 @@ impl WasmValue for Typed<'_> {
     fn unwrap_string(&self) -> Cow<'_, str> {
         match self.value() {
             Value::String(text) => text.into(),
+            Value::Link(cid) => cid.to_string().into(),
             _ => unreachable!("{CHECKED}"),
         }
     }
 
     fn unwrap_list(&self) -> Items<'_, Cow<'_, Self>> {
         match (self.value(), self.ty) {
-            (Value::Bytes(bytes), Type::List(ty)) => Box::new(bytes.iter().map(|byte| {
+            (Value::Bytes(bytes), _) => Box::new(bytes.iter().map(|byte| {
                 Cow::Owned(Typed {
                     item: Item::Byte(*byte),
-                    ty,
+                    ty: &Type::U8,
                 })
             })),
             (Value::List(values), Type::List(ty)) => {
