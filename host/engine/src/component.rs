@@ -17,7 +17,7 @@ use crate::abi;
 use crate::drivers::Drivers;
 use crate::error::{LoadError, Missing};
 use crate::instance::State;
-use crate::link::{self, Needs, blocks::Known};
+use crate::link::{self, Needs};
 use crate::types::Translator;
 use crate::world;
 
@@ -399,9 +399,8 @@ impl Imports {
         let engine = compiled.engine();
         let functions = match item {
             ComponentItem::ComponentInstance(instance) => functions_of(engine, instance),
-            // Types alone need no provider: a resource with a name of its own stands for one of an interface.
-            ComponentItem::Type(_) => return,
-            ComponentItem::Resource(ty) if Known::of(compiled, ty).is_some() => return,
+            // Types alone need no provider: those with a name of their own stand for one of an interface.
+            ComponentItem::Type(_) | ComponentItem::Resource(_) => return,
             _ => Vec::new(),
         };
         let is_interface = matches!(item, ComponentItem::ComponentInstance(_));
