@@ -21,7 +21,8 @@ mod scripted;
 
 pub use scripted::{
     Unavailable, example_forecast, example_greetings, js_fetch, or_skip, python, python_fetch,
-    python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch, spidermonkey, spidermonkey_fetch,
+    python_scribe, python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch, quickjs_scribe,
+    spidermonkey, spidermonkey_fetch, spidermonkey_scribe,
 };
 
 macro_rules! rust_guests {

@@ -83,6 +83,20 @@ pub fn python_fetch() -> Result<PathBuf, Unavailable> {
     python_guest("fetch", &["fetch"], &world, &["--stub-wasi"])
 }
 
+/// Reads files and writes others, in Python. Imports no WASI.
+///
+/// # Errors
+///
+/// As those of [`python`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn python_scribe() -> Result<PathBuf, Unavailable> {
+    let world = ["-d", CONTRACTS, "-d", "wit", "-w", "homestar:scribe/scribe"];
+    python_guest("scribe", &["scribe"], &world, &["--stub-wasi"])
+}
+
 /// Asks for a page with `urllib.request`, by way of `wasi:http` 0.2.
 ///
 /// # Errors
@@ -225,6 +239,32 @@ pub fn spidermonkey_fetch() -> Result<PathBuf, Unavailable> {
     js("spidermonkey", "fetch", "spidermonkey-fetch")
 }
 
+/// Reads files and writes others, in JavaScript run by QuickJS.
+///
+/// # Errors
+///
+/// As those of [`quickjs`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn quickjs_scribe() -> Result<PathBuf, Unavailable> {
+    js("quickjs", "scribe", "quickjs-scribe")
+}
+
+/// Reads files and writes others, in JavaScript run by SpiderMonkey: the same source as [`quickjs_scribe`].
+///
+/// # Errors
+///
+/// As those of [`quickjs`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn spidermonkey_scribe() -> Result<PathBuf, Unavailable> {
+    js("spidermonkey", "scribe", "spidermonkey-scribe")
+}
+
 /// Asks for a page with the global `fetch`, which SpiderMonkey's runtime turns into `wasi:http` 0.2.
 ///
 /// # Errors
@@ -257,7 +297,7 @@ fn js(engine: &str, guest: &str, name: &'static str) -> Result<PathBuf, Unavaila
         ]))
     })?;
     // These tools take one folder, so what a world imports has to be in it.
-    let uses_contracts = guest == "fetch";
+    let uses_contracts = matches!(guest, "fetch" | "scribe");
     // Sources are copied below the tools, so node finds `node_modules` on its way up.
     Ok(tools.build(
         name,

@@ -1,5 +1,10 @@
 //! Stand-in.
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::all,
+    missing_debug_implementations,
+    reason = "stand-in"
+)]
 use crate::ipld::{Block, Cid, DAG_CBOR, Ipld, RAW, decode};
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -25,6 +25,9 @@ struct Rest {
     block: Weak<Block>,
 }
 
+/// Some bytes of a block.
+type Piece = (Arc<Block>, Range<usize>);
+
 impl Reader {
     /// Returns a reader of a file from `offset` on. `whole` says that all of it will be read.
     pub(super) fn new(cid: Cid, offset: u64, whole: bool) -> Self {
@@ -69,11 +72,7 @@ impl Reader {
     }
 
     /// Returns the next bytes: up to `length`, and none at the end.
-    fn next(
-        &mut self,
-        content: &Content,
-        length: usize,
-    ) -> Result<Option<(Arc<Block>, Range<usize>)>, Fault> {
+    fn next(&mut self, content: &Content, length: usize) -> Result<Option<Piece>, Fault> {
         let rest = match self.rest.take() {
             Some(rest) => rest,
             None => match self.next_block(content)? {

@@ -266,3 +266,36 @@ fn a_table_is_summed_up_and_reported() {
     );
     assert_eq!(failure.value, Some(text("there is no column \"city\"")));
 }
+
+fn scribe(guest: Result<std::path::PathBuf, homestar_guests::Unavailable>) {
+    let Some(path) = homestar_guests::or_skip(guest) else {
+        return;
+    };
+    let scribe = load(&path);
+    let blocks = Arc::new(MemoryBlocks::default());
+    let text_of = |line: &str| line.repeat(30_000).into_bytes();
+    let cid = put_file(&*blocks, &text_of("all is quiet\n"), quarter_mib());
+    assert_eq!(ok(&blocks, &scribe, "lines", vec![link(cid)]), int(30_000));
+    let shouted = ok(&blocks, &scribe, "shout", vec![link(cid)]);
+    assert_eq!(shouted, link(cid_of_file(&text_of("ALL IS QUIET\n"))));
+    let denied = failure(&blocks, &scribe, "peek", vec![text(&cid.to_string())]);
+    let Some(Ipld::String(error)) = denied.value else {
+        panic!("{denied:?}");
+    };
+    assert!(error.to_lowercase().contains("denied"), "{error}");
+}
+
+#[test]
+fn in_python() {
+    scribe(homestar_guests::python_scribe());
+}
+
+#[test]
+fn in_javascript_on_quickjs() {
+    scribe(homestar_guests::quickjs_scribe());
+}
+
+#[test]
+fn in_javascript_on_spidermonkey() {
+    scribe(homestar_guests::spidermonkey_scribe());
+}
