@@ -85,6 +85,8 @@ rust_guests! {
     plain = "HOMESTAR_GUEST_PLAIN",
     /// Pours bytes into streams. Imports `acme:pipe/pipe@0.1.0`.
     pour = "HOMESTAR_GUEST_POUR",
+    /// An effect that offers `acme:scale/scale@0.1.0`, on files that others have open.
+    scale = "HOMESTAR_GUEST_SCALE",
     /// Compresses and decompresses what streams. Imports nothing.
     squeeze = "HOMESTAR_GUEST_SQUEEZE",
     /// Bodies that stream. Imports `homestar:https/streams` and `homestar:crypto/digest`.
@@ -97,6 +99,8 @@ rust_guests! {
     text = "HOMESTAR_GUEST_TEXT",
     /// Asks for a page by the HTTP of WASI 0.3.
     web3 = "HOMESTAR_GUEST_WEB3",
+    /// Asks `acme:scale/scale@0.1.0` about a file that it has open.
+    weigh = "HOMESTAR_GUEST_WEIGH",
     /// Gives back what it gets, for every WIT type. Imports nothing.
     zoo = "HOMESTAR_GUEST_ZOO",
 }

@@ -12,7 +12,7 @@ pub(crate) mod streams;
 mod write;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use homestar_core::ipld::{Block, Cid, MAX_BLOCK_BYTES};
@@ -150,8 +150,9 @@ impl From<BlocksError> for Ended {
 /// What one task has of content. All of it works through shared references, since a stream writes into a guest's
 /// memory while it reads.
 pub(crate) struct Content {
-    blocks: Arc<dyn Blocks>,
-    fetch: Fetch,
+    blocks: Option<Arc<dyn Blocks>>,
+    /// Most tasks read nothing, so it begins when it is asked first.
+    fetch: OnceLock<Fetch>,
     layout: Layout,
     deadline: Instant,
     time_max: Duration,
@@ -195,10 +196,9 @@ impl Content {
         limits: &Limits,
         deadline: Instant,
     ) -> Self {
-        let blocks = blocks.unwrap_or_else(|| Arc::new(NoBlocks));
         Self {
-            fetch: Fetch::new(blocks.clone()),
             blocks,
+            fetch: OnceLock::new(),
             layout: Layout::default(),
             deadline,
             time_max: limits.time,
@@ -213,6 +213,15 @@ impl Content {
     /// The state is consistent between any two statements, so a panic while it was locked does not matter.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn blocks(&self) -> Arc<dyn Blocks> {
+        let blocks = self.blocks.clone();
+        blocks.unwrap_or_else(|| Arc::new(NoBlocks))
+    }
+
+    fn fetch(&self) -> &Fetch {
+        self.fetch.get_or_init(|| Fetch::new(self.blocks()))
     }
 
     fn late(&self) -> LimitReached {
@@ -252,7 +261,7 @@ impl Content {
         if self.lock().unput.contains(cid) {
             self.settle()?;
         }
-        match self.fetch.get(cid, self.deadline) {
+        match self.fetch().get(cid, self.deadline) {
             None => Err(self.late().into()),
             Some(Ok(block)) => Ok(block),
             Some(Err(error)) => Err(Ended::from(error).into()),
@@ -432,7 +441,7 @@ impl Content {
         if let Some(writer) = &state.writer {
             return Ok(writer.clone());
         }
-        let writer = Writer::start(self.blocks.clone(), self.layout);
+        let writer = Writer::start(self.blocks(), self.layout);
         let writer = Arc::new(writer.map_err(|unwritten| self.unwritten(unwritten))?);
         state.writer = Some(writer.clone());
         Ok(writer)

@@ -102,7 +102,7 @@ impl Reader {
             match self.file.step()? {
                 Step::Need(cid) => {
                     if self.ahead > 0 {
-                        content.fetch.ahead(&self.file.upcoming(self.ahead));
+                        content.fetch().ahead(&self.file.upcoming(self.ahead));
                     }
                     let block = content.get(&cid)?;
                     self.file.give(&block)?;

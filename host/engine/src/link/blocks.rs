@@ -102,12 +102,17 @@ impl Known {
 const FILES: &str = "homestar:blocks/files@0.1.";
 
 fn drop_blob(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
+    close_blob(&mut store, number).map(drop)
+}
+
+/// Closes a blob and returns it.
+pub(crate) fn close_blob(store: &mut Store<'_>, number: u32) -> wasmtime::Result<Blob> {
     let table = store.data_mut().world.table();
-    table.delete(Resource::<Blob>::new_own(number))?;
-    let content = content(&store);
+    let blob = table.delete(Resource::<Blob>::new_own(number))?;
+    let content = content(store);
     content.forget_cursor(number);
     content.close(|open| &mut open.blobs);
-    Ok(())
+    Ok(blob)
 }
 
 fn drop_sink(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {

@@ -84,7 +84,9 @@ pub(super) fn directory(blocks: &dyn Blocks, entries: &[(&str, Cid)]) -> Cid {
 /// Writes a file of one chunk that says it has so many bytes, and has others.
 pub(super) fn lying_file(blocks: &dyn Blocks, says: u64, has: usize) -> Cid {
     let leaf = Block::raw(vec![7; has]);
-    blocks.put(std::slice::from_ref(&leaf)).expect("memory takes it");
+    blocks
+        .put(std::slice::from_ref(&leaf))
+        .expect("memory takes it");
     let cid = leaf.cid().to_bytes();
     let link = [&[0x0a, cid.len() as u8], &cid[..], &[0x12, 0, 0x18, 0]].concat();
     let mut size = Vec::new();
