@@ -9,6 +9,9 @@ macro_rules! conform {
         mod memory {
             $(#[test] fn $test() { crate::conform::$test(&crate::make::memory); })*
         }
+        mod disk {
+            $(#[test] fn $test() { crate::conform::$test(&crate::make::disk); })*
+        }
     };
 }
 
