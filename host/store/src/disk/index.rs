@@ -35,6 +35,9 @@ const LOG_BYTES_LEFT: u64 = 256 << 10;
 /// Memory for pages, in KiB per connection.
 const CACHE_KIB: i32 = 8 << 10;
 
+/// Writes the log into the index, and begins it anew.
+const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
 /// `docs/store-format.md` explains it.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE store (
@@ -105,6 +108,17 @@ impl From<StoreError> for Fault {
     }
 }
 
+impl Fault {
+    /// True if the disk failed, and not what lies on it.
+    fn is_of_disk(&self) -> bool {
+        let Self::Sql(error) = self else { return false };
+        matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+        )
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Index {
     path: PathBuf,
@@ -115,8 +129,10 @@ pub(super) struct Index {
 
 #[derive(Debug)]
 struct Writer {
-    /// None after a failure of the disk: then a new connection finds out what is there.
     connection: Option<Connection>,
+    /// Set after a failure of the disk: the log may end in what was written and not made durable. This connection would
+    /// write over it, but another process that opened the index later would take it for a commit.
+    is_suspect: bool,
     turn: Box<dyn IoFile>,
     turn_path: PathBuf,
 }
@@ -135,15 +151,19 @@ impl Index {
             readers: Mutex::default(),
             writer: Mutex::new(Writer {
                 connection: None,
+                is_suspect: false,
                 turn,
                 turn_path,
             }),
         };
-        index.with_writer(|connection| match version(connection)? {
-            Some(VERSION) => Ok(()),
+        let is_new = index.with_writer(|connection| match version(connection)? {
+            Some(VERSION) => Ok(false),
             Some(found) => Err(index.unknown(found)),
-            None => create(connection),
+            None => create(connection).map(|()| true),
         })?;
+        if is_new && let Some(folder) = index.path.parent() {
+            index.io.sync_folder(folder).map_err(at(folder))?;
+        }
         Ok(index)
     }
 
@@ -219,24 +239,25 @@ impl Index {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Writer {
             connection,
+            is_suspect,
             turn,
             turn_path,
         } = &mut *writer;
         turn.lock(Lock::Exclusive).map_err(at(turn_path))?;
         let result = match connection {
-            Some(connection) => work(connection),
+            Some(connection) => {
+                if *is_suspect && run(connection, EMPTY_LOG).is_ok() {
+                    *is_suspect = false;
+                }
+                work(connection)
+            }
             None => self.connect().and_then(|new| {
                 set_up_writer(&new)?;
                 work(connection.insert(new))
             }),
         };
-        // Whoever has the file open longest keeps nobody waiting for it.
         let unlocked = turn.lock(Lock::Unlock).map_err(at(turn_path));
-        if let Err(Fault::Sql(error)) = &result
-            && error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy)
-        {
-            *connection = None;
-        }
+        *is_suspect |= matches!(&result, Err(fault) if fault.is_of_disk());
         let result = result.map_err(|fault| self.error(fault))?;
         unlocked.map(|_| result)
     }
@@ -255,7 +276,7 @@ impl Index {
     pub(super) fn shrink(&self) -> Result<(), StoreError> {
         self.with_writer(|connection| {
             run(connection, "PRAGMA incremental_vacuum")?;
-            run(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            run(connection, EMPTY_LOG)
         })
     }
 
