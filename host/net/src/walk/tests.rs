@@ -1,4 +1,4 @@
-use homestar_core::ipld::{DAG_CBOR, Ipld};
+use homestar_core::ipld::{DAG_CBOR, DAG_PB, Ipld};
 use proptest::prelude::*;
 
 use super::*;
@@ -64,15 +64,7 @@ fn what_cant_be_read_is_an_error() {
         let block = Block::new(codec, bytes);
         let mut walk = Walk::new(*block.cid(), Scope::All);
         let error = walk.give(&block).unwrap_err();
-        assert!(matches!(error, WalkError::Unreadable { .. }), "{error}");
-    }
-}
-
-#[test]
-fn garbage_in_a_node_never_panics() {
-    let bytes: Vec<u8> = (0..=255).collect();
-    for start in 0..bytes.len() {
-        let _ = Node::decode(&bytes[start..]);
+        assert!(matches!(error, WalkError::Unreadable(_)), "{error}");
     }
 }
 
@@ -114,11 +106,5 @@ proptest! {
             }
         }
         prop_assert_eq!(&taken[..], &expected[..taken.len()]);
-    }
-
-    #[test]
-    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Node::decode(&bytes);
-        let _ = links::of(&Block::new(DAG_PB, bytes));
     }
 }
