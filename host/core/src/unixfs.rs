@@ -16,29 +16,41 @@
 //!
 //! - [`Layout`], [`FileWriter`], [`Tree`], [`cid_of_file`]: files to blocks
 //! - [`FileReader`]: a range of a file from blocks
+//! - [`DirectoryWriter`], [`symlink`]: directories to blocks
+//! - [`Listing`]: what is in a directory
+//! - [`Resolve`]: where a path leads, through directories and through values
 //! - [`Node`]: one block, read
 //! - [`links`]: what any block leads to
 
 mod asked;
 mod dag_pb;
 mod data;
+mod directory;
 mod error;
 mod layout;
 mod links;
+mod listing;
 mod murmur3;
 mod node;
 mod proto;
 mod reader;
+mod resolve;
 mod shard;
 mod tree;
 mod writer;
 
+#[cfg(test)]
+mod testing;
+
 pub use self::data::Mtime;
-pub use self::error::{Fault, LayoutError, UnixfsError};
+pub use self::directory::{DirectoryWriter, MAX_NAME_BYTES, MAX_TARGET_BYTES, symlink};
+pub use self::error::{DirectoryError, Fault, LayoutError, PathError, UnixfsError};
 pub use self::layout::{Layout, Leaves, MAX_LINKS};
 pub use self::links::links;
+pub use self::listing::{ListStep, Listing};
 pub use self::node::{DirEntry, Directory, File, Metadata, Node, Part, Shard, Slot, Symlink};
 pub use self::reader::{FileReader, MAX_FILE_DEPTH, Step};
+pub use self::resolve::{Found, Resolve, ResolveStep};
 pub use self::shard::Fanout;
 pub use self::tree::Tree;
 pub use self::writer::{Entry, FileWriter, blocks_of_file, cid_of_file};

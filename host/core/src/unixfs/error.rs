@@ -79,7 +79,10 @@ pub enum Fault {
     /// It isn't a directory, and one was asked for, or a path goes on behind it.
     #[error("it is not a directory")]
     NotADirectory,
-    /// A directory or a map has no entry of that name.
+    /// A path goes on behind a symbolic link. Links are not followed.
+    #[error("it is a symbolic link to {0:?}, which is not followed")]
+    Symlink(Box<str>),
+    /// A directory, map or list has no entry of that name.
     #[error("it has no entry {0:?}")]
     NoEntry(Box<str>),
 
@@ -167,3 +170,35 @@ pub enum LayoutError {
         links: usize,
     },
 }
+
+/// Why something can't be put in a directory.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    /// No entry may have this name: it is empty, `.` or `..`, or has a slash or a zero byte in it.
+    #[error("{0:?} is no name for an entry")]
+    Name(String),
+    /// The name is longer than names are.
+    #[error("a name has at most {max} bytes, not {bytes}", max = super::MAX_NAME_BYTES)]
+    NameLength {
+        /// How many it has.
+        bytes: usize,
+    },
+    /// An entry of the name is there.
+    #[error("there is an entry {0:?} already")]
+    Twice(String),
+    /// The hash by which entries are spread is the same for two names. Somebody must have looked for them.
+    #[error("the names {0:?} and {1:?} have the same hash")]
+    Collision(String, String),
+    /// The target of a symbolic link is longer than targets are.
+    #[error("a symbolic link's target has at most {max} bytes, not {bytes}", max = super::MAX_TARGET_BYTES)]
+    Target {
+        /// How many it has.
+        bytes: usize,
+    },
+}
+
+/// Why a text is no path.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("a path has no part {0:?}")]
+pub struct PathError(pub String);

@@ -53,6 +53,24 @@ impl Fanout {
         (shifted >> (u64::BITS - self.bits)) as u32
     }
 
+    /// The bits of a hash that lead through `depth` shards.
+    pub(super) fn first(self, hash: u64, depth: u32) -> u64 {
+        hash.checked_shr(u64::BITS - depth * self.bits).unwrap_or(0)
+    }
+
+    /// Those bits, and the ones of a slot behind them.
+    pub(super) fn append(self, bits: u64, slot: u32) -> u64 {
+        bits << self.bits | u64::from(slot)
+    }
+
+    /// What is wrong with a shard of this fanout below one of another.
+    pub(super) fn unlike(self) -> Fault {
+        Fault::Fanout {
+            hash: MURMUR3_X64_64,
+            fanout: self.slots().into(),
+        }
+    }
+
     /// What the names of a slot's links begin with.
     pub(super) fn prefix(self, slot: u32) -> String {
         let digits = self.bits.div_ceil(4) as usize;

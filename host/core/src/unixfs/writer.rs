@@ -113,3 +113,83 @@ pub fn blocks_of_file(bytes: &[u8]) -> (Entry, Vec<Block>) {
     let Ok(file) = writer.finish(&mut put);
     (file, blocks)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{any_layout, contents, file_of};
+    use super::super::{LayoutError, Leaves};
+    use super::*;
+    use crate::ipld::{MAX_BLOCK_BYTES, RAW, cid_of_raw};
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn pieces_do_not_matter(layout in any_layout(), bytes in contents()) {
+            let (file, blocks) = file_of(layout, &bytes);
+            let mut others = Vec::new();
+            let mut put = |block| { others.push(block); Ok::<_, Infallible>(()) };
+            let mut writer = FileWriter::new(layout);
+            writer.write(&bytes, &mut put).unwrap();
+            prop_assert_eq!(writer.finish(&mut put).unwrap(), file);
+            prop_assert_eq!(others.last().unwrap().cid(), &file.cid);
+            prop_assert!(others.iter().all(|block| blocks.0.contains_key(block.cid())));
+            // Leaves that are named elsewhere give the same tree.
+            let mut tree = Tree::new(&layout);
+            let mut ignored = |_| Ok::<_, Infallible>(());
+            for chunk in bytes.chunks(layout.chunk_bytes()) {
+                tree.push(layout.name_leaf(chunk), &mut ignored).unwrap();
+            }
+            prop_assert_eq!(tree.finish(&mut ignored).unwrap(), file);
+        }
+    }
+
+    #[test]
+    fn small_files_are_raw_blocks() {
+        let most = vec![7; 256 << 10];
+        for bytes in [&b""[..], b"hello", &most] {
+            assert_eq!(cid_of_file(bytes), cid_of_raw(bytes));
+            let (file, blocks) = blocks_of_file(bytes);
+            assert_eq!(blocks, [Block::raw(bytes.to_vec())]);
+            assert_eq!(file.cid, cid_of_raw(bytes));
+        }
+        let more = vec![7; (256 << 10) + 1];
+        assert_ne!(cid_of_file(&more).codec(), RAW);
+        assert_eq!(blocks_of_file(&more).0.cid, cid_of_file(&more));
+        assert_eq!(blocks_of_file(&more).1.len(), 3);
+    }
+
+    #[test]
+    fn layouts_whose_blocks_would_be_too_large_are_refused() {
+        let chunk = |bytes, leaves| Layout::new(bytes, 174, leaves);
+        assert_eq!(chunk(0, Leaves::Raw), Err(LayoutError::Chunk(0)));
+        let more = MAX_BLOCK_BYTES + 1;
+        assert_eq!(chunk(more, Leaves::Raw), Err(LayoutError::Chunk(more)));
+        let most = MAX_BLOCK_BYTES;
+        assert!(chunk(most, Leaves::Raw).is_ok());
+        assert_eq!(chunk(most, Leaves::DagPb), Err(LayoutError::Chunk(most)));
+        let layout = chunk(most - 32, Leaves::DagPb).unwrap();
+        assert!(layout.leaf(vec![7; most - 32]).1.bytes().len() <= MAX_BLOCK_BYTES);
+        for links in [0, 1, super::super::MAX_LINKS + 1] {
+            let refused = Layout::new(1, links, Leaves::Raw);
+            assert_eq!(refused, Err(LayoutError::Links { links }));
+        }
+        let layout = Layout::new(1, super::super::MAX_LINKS, Leaves::Raw).unwrap();
+        let mut tree = Tree::new(&layout);
+        let huge = Entry {
+            file_bytes: u64::MAX / 8192,
+            total_bytes: u64::MAX,
+            cid: cid_of_raw(b""),
+        };
+        let mut largest = 0;
+        for _ in 0..super::super::MAX_LINKS {
+            let mut put = |block: Block| {
+                largest = block.bytes().len();
+                Ok::<_, Infallible>(())
+            };
+            tree.push(huge, &mut put).unwrap();
+        }
+        assert!((1..=MAX_BLOCK_BYTES).contains(&largest), "{largest}");
+    }
+}
