@@ -371,8 +371,8 @@ impl Schedule {
 
     /// True if something will go on by itself.
     fn waits(&self) -> bool {
-        !self.is_stopped
-            && !(self.timers.is_empty() && self.ready.is_empty() && self.callable.is_empty())
+        let is_idle = self.timers.is_empty() && self.ready.is_empty() && self.callable.is_empty();
+        !self.is_stopped && !is_idle
     }
 
     /// Lets those begin again whose time has come.

@@ -4,6 +4,7 @@ mod cars;
 mod page;
 mod tokens;
 mod values;
+mod workflows;
 
 use serde_json::Value;
 
