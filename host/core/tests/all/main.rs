@@ -2,8 +2,10 @@
 
 mod cars;
 mod page;
+mod schema;
 mod tokens;
 mod values;
+mod workflow_page;
 mod workflows;
 
 use serde_json::Value;
