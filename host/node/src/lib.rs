@@ -1,0 +1,22 @@
+//! Introduces engine, store and net to each other.
+//!
+//! ```text
+//! files, folders ──→ import ──→ Store ──→ export ──→ files, folders
+//!                                 ↕ Source
+//!                               Fetch ←── others
+//! ```
+//!
+//! A [`Source`] is the one place where blocks are read: from the store, and from elsewhere if the store doesn't have
+//! them, which then has them too. Everything that reads data by content reads through it.
+//!
+//! This room reads and writes the files that it is told to, and no others. It prints nothing and reads neither the
+//! environment nor the clock.
+//!
+//! - [`Reference`], [`ContentPath`]: how people name data
+//! - [`Source`], [`SourceError`]: blocks from here or elsewhere
+
+mod blocks;
+mod reference;
+
+pub use self::blocks::{Source, SourceError};
+pub use self::reference::{ContentPath, Reference, ReferenceError};
