@@ -67,6 +67,7 @@ fn dependencies_point_one_way() {
     let allowed = [
         ("host/core", &[][..]),
         ("host/engine", &["homestar-core"]),
+        ("host/store", &["homestar-core"]),
         (
             "host/cli",
             &["homestar-core", "homestar-effects", "homestar-engine"],
@@ -123,6 +124,7 @@ fn only_cli_prints_and_reads_the_environment() {
     let printing = ["println!", "eprintln!", "print!(", "eprint!("];
     assert_eq!(found("host/core/src", &printing, &[]), NOTHING);
     assert_eq!(found("host/engine/src", &printing, &[]), NOTHING);
+    assert_eq!(found("host/store/src", &printing, &[]), NOTHING);
     let reading = ["env::var", "env::home_dir"];
     assert_eq!(
         found("host/", &reading, &["host/cli/src/paths.rs"]),
