@@ -21,10 +21,9 @@ mod scripted;
 
 pub use scripted::{
     Unavailable, example_forecast, example_greetings, js_fetch, or_skip, python, python_fetch,
-    python_scribe, python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch, quickjs_scribe,
-    spidermonkey, spidermonkey_fetch, spidermonkey_scribe,
-    python_shapes, python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch, quickjs_shapes,
-    spidermonkey, spidermonkey_fetch, spidermonkey_shapes,
+    python_scribe, python_shapes, python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch,
+    quickjs_scribe, quickjs_shapes, spidermonkey, spidermonkey_fetch, spidermonkey_scribe,
+    spidermonkey_shapes,
 };
 
 macro_rules! rust_guests {
