@@ -13,7 +13,6 @@ use homestar_core::unixfs::UnixfsError;
 use thiserror::Error;
 
 use crate::{EntityBytes, Scope};
-pub(crate) use links::{Step, step};
 
 /// The most blocks that one walk remembers, so that it doesn't ask for them twice: 256 GiB of a file.
 const REMEMBERED_MAX: usize = 1 << 20;
