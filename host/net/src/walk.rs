@@ -173,10 +173,16 @@ impl Walk {
 pub enum WalkError {
     /// A block isn't what its codec says, or of a codec whose links aren't known here.
     #[error(transparent)]
-    Unreadable(#[from] UnixfsError),
+    Unreadable(Box<UnixfsError>),
     /// More than is kept in mind.
     #[error("more than {REMEMBERED_MAX} blocks hang together; ask for parts of them")]
     TooLarge,
+}
+
+impl From<UnixfsError> for WalkError {
+    fn from(error: UnixfsError) -> Self {
+        Self::Unreadable(error.into())
+    }
 }
 
 #[cfg(test)]
