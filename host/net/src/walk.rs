@@ -13,7 +13,6 @@ use homestar_core::unixfs::UnixfsError;
 use thiserror::Error;
 
 use crate::{EntityBytes, Scope};
-pub(crate) use links::{Step, step};
 
 /// The most blocks that one walk remembers, so that it doesn't ask for them twice: 256 GiB of a file.
 const REMEMBERED_MAX: usize = 1 << 20;
@@ -174,10 +173,16 @@ impl Walk {
 pub enum WalkError {
     /// A block isn't what its codec says, or of a codec whose links aren't known here.
     #[error(transparent)]
-    Unreadable(#[from] UnixfsError),
+    Unreadable(Box<UnixfsError>),
     /// More than is kept in mind.
     #[error("more than {REMEMBERED_MAX} blocks hang together; ask for parts of them")]
     TooLarge,
+}
+
+impl From<UnixfsError> for WalkError {
+    fn from(error: UnixfsError) -> Self {
+        Self::Unreadable(error.into())
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use homestar_core::ipld::{Block, Cid, DAG_CBOR, DAG_PB, Ipld};
+use homestar_core::ipld::{Block, Cid, DAG_PB};
 use homestar_core::unixfs::{self, File, Node, Slot, UnixfsError};
 
 use super::Part;
@@ -66,62 +66,4 @@ fn within_file(file: &File, range: &Range<u64>) -> Vec<(Cid, Part)> {
         from = to;
     }
     found
-}
-
-/// Where one step of a path leads.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// To another block.
-    Block(Cid),
-    /// Nowhere.
-    Nowhere,
-    /// Through a sharded directory, whose shards would have to be searched.
-    Sharded,
-}
-
-/// Follows a path from a block as far as to the next block. Returns how many of its names that took.
-pub(crate) fn step(block: &Block, path: &[String]) -> Result<(Step, usize), String> {
-    match block.cid().codec() {
-        DAG_PB => {
-            let node = Node::decode(block).map_err(|error| error.to_string())?;
-            let step = match node {
-                Node::Directory(directory) => {
-                    let mut entries = directory.entries.iter();
-                    let found = entries.find(|entry| Some(&entry.name) == path.first());
-                    found.map_or(Step::Nowhere, |entry| Step::Block(entry.cid))
-                }
-                Node::Shard(_) => Step::Sharded,
-                _ => Step::Nowhere,
-            };
-            Ok((step, 1))
-        }
-        DAG_CBOR => {
-            let value = block.decode::<Ipld>().map_err(|error| error.to_string())?;
-            Ok(within(&value, path))
-        }
-        _ => Ok((Step::Nowhere, 0)),
-    }
-}
-
-fn within(value: &Ipld, path: &[String]) -> (Step, usize) {
-    let mut value = value;
-    for (taken, name) in path.iter().enumerate() {
-        if let Ipld::Link(cid) = value {
-            return (Step::Block(*cid), taken);
-        }
-        let next = match value {
-            Ipld::Map(map) => map.get(name),
-            Ipld::List(list) => name.parse::<usize>().ok().and_then(|at| list.get(at)),
-            _ => None,
-        };
-        match next {
-            Some(next) => value = next,
-            None => return (Step::Nowhere, taken),
-        }
-    }
-    match value {
-        Ipld::Link(cid) => (Step::Block(*cid), path.len()),
-        // A value inside of a block is no block.
-        _ => (Step::Nowhere, path.len()),
-    }
 }
