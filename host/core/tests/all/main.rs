@@ -3,6 +3,7 @@
 mod cars;
 mod page;
 mod tokens;
+mod unixfs;
 mod values;
 
 use serde_json::Value;
