@@ -65,7 +65,7 @@ fn value(arg: &Arg, name: &str, ty: &Type, stdin: &mut Stdin) -> Result<Value, C
         Arg::File(path) => {
             let bytes = stdin.read_path(path, &format!("the argument `{name}`"))?;
             match ty {
-                ty if ty.is_bytes() => Ok(Value::Bytes(bytes)),
+                ty if ty.takes_link() => Ok(Value::Bytes(bytes)),
                 Type::String => text(bytes, path).map(Value::String),
                 _ => parse(text(bytes, path)?.trim()),
             }
