@@ -30,6 +30,7 @@ const UNKNOWN: (&str, &[&str]) = (
         "pipe",
         "plain",
         "pour",
+        "scale",
         "shapes",
         "squeeze",
         "stream",
@@ -37,6 +38,7 @@ const UNKNOWN: (&str, &[&str]) = (
         "tally",
         "text",
         "web3",
+        "weigh",
         "zoo",
     ],
 );

@@ -21,8 +21,9 @@ mod scripted;
 
 pub use scripted::{
     Unavailable, example_forecast, example_greetings, js_fetch, or_skip, python, python_fetch,
-    python_shapes, python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch, quickjs_shapes,
-    spidermonkey, spidermonkey_fetch, spidermonkey_shapes,
+    python_scribe, python_shapes, python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch,
+    quickjs_scribe, quickjs_shapes, spidermonkey, spidermonkey_fetch, spidermonkey_scribe,
+    spidermonkey_shapes,
 };
 
 macro_rules! rust_guests {
@@ -85,6 +86,8 @@ rust_guests! {
     plain = "HOMESTAR_GUEST_PLAIN",
     /// Pours bytes into streams. Imports `acme:pipe/pipe@0.1.0`.
     pour = "HOMESTAR_GUEST_POUR",
+    /// An effect that offers `acme:scale/scale@0.1.0`, on files that others have open.
+    scale = "HOMESTAR_GUEST_SCALE",
     /// Takes and gives values of any shape. Imports `homestar:std/ipld`.
     shapes = "HOMESTAR_GUEST_SHAPES",
     /// Compresses and decompresses what streams. Imports nothing.
@@ -99,6 +102,8 @@ rust_guests! {
     text = "HOMESTAR_GUEST_TEXT",
     /// Asks for a page by the HTTP of WASI 0.3.
     web3 = "HOMESTAR_GUEST_WEB3",
+    /// Asks `acme:scale/scale@0.1.0` about a file that it has open.
+    weigh = "HOMESTAR_GUEST_WEIGH",
     /// Gives back what it gets, for every WIT type. Imports nothing.
     zoo = "HOMESTAR_GUEST_ZOO",
 }

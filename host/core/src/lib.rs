@@ -50,6 +50,7 @@
 //! - [`receipt`]: the signed record of it
 //! - [`trace`]: what a task heard from outside
 //! - [`evidence`]: a receipt with all it takes to run its task again
+//! - [`unixfs`]: files and directories as blocks
 //! - [`car`]: many blocks in one file
 //! - [`key`]: keys that sign
 //! - [`ucan`]: signed tokens

@@ -25,6 +25,69 @@
 //! - A value is kept until the last task that awaits it has its instruction, and no longer.
 //!
 //! What an event costs depends on the tasks it concerns, not on how many there are.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use homestar_core::ipld::{Ipld, cid_of_raw};
+//! use homestar_core::key::SigningKey;
+//! use homestar_core::outcome::Outcome;
+//! use homestar_core::plan::{Resources, Rules};
+//! use homestar_core::receipt::{Body, Meta, Receipt};
+//! use homestar_core::schedule::{Event, Options, Schedule, Source, Step, Timestamp};
+//! use homestar_core::task::Instruction;
+//! use homestar_core::wit::{Function, Type};
+//! use homestar_core::workflow::{Format, Workflow};
+//!
+//! let component = cid_of_raw(b"math");
+//! let add = Function {
+//!     interface: None,
+//!     name: "add".into(),
+//!     params: vec![("a".into(), Type::U8), ("b".into(), Type::U8)],
+//!     result: Some(Type::U8),
+//!     is_async: false,
+//! };
+//! let text = format!(
+//!     "defaults: {{component: {component}}}
+//! tasks:
+//!   three: {{call: add, args: [1, 2]}}
+//!   five: {{call: add, args: [{{await/ok: three}}, 2]}}"
+//! );
+//! let workflow = Workflow::parse(&text, Format::Yaml).unwrap();
+//! let signatures = BTreeMap::from([(component, vec![add])]);
+//! let plan = workflow.plan(&Resources::new(), &signatures, &Rules::default()).unwrap();
+//!
+//! // What a store and an engine do elsewhere.
+//! let run = |instruction: &Instruction| {
+//!     let [Ipld::Integer(a), Ipld::Integer(b)] = instruction.input().args[..] else { panic!() };
+//!     let meta = Meta {
+//!         component,
+//!         func: "add".into(),
+//!         effects: vec![],
+//!         trace: None,
+//!         fuel: 12,
+//!         memory_peak: 65_536,
+//!         engine: "example".into(),
+//!     };
+//!     let outcome = Outcome::Ok(Ipld::Integer(a + b));
+//!     let body = Body { ran: instruction.link(), outcome, run: vec![], meta };
+//!     Receipt::sign(body, &SigningKey::from_seed(&[7; 32])).unwrap()
+//! };
+//!
+//! let now = Timestamp(0);
+//! let mut schedule = Schedule::new(plan, Options::default());
+//! while let Some(step) = schedule.poll() {
+//!     match step {
+//!         Step::LookUp { task, .. } => schedule.handle(Event::NotFound(task), now),
+//!         Step::Call { instruction, .. } => {
+//!             schedule.handle(Event::Receipt(run(&instruction), Source::Own), now);
+//!         }
+//!         Step::Load { .. } | Step::Drop(_) | Step::Finished => {}
+//!     }
+//! }
+//! assert!(schedule.summary().is_success());
+//! assert_eq!(schedule.summary().to_string(), "2 tasks: 2 ran\n");
+//! ```
 
 mod begin;
 mod end;
@@ -42,6 +105,7 @@ pub use self::slot::TaskId;
 pub use self::summary::{Counts, FailedTask, SkippedTask, Status, Summary};
 
 use self::slot::{Dependents, Role, Slot, State};
+use self::summary::SECRET;
 use crate::ipld::{Cid, Link};
 use crate::outcome::{Failure, Outcome};
 use crate::plan::{How, Plan};
@@ -268,6 +332,12 @@ impl Schedule {
             Event::Cancel => self.is_stopped = true,
             Event::Tick => {}
         }
+        // Who was answered from elsewhere waits no more.
+        while let Some(Reverse((_, task))) = self.timers.peek()
+            && self.slots[task.index()].state != State::Retrying
+        {
+            self.timers.pop();
+        }
     }
 
     /// What to do next; none if there is nothing to do before something happens.
@@ -343,6 +413,9 @@ impl Schedule {
     pub fn label(&self, task: TaskId) -> String {
         match self.slots.get(task.index()).map(|slot| &slot.role) {
             Some(Role::Planned) => self.plan.tasks[task.index()].label.to_string(),
+            Some(Role::Element { of, .. }) if self.is_secret(*of) => {
+                format!("{}[{SECRET}]", self.label(*of))
+            }
             Some(Role::Element { of, key, .. }) => format!("{}[{key}]", self.label(*of)),
             Some(Role::Handler { of }) => format!("{} (catch)", self.label(*of)),
             Some(Role::Asked { by, .. }) => {
@@ -371,8 +444,8 @@ impl Schedule {
 
     /// True if something will go on by itself.
     fn waits(&self) -> bool {
-        !self.is_stopped
-            && !(self.timers.is_empty() && self.ready.is_empty() && self.callable.is_empty())
+        let is_idle = self.timers.is_empty() && self.ready.is_empty() && self.callable.is_empty();
+        !self.is_stopped && !is_idle
     }
 
     /// Lets those begin again whose time has come.

@@ -37,7 +37,7 @@ mod value;
 pub mod wave;
 
 #[cfg(test)]
-mod arbitrary;
+pub(crate) mod arbitrary;
 
 pub use function::Function;
 pub use ipld::{args_from_ipld, from_ipld, into_ipld};

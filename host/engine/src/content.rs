@@ -12,21 +12,19 @@ pub(crate) mod streams;
 mod write;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use homestar_core::ipld::{Block, Cid, MAX_BLOCK_BYTES};
+use homestar_core::ipld::{Block, Cid, DAG_PB, MAX_BLOCK_BYTES, RAW};
 use homestar_core::task::Limits;
-use homestar_core::unixfs::{self, Entry, Layout, Node, UnixfsError};
+use homestar_core::unixfs::{self, DirEntry, Entry, Layout, Node, Slot, UnixfsError};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 use crate::blocks::{Blocks, BlocksError, NoBlocks};
 use crate::end::LimitReached;
 
-use homestar_core::ipld::RAW;
-
 use fetch::Fetch;
-use reach::{DAG_PB, Reach};
+use reach::{LINKS_MAX, Reach};
 use read::Reader;
 use write::{Unwritten, Writer};
 
@@ -150,8 +148,9 @@ impl From<BlocksError> for Ended {
 /// What one task has of content. All of it works through shared references, since a stream writes into a guest's
 /// memory while it reads.
 pub(crate) struct Content {
-    blocks: Arc<dyn Blocks>,
-    fetch: Fetch,
+    blocks: Option<Arc<dyn Blocks>>,
+    /// Most tasks read nothing, so it begins when it is asked first.
+    fetch: OnceLock<Fetch>,
     layout: Layout,
     deadline: Instant,
     time_max: Duration,
@@ -195,10 +194,9 @@ impl Content {
         limits: &Limits,
         deadline: Instant,
     ) -> Self {
-        let blocks = blocks.unwrap_or_else(|| Arc::new(NoBlocks));
         Self {
-            fetch: Fetch::new(blocks.clone()),
             blocks,
+            fetch: OnceLock::new(),
             layout: Layout::default(),
             deadline,
             time_max: limits.time,
@@ -213,6 +211,15 @@ impl Content {
     /// The state is consistent between any two statements, so a panic while it was locked does not matter.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn blocks(&self) -> Arc<dyn Blocks> {
+        let blocks = self.blocks.clone();
+        blocks.unwrap_or_else(|| Arc::new(NoBlocks))
+    }
+
+    fn fetch(&self) -> &Fetch {
+        self.fetch.get_or_init(|| Fetch::new(self.blocks()))
     }
 
     fn late(&self) -> LimitReached {
@@ -252,7 +259,7 @@ impl Content {
         if self.lock().unput.contains(cid) {
             self.settle()?;
         }
-        match self.fetch.get(cid, self.deadline) {
+        match self.fetch().get(cid, self.deadline) {
             None => Err(self.late().into()),
             Some(Ok(block)) => Ok(block),
             Some(Err(error)) => Err(Ended::from(error).into()),
@@ -266,9 +273,9 @@ impl Content {
         }
         // A node of DAG-PB need not be of UnixFS.
         Ok(match Node::decode(&*self.get(cid)?) {
-            Ok(Node::Raw { .. } | Node::File { .. }) => Kind::File,
-            Ok(Node::Directory { .. } | Node::Shard { .. }) => Kind::Directory,
-            Ok(Node::Symlink { .. }) => Kind::Symlink,
+            Ok(Node::Raw(_) | Node::File(_)) => Kind::File,
+            Ok(Node::Directory(_) | Node::Shard(_)) => Kind::Directory,
+            Ok(Node::Symlink(_)) => Kind::Symlink,
             Err(_) => Kind::Other,
         })
     }
@@ -279,36 +286,53 @@ impl Content {
         cid: &Cid,
         start: usize,
         count: usize,
-    ) -> Result<Vec<(String, Cid)>, Fault> {
+    ) -> Result<Vec<DirEntry>, Fault> {
         let entries = self.entries(cid)?;
         let entries: Vec<_> = entries.into_iter().skip(start).take(count).collect();
-        self.reach(entries.iter().map(|(_, cid)| cid))?;
+        self.reach(entries.iter().map(|entry| &entry.cid))?;
         Ok(entries)
     }
 
-    fn entries(&self, cid: &Cid) -> Result<Vec<(String, Cid)>, Fault> {
-        match Node::decode(&*self.get(cid)?)? {
-            Node::Directory { entries } => Ok(entries),
-            Node::Shard { .. } => Err(Error::Other("a sharded directory".to_owned()).into()),
-            Node::Symlink { .. } => Err(Error::OtherKind("a symbolic link".to_owned()).into()),
-            Node::Raw { .. } | Node::File { .. } => {
-                Err(Error::OtherKind("a file".to_owned()).into())
+    /// Returns all entries of a directory, sorted by name.
+    fn entries(&self, cid: &Cid) -> Result<Vec<DirEntry>, Fault> {
+        let other = |kind: &str| Err(Error::OtherKind(kind.to_owned()).into());
+        let mut entries = Vec::new();
+        let mut shards = match Node::decode(&*self.get(cid)?)? {
+            Node::Directory(directory) => return Ok(directory.entries),
+            Node::Shard(shard) => vec![shard],
+            Node::Symlink(_) => return other("a symbolic link"),
+            Node::Raw(_) | Node::File(_) => return other("a file"),
+        };
+        let mut seen = 0;
+        while let Some(shard) = shards.pop() {
+            for (_, slot) in shard.slots {
+                // Shards may link to each other many times over.
+                seen += 1;
+                if seen > LINKS_MAX {
+                    return Err(Error::TooMany(LINKS_MAX as u64).into());
+                }
+                match slot {
+                    Slot::Entry(entry) => entries.push(entry),
+                    Slot::Shard(cid) => match Node::decode(&*self.get(&cid)?)? {
+                        Node::Shard(shard) => shards.push(shard),
+                        _ => return Err(Error::Malformed("a shard that is none".to_owned()).into()),
+                    },
+                }
             }
         }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
     }
 
     /// Returns the CID at a path below a directory. It is within reach then.
     pub(crate) fn resolve(&self, cid: &Cid, path: &str) -> Result<Cid, Fault> {
         let mut cid = *cid;
         for name in path.split('/').filter(|name| !name.is_empty()) {
-            let found = self
-                .entries(&cid)?
-                .into_iter()
-                .find(|(entry, _)| entry == name);
-            let Some((_, found)) = found else {
+            let mut entries = self.entries(&cid)?.into_iter();
+            let Some(found) = entries.find(|entry| entry.name == name) else {
                 return Err(Error::NoEntry(name.to_owned()).into());
             };
-            cid = found;
+            cid = found.cid;
         }
         self.reach([&cid])?;
         Ok(cid)
@@ -339,13 +363,12 @@ impl Content {
 
     /// Returns the file of a CID, and how many bytes it says it has.
     pub(crate) fn file(&self, cid: &Cid) -> Result<u64, Fault> {
-        // Its bytes alone say how many they are.
+        let other = |kind: &str| Err(Error::OtherKind(kind.to_owned()).into());
         match Node::decode(&*self.get(cid)?)? {
-            Node::Raw { file_bytes, .. } | Node::File { file_bytes, .. } => Ok(file_bytes),
-            Node::Directory { .. } | Node::Shard { .. } => {
-                Err(Error::OtherKind("a directory".to_owned()).into())
-            }
-            Node::Symlink { .. } => Err(Error::OtherKind("a symbolic link".to_owned()).into()),
+            Node::Raw(bytes) => Ok(bytes as u64),
+            Node::File(file) => Ok(file.file_bytes),
+            Node::Directory(_) | Node::Shard(_) => other("a directory"),
+            Node::Symlink(_) => other("a symbolic link"),
         }
     }
 
@@ -432,7 +455,7 @@ impl Content {
         if let Some(writer) = &state.writer {
             return Ok(writer.clone());
         }
-        let writer = Writer::start(self.blocks.clone(), self.layout);
+        let writer = Writer::start(self.blocks(), self.layout);
         let writer = Arc::new(writer.map_err(|unwritten| self.unwritten(unwritten))?);
         state.writer = Some(writer.clone());
         Ok(writer)

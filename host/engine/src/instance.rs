@@ -322,15 +322,20 @@ impl Instance {
     /// Passes arguments in and the result out, with the content that they link to.
     fn pass(&mut self, export: &Export, args: Vec<Value>) -> wasmtime::Result<Option<Value>> {
         let Function { params, result, .. } = export.function();
-        let mut streams = Vec::new();
-        let mut values = args;
+        let mut opened = pass::Opened::plain(args);
         if export.takes_links() {
             let content = self.stage.store.data().content.clone();
             let memory_bytes = self.stage.limits.memory_bytes;
-            values = pass::fetch(&content, values, params, memory_bytes)?;
-            (values, streams) = pass::open(&mut self.stage.store, values, params)?;
+            let values = pass::fetch(&content, opened.values, params, memory_bytes)?;
+            opened = pass::open(&mut self.stage.store, values, params)?;
         }
+        let pass::Opened {
+            values,
+            streams,
+            lent,
+        } = opened;
         let (mut value, files) = self.enter(export, Args { values, streams })?;
+        pass::take_back(self.stage.store.as_context_mut(), &lent)?;
         let store = self.stage.store.as_context_mut();
         if let (Some(returned), Some(ty)) = (value.take_if(|_| export.gives_content()), result) {
             value = Some(pass::close(store, returned, ty, &files)?);

@@ -45,9 +45,12 @@ impl HttpsRule {
 
     /// True if every request that the other allows is allowed.
     pub(super) fn covers(&self, inner: &Self) -> bool {
-        let has = |method: &Box<str>| self.methods.contains(method);
-        let methods =
-            self.methods.is_empty() || (!inner.methods.is_empty() && inner.methods.iter().all(has));
+        let methods = self.methods.is_empty()
+            || (!inner.methods.is_empty()
+                && inner
+                    .methods
+                    .iter()
+                    .all(|method| self.methods.contains(method)));
         methods && self.origin.covers(&inner.origin) && self.path.covers(&inner.path)
     }
 }

@@ -150,6 +150,9 @@ fn locate(text: &str, at: usize, problem: Problem) -> JsonError {
 
 type Fault = (usize, Problem);
 
+/// What was built, and whether it is a leaf.
+type Built<B> = Result<(<B as Builder>::Tree, bool), Fault>;
+
 struct Parser<'a, B> {
     text: &'a str,
     at: usize,
@@ -187,10 +190,7 @@ impl<B: Builder> Parser<'_, B> {
         Ok(self.builder.leaf(start, leaf?))
     }
 
-    fn nested(
-        &mut self,
-        read: fn(&mut Self) -> Result<(B::Tree, bool), Fault>,
-    ) -> Result<B::Tree, Fault> {
+    fn nested(&mut self, read: fn(&mut Self) -> Built<B>) -> Result<B::Tree, Fault> {
         // A link or bytes lie in one or two maps of text but are leaves of the value.
         if self.depth == MAX_DEPTH + 2 {
             return Err((self.at, Problem::TooDeep));
@@ -208,7 +208,7 @@ impl<B: Builder> Parser<'_, B> {
     }
 
     /// A list, which is no leaf.
-    fn list(&mut self) -> Result<(B::Tree, bool), Fault> {
+    fn list(&mut self) -> Built<B> {
         let start = self.at - 1;
         let mut items = Vec::new();
         if !self.closes(b']')? {
@@ -223,7 +223,7 @@ impl<B: Builder> Parser<'_, B> {
     }
 
     /// A map, or a leaf that is written as one.
-    fn map(&mut self) -> Result<(B::Tree, bool), Fault> {
+    fn map(&mut self) -> Built<B> {
         let start = self.at - 1;
         let mut entries = BTreeMap::new();
         if !self.closes(b'}')? {

@@ -136,15 +136,8 @@ pub(super) fn fit(given: &Type, expected: &Type) -> Fit {
     if is_link(given) && takes_link(expected) {
         return Fit::Always;
     }
-    if let Some(handle) = expected.handle().or(given.handle()) {
-        return Fit::never(
-            given,
-            expected,
-            format!("a `{handle}` can't be passed as data"),
-        );
-    }
     match (given, expected) {
-        (given, expected) if given == expected => Fit::Always,
+        (given, expected) if given == expected && given.handle().is_none() => Fit::Always,
         (Type::Option(inner), Type::Option(some)) => match inner.is_option() == some.is_option() {
             true => fit(inner, some),
             false => Fit::sometimes(given, expected, "only none is written alike"),
@@ -227,7 +220,15 @@ pub(super) fn fit(given: &Type, expected: &Type) -> Fit {
 }
 
 fn other(given: &Type, expected: &Type) -> Fit {
-    Fit::never(given, expected, "that is another type")
+    let is_handle = |ty: &&Type| ty.handle() == Some(*ty);
+    match [expected, given].into_iter().find(is_handle) {
+        Some(handle) => Fit::never(
+            given,
+            expected,
+            format!("a `{handle}` can't be passed as data"),
+        ),
+        None => Fit::never(given, expected, "that is another type"),
+    }
 }
 
 fn numbers(given: &Type, expected: &Type) -> Fit {

@@ -541,3 +541,33 @@ fn further_tasks_are_bounded() {
     assert_eq!((counts.all, counts.ran), (6, 6));
     assert!(counts.refused > 0);
 }
+
+#[test]
+fn nobody_waits_for_one_that_was_answered_meanwhile() {
+    let task = r#""a": {"call": "sum", "args": [[], 1], "retry": 3}"#;
+    let mut schedule = Schedule::new(
+        planned(&text(task)),
+        Options {
+            looks_up: false,
+            ..Options::default()
+        },
+    );
+    let Some(Step::Call {
+        task, instruction, ..
+    }) = schedule.poll()
+    else {
+        panic!("a call")
+    };
+    let failure = Failure::new(Kind::Unavailable, "no answer");
+    let failed = Event::Failed {
+        task,
+        failure,
+        may_pass: true,
+    };
+    schedule.handle(failed, Timestamp(0));
+    assert!(schedule.poll().is_none() && schedule.deadline().is_some());
+    let receipt = receipt(&instruction, &ok(3), None);
+    schedule.handle(Event::Receipt(receipt, Source::Foreign), Timestamp(1));
+    assert_eq!(schedule.deadline(), None);
+    assert!(matches!(schedule.poll(), Some(Step::Finished)));
+}

@@ -12,7 +12,7 @@ use crate::json;
 use crate::testing::any_ipld;
 
 /// Any type that has values, to a depth of four.
-pub(super) fn ty() -> impl Strategy<Value = Type> {
+pub(crate) fn ty() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![
         primitive(),
         proptest::sample::select(vec![
@@ -90,7 +90,7 @@ fn borrowed<T: Clone>(named: &[(String, T)]) -> impl Iterator<Item = (&str, T)> 
 }
 
 /// Any type with a value of it.
-pub(super) fn ty_and_value() -> impl Strategy<Value = (Type, Value)> {
+pub(crate) fn ty_and_value() -> impl Strategy<Value = (Type, Value)> {
     ty().prop_flat_map(|ty| {
         let value = value(&ty);
         (Just(ty), value)
@@ -98,7 +98,7 @@ pub(super) fn ty_and_value() -> impl Strategy<Value = (Type, Value)> {
 }
 
 /// Any value of this type.
-pub(super) fn value(ty: &Type) -> BoxedStrategy<Value> {
+pub(crate) fn value(ty: &Type) -> BoxedStrategy<Value> {
     match ty {
         Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Type::S8 => any::<i8>().prop_map(Value::S8).boxed(),
@@ -192,7 +192,7 @@ fn payload(ty: Option<&Type>) -> BoxedStrategy<Option<Box<Value>>> {
 }
 
 /// Any IPLD, more often than not of a kind that some type would take.
-pub(super) fn ipld() -> impl Strategy<Value = Ipld> {
+pub(crate) fn ipld() -> impl Strategy<Value = Ipld> {
     let leaf = prop_oneof![
         Just(Ipld::Null),
         any::<bool>().prop_map(Ipld::Bool),

@@ -35,7 +35,7 @@ impl Problems {
             std::cmp::Ordering::Equal => self.list.push(Problem {
                 place: None,
                 task: None,
-                fault: Fault::More,
+                fault: Box::new(Fault::More),
             }),
             std::cmp::Ordering::Greater => {}
         }
@@ -52,7 +52,7 @@ impl Problems {
     /// All that was found, in the order of the text.
     pub(crate) fn into_list(mut self) -> Vec<Problem> {
         self.list
-            .sort_by_key(|problem| (problem.fault == Fault::More, problem.place));
+            .sort_by_key(|problem| (*problem.fault == Fault::More, problem.place));
         self.list
     }
 
@@ -69,7 +69,11 @@ impl Problems {
     pub(super) fn text(&mut self, what: &str, node: &Node) -> Option<String> {
         match node.as_str() {
             Some(text) if !text.is_empty() => Some(text.to_owned()),
-            _ => {
+            Some(_) => {
+                self.at(node.place, Fault::Empty(what.to_owned()));
+                None
+            }
+            None => {
                 self.kind(what, node, "a text");
                 None
             }

@@ -22,7 +22,7 @@ pub struct Problem {
     /// The label of the task it stands in.
     pub task: Option<String>,
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 impl Problem {
@@ -30,7 +30,7 @@ impl Problem {
         Self {
             place: (!place.is_nowhere()).then_some(place),
             task: None,
-            fault,
+            fault: Box::new(fault),
         }
     }
 }
@@ -86,6 +86,9 @@ pub enum Fault {
         /// What does.
         found: String,
     },
+    /// A text with nothing in it.
+    #[error("`{0}` is empty")]
+    Empty(String),
     /// An amount with its unit is not one.
     #[error("`{what}` is {words}")]
     Amount {

@@ -118,7 +118,7 @@ fn check_label(label: &str, place: Place, problems: &mut Problems) {
         return;
     }
     let fault = Fault::Name {
-        what: "a label",
+        what: "the label",
         text: crate::wit::brief::brief(label, 60),
         rule: "is no word: letters, digits, `-`, `_` and `.`, 100 bytes at the most",
     };

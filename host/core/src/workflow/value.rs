@@ -297,6 +297,10 @@ fn awaited(
         return None;
     };
     let target = match (inner.as_str(), inner.as_link(), style) {
+        (Some(""), _, Style::Labelled) => {
+            problems.at(inner.place, Fault::Empty(key.to_owned()));
+            return Some(Value::Plain(Ipld::Null));
+        }
         (Some(label), _, Style::Labelled) => Target::Label(label.to_owned()),
         (_, Some(cid), _) => Target::Instruction(*cid),
         (_, _, Style::Of2024) => return None,

@@ -2,8 +2,11 @@
 
 mod cars;
 mod page;
+mod schema;
 mod tokens;
 mod values;
+mod workflow_page;
+mod workflows;
 
 use serde_json::Value;
 

@@ -7,14 +7,14 @@
 use homestar_core::ipld::{Cid, Ipld};
 use homestar_core::wit::{Type, Value};
 use tokio::sync::oneshot;
-use wasmtime::component::{Resource, StreamReader};
+use wasmtime::component::StreamReader;
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::streams::{Incoming, Outgoing};
 use super::{BLOBS_MAX, Content, Ended, Error, Fault, File};
 use crate::end::LimitReached;
 use crate::instance::State;
-use crate::link::blocks::Blob;
+use crate::link::blocks::{Blob, close_blob};
 use crate::link::ipld;
 
 /// Streams beside values.
@@ -142,13 +142,33 @@ pub(crate) fn fetch(
         .collect()
 }
 
+/// Arguments with handles in them.
+pub(crate) struct Opened {
+    pub(crate) values: Vec<Value>,
+    pub(crate) streams: Streams,
+    /// Blobs that are only lent.
+    pub(crate) lent: Vec<u32>,
+}
+
+impl Opened {
+    /// Returns arguments without handles.
+    pub(crate) fn plain(values: Vec<Value>) -> Self {
+        Self {
+            values,
+            streams: Streams::new(),
+            lent: Vec::new(),
+        }
+    }
+}
+
 /// Opens what arguments link to, and puts its handles in their places.
 pub(crate) fn open(
     mut store: impl AsContextMut<Data = State>,
     args: Vec<Value>,
     params: &[(String, Type)],
-) -> wasmtime::Result<(Vec<Value>, Streams)> {
+) -> wasmtime::Result<Opened> {
     let mut streams = Vec::new();
+    let mut lent = Vec::new();
     let mut open = |value, ty: &Type| {
         if ty.is_bytes() {
             return Ok(value);
@@ -178,12 +198,29 @@ pub(crate) fn open(
             }
             _ => return Err(no_content()),
         };
-        open_blob(&mut store, cid).map(Value::U32)
+        let blob = open_blob(&mut store, cid)?;
+        if let Type::Borrow(_) = ty {
+            lent.push(blob);
+        }
+        Ok(Value::U32(blob))
     };
     let args = args.into_iter().zip(params);
     let args = args.map(|(value, (_, ty))| replace(value, ty, &mut open));
-    let args = args.collect::<wasmtime::Result<_>>()?;
-    Ok((args, streams))
+    let values = args.collect::<wasmtime::Result<_>>()?;
+    Ok(Opened {
+        values,
+        streams,
+        lent,
+    })
+}
+
+/// Closes blobs that were lent.
+pub(crate) fn take_back(
+    mut store: StoreContextMut<'_, State>,
+    lent: &[u32],
+) -> wasmtime::Result<()> {
+    lent.iter()
+        .try_for_each(|blob| close_blob(&mut store, *blob).map(drop))
 }
 
 fn open_blob(store: &mut StoreContextMut<'_, State>, cid: Cid) -> wasmtime::Result<u32> {
@@ -229,8 +266,7 @@ pub(crate) fn close(
             ipld::let_go(&mut store, number).map(Value::Any)
         }
         (Value::U32(number), Type::Own(_)) => {
-            let table = store.data_mut().world.table();
-            let blob = table.delete(Resource::<Blob>::new_own(number))?;
+            let blob = close_blob(&mut store, number)?;
             Ok(Value::Link(blob.cid))
         }
         (value, _) => Ok(value),

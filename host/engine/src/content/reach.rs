@@ -11,10 +11,7 @@ use homestar_core::ipld::{Cid, SHA2_256, parse_cid};
 use super::Error;
 
 /// Links that a task may have read and written: some 50 MB of this process.
-const LINKS_MAX: usize = 1 << 20;
-
-/// Codec of DAG-PB, which CIDs of version 0 name.
-pub(super) const DAG_PB: u64 = 0x70;
+pub(super) const LINKS_MAX: usize = 1 << 20;
 
 /// The content that a task reaches.
 #[derive(Debug, Default)]

@@ -17,19 +17,37 @@ pub(super) struct Reader {
     ahead: usize,
 }
 
-/// What is left of a block. It stays on the shelf as long as there is room, and is fetched again when there was none:
-/// many files may be open.
+/// What is left of a block.
 struct Rest {
-    cid: Cid,
+    block: Held,
     range: Range<usize>,
-    block: Weak<Block>,
 }
+
+/// A block that is read. It stays on the shelf as long as there is room, and is fetched again when there was none: many
+/// files may be open.
+enum Held {
+    Shelf(Cid, Weak<Block>),
+    /// It came with its link.
+    Inline(Arc<Block>),
+}
+
+impl Held {
+    fn get(&self, content: &Content) -> Result<Arc<Block>, Fault> {
+        match self {
+            Self::Inline(block) => Ok(block.clone()),
+            Self::Shelf(cid, block) => block.upgrade().map_or_else(|| content.get(cid), Ok),
+        }
+    }
+}
+
+/// Some bytes of a block.
+type Piece = (Arc<Block>, Range<usize>);
 
 impl Reader {
     /// Returns a reader of a file from `offset` on. `whole` says that all of it will be read.
     pub(super) fn new(cid: Cid, offset: u64, whole: bool) -> Self {
         Self {
-            file: FileReader::new(cid, offset..u64::MAX),
+            file: FileReader::range(cid, offset..u64::MAX),
             rest: None,
             ahead: if whole { AHEAD_MAX } else { 0 },
         }
@@ -69,11 +87,7 @@ impl Reader {
     }
 
     /// Returns the next bytes: up to `length`, and none at the end.
-    fn next(
-        &mut self,
-        content: &Content,
-        length: usize,
-    ) -> Result<Option<(Arc<Block>, Range<usize>)>, Fault> {
+    fn next(&mut self, content: &Content, length: usize) -> Result<Option<Piece>, Fault> {
         let rest = match self.rest.take() {
             Some(rest) => rest,
             None => match self.next_block(content)? {
@@ -81,17 +95,13 @@ impl Reader {
                 None => return Ok(None),
             },
         };
-        let block = match rest.block.upgrade() {
-            Some(block) => block,
-            None => content.get(&rest.cid)?,
-        };
+        let block = rest.block.get(content)?;
         let Range { start, end } = rest.range;
         let middle = end.min(start + length);
         if middle < end {
             self.rest = Some(Rest {
-                cid: rest.cid,
+                block: rest.block,
                 range: middle..end,
-                block: Arc::downgrade(&block),
             });
         }
         Ok(Some((block, start..middle)))
@@ -103,20 +113,22 @@ impl Reader {
             match self.file.step()? {
                 Step::Need(cid) => {
                     if self.ahead > 0 {
-                        content.fetch.ahead(&self.file.upcoming(self.ahead));
+                        content.fetch().ahead(&self.file.upcoming(self.ahead));
                     }
                     let block = content.get(&cid)?;
                     self.file.give(&block)?;
                     self.ahead = (self.ahead * 2).clamp(1, AHEAD_MAX);
                 }
-                Step::Bytes { range, .. } if range.is_empty() => {}
                 Step::Bytes { cid, range } => {
-                    let block = content.get(&cid)?;
-                    return Ok(Some(Rest {
-                        cid,
-                        range,
-                        block: Arc::downgrade(&block),
-                    }));
+                    let block = Arc::downgrade(&content.get(&cid)?);
+                    let block = Held::Shelf(cid, block);
+                    return Ok(Some(Rest { block, range }));
+                }
+                Step::Inline(bytes) if bytes.is_empty() => {}
+                Step::Inline(bytes) => {
+                    let range = 0..bytes.len();
+                    let block = Held::Inline(Arc::new(Block::raw(bytes)));
+                    return Ok(Some(Rest { block, range }));
                 }
                 Step::Done => return Ok(None),
             }

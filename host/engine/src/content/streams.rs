@@ -30,7 +30,7 @@ pub(crate) struct Incoming {
 enum From {
     File {
         cid: Cid,
-        reader: Reader,
+        reader: Box<Reader>,
     },
     Bytes(Bytes),
     /// There is nothing, for this reason.
@@ -43,7 +43,7 @@ const PIECE_BYTES: usize = 256 << 10;
 impl Incoming {
     /// Returns a file that is an argument of a task. It can't be told what is wrong with it, so the task ends by that.
     pub(super) fn argument(content: &Arc<Content>, cid: Cid) -> Self {
-        let reader = Reader::new(cid, 0, true);
+        let reader = Box::new(Reader::new(cid, 0, true));
         Self {
             content: content.clone(),
             from: From::File { cid, reader },
@@ -74,7 +74,7 @@ impl Incoming {
         let from = match opened {
             Ok(()) => From::File {
                 cid,
-                reader: Reader::new(cid, offset, true),
+                reader: Box::new(Reader::new(cid, offset, true)),
             },
             Err(error) => From::Nothing(error),
         };

@@ -273,13 +273,7 @@ impl Hasher {
     }
 
     fn chunk(&mut self, file: u64, bytes: Vec<u8>) {
-        let leaf = Block::raw(bytes);
-        let size = leaf.bytes().len() as u64;
-        let entry = Entry {
-            cid: *leaf.cid(),
-            file_bytes: size,
-            total_bytes: size,
-        };
+        let (entry, leaf) = self.layout.leaf(bytes);
         self.batch.add(leaf);
         self.push(file, entry);
     }
@@ -292,31 +286,27 @@ impl Hasher {
             layout,
             ..
         } = self;
-        let tree = files.entry(file).or_insert_with(|| Tree::new(*layout));
-        let pushed = tree.push(leaf, &mut |block| {
+        let tree = files.entry(file).or_insert_with(|| Tree::new(layout));
+        let Ok(()) = tree.push(leaf, &mut |block| {
             batch.add(block);
             Ok::<_, Infallible>(())
         });
-        pushed.unwrap_or_else(|never| match never {});
     }
 
     /// Ends the tree of a file.
     fn end(&mut self, file: u64) -> Entry {
-        if !self.files.contains_key(&file) {
-            self.chunk(file, Vec::new());
-        }
         let Self {
             files,
             batch,
             layout,
             ..
         } = self;
-        let tree = files.remove(&file).unwrap_or_else(|| Tree::new(*layout));
-        let finished = tree.finish(&mut |block| {
+        let tree = files.remove(&file).unwrap_or_else(|| Tree::new(layout));
+        let Ok(entry) = tree.finish(&mut |block| {
             batch.add(block);
             Ok::<_, Infallible>(())
         });
-        finished.unwrap_or_else(|never| match never {})
+        entry
     }
 
     fn flush(&mut self) -> bool {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use homestar_core::ipld::{Block, Cid, DAG_CBOR, MAX_BLOCK_BYTES, RAW};
-use homestar_core::unixfs;
+use homestar_core::ipld::{Block, Cid, DAG_CBOR, DAG_PB, MAX_BLOCK_BYTES, RAW};
+use homestar_core::unixfs::DirEntry;
 use homestar_core::wit::Type;
 use wasmtime::StoreContextMut;
 use wasmtime::component::types::ComponentItem;
@@ -109,12 +109,17 @@ const FILES: &str = "homestar:blocks/files@0.1.";
 const VALUES: &str = "homestar:std/ipld@0.1.";
 
 fn drop_blob(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
+    close_blob(&mut store, number).map(drop)
+}
+
+/// Closes a blob and returns it.
+pub(crate) fn close_blob(store: &mut Store<'_>, number: u32) -> wasmtime::Result<Blob> {
     let table = store.data_mut().world.table();
-    table.delete(Resource::<Blob>::new_own(number))?;
-    let content = content(&store);
+    let blob = table.delete(Resource::<Blob>::new_own(number))?;
+    let content = content(store);
     content.forget_cursor(number);
     content.close(|open| &mut open.blobs);
-    Ok(())
+    Ok(blob)
 }
 
 fn drop_sink(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
@@ -232,9 +237,9 @@ fn add_directories(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
         let entries = entries.and_then(|cid| content.list(&cid, start as usize, ENTRIES_MAX));
         let entries = told(entries)?.map(|entries| {
             let entries = entries.into_iter();
-            let entry = |(name, cid): (String, Cid)| Entry {
-                name,
-                cid: cid.to_string(),
+            let entry = |entry: DirEntry| Entry {
+                name: entry.name,
+                cid: entry.cid.to_string(),
             };
             entries.map(entry).collect::<Vec<_>>()
         });
@@ -273,7 +278,7 @@ fn get(content: &Content, cid: &str) -> Result<Node, Fault> {
     let codec = match block.cid().codec() {
         RAW => Codec::Raw,
         DAG_CBOR => Codec::DagCbor,
-        unixfs::DAG_PB => Codec::DagPb,
+        DAG_PB => Codec::DagPb,
         code => return Err(Error::OtherKind(format!("a node of codec 0x{code:x}")).into()),
     };
     Ok(Node {
@@ -289,7 +294,7 @@ fn put(content: &Content, node: Node) -> Result<Cid, Fault> {
     let codec = match node.codec {
         Codec::Raw => RAW,
         Codec::DagCbor => DAG_CBOR,
-        Codec::DagPb => unixfs::DAG_PB,
+        Codec::DagPb => DAG_PB,
     };
     content.put_node(Block::new(codec, node.bytes))
 }

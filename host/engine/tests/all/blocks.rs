@@ -12,7 +12,7 @@ use homestar_core::ipld::{Cid, Ipld};
 use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::task::{Input, Limits};
 use homestar_core::unixfs::cid_of_file;
-use homestar_engine::{Blocks, Call, CallError, Component, Done, MemoryBlocks};
+use homestar_engine::{Blocks, Call, CallError, Component, Done, Effects, MemoryBlocks};
 
 use self::store::{bytes_of, one_mib, put_file, quarter_mib};
 use crate::{engine, instruction, int, limits, list, load, text};
@@ -265,4 +265,55 @@ fn a_table_is_summed_up_and_reported() {
         vec![csv, text("city"), text("amount")],
     );
     assert_eq!(failure.value, Some(text("there is no column \"city\"")));
+}
+
+/// A blob means the same to all parts of a composition.
+#[test]
+fn a_file_is_handed_to_an_effect() {
+    let scale = std::fs::read(homestar_guests::scale()).unwrap();
+    let mut effects = Effects::new();
+    effects.add_built_in([("scale", scale)]).unwrap();
+    let weigh = engine()
+        .load_file_with(homestar_guests::weigh(), || &effects)
+        .unwrap();
+    let blocks = Arc::new(MemoryBlocks::default());
+    let bytes = noise(700_000);
+    let cid = put_file(&*blocks, &bytes, quarter_mib());
+    let sum: u64 = bytes.iter().copied().map(u64::from).sum();
+    let note = link(cid_of_file(sum.to_string().as_bytes()));
+    let weighed = ok(&blocks, &weigh, "weigh", vec![link(cid)]);
+    assert_eq!(weighed, list([int(sum), note]));
+}
+
+fn scribe(guest: Result<std::path::PathBuf, homestar_guests::Unavailable>) {
+    let Some(path) = homestar_guests::or_skip(guest) else {
+        return;
+    };
+    let scribe = load(&path);
+    let blocks = Arc::new(MemoryBlocks::default());
+    let text_of = |line: &str| line.repeat(30_000).into_bytes();
+    let cid = put_file(&*blocks, &text_of("all is quiet\n"), quarter_mib());
+    assert_eq!(ok(&blocks, &scribe, "lines", vec![link(cid)]), int(30_000));
+    let shouted = ok(&blocks, &scribe, "shout", vec![link(cid)]);
+    assert_eq!(shouted, link(cid_of_file(&text_of("ALL IS QUIET\n"))));
+    let denied = failure(&blocks, &scribe, "peek", vec![text(&cid.to_string())]);
+    let Some(Ipld::String(error)) = denied.value else {
+        panic!("{denied:?}");
+    };
+    assert!(error.to_lowercase().contains("denied"), "{error}");
+}
+
+#[test]
+fn in_python() {
+    scribe(homestar_guests::python_scribe());
+}
+
+#[test]
+fn in_javascript_on_quickjs() {
+    scribe(homestar_guests::quickjs_scribe());
+}
+
+#[test]
+fn in_javascript_on_spidermonkey() {
+    scribe(homestar_guests::spidermonkey_scribe());
 }

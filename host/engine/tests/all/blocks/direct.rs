@@ -100,7 +100,7 @@ fn nodes_are_read_and_written() {
     assert_eq!(written, text(&cid_of_file(b"hello").to_string()));
 
     let linking = Block::of_dag_cbor(&list([link(*node.cid()), link(cid_of_file(b"x"))])).unwrap();
-    blocks.put(&[linking.clone()]).unwrap();
+    blocks.put(std::slice::from_ref(&linking)).unwrap();
     let args = vec![text(&linking.cid().to_string()), link(*linking.cid())];
     let links = [*node.cid(), cid_of_file(b"x")].map(|cid| text(&cid.to_string()));
     assert_eq!(

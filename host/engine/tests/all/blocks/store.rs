@@ -3,8 +3,8 @@
 use std::sync::{Condvar, Mutex};
 use std::thread;
 
-use homestar_core::ipld::{Block, Cid};
-use homestar_core::unixfs::{Entry, FileReader, Layout, Step, Tree};
+use homestar_core::ipld::{Block, Cid, DAG_PB};
+use homestar_core::unixfs::{FileReader, FileWriter, Layout, Leaves, Step};
 use homestar_engine::{Blocks, BlocksError, MemoryBlocks};
 
 /// The layout of `ipfs add`.
@@ -17,38 +17,21 @@ pub(super) fn one_mib() -> Layout {
     layout(1 << 20, 1024)
 }
 
-pub(super) fn layout(chunk_bytes: usize, links_max: usize) -> Layout {
-    Layout {
-        chunk_bytes,
-        links_max,
-    }
+pub(super) fn layout(chunk_bytes: usize, links: usize) -> Layout {
+    Layout::new(chunk_bytes, links, Leaves::Raw).expect("a layout")
 }
 
 /// Writes a file in this layout.
 pub(super) fn put_file(blocks: &dyn Blocks, bytes: &[u8], layout: Layout) -> Cid {
     let mut put = |block: Block| blocks.put(&[block]);
-    let mut tree = Tree::new(layout);
-    let chunks: Vec<_> = match bytes {
-        [] => vec![bytes],
-        bytes => bytes.chunks(layout.chunk_bytes()).collect(),
-    };
-    for chunk in chunks {
-        let block = Block::raw(chunk.to_vec());
-        let size = chunk.len() as u64;
-        let leaf = Entry {
-            cid: *block.cid(),
-            file_bytes: size,
-            total_bytes: size,
-        };
-        put(block).expect("memory takes it");
-        tree.push(leaf, &mut put).expect("memory takes it");
-    }
-    tree.finish(&mut put).expect("memory takes it").cid
+    let mut writer = FileWriter::new(layout);
+    writer.write(bytes, &mut put).expect("memory takes it");
+    writer.finish(&mut put).expect("memory takes it").cid
 }
 
 /// Reads a file to its end.
 pub(super) fn bytes_of(blocks: &dyn Blocks, cid: &Cid) -> Vec<u8> {
-    let mut reader = FileReader::new(*cid, 0..u64::MAX);
+    let mut reader = FileReader::new(*cid);
     let mut bytes = Vec::new();
     loop {
         match reader.step().expect("a file") {
@@ -58,6 +41,7 @@ pub(super) fn bytes_of(blocks: &dyn Blocks, cid: &Cid) -> Vec<u8> {
             Step::Bytes { cid, range } => {
                 bytes.extend_from_slice(&blocks.get(&cid).expect("a block").bytes()[range]);
             }
+            Step::Inline(inline) => bytes.extend(inline),
             Step::Done => return bytes,
         }
     }
@@ -84,7 +68,9 @@ pub(super) fn directory(blocks: &dyn Blocks, entries: &[(&str, Cid)]) -> Cid {
 /// Writes a file of one chunk that says it has so many bytes, and has others.
 pub(super) fn lying_file(blocks: &dyn Blocks, says: u64, has: usize) -> Cid {
     let leaf = Block::raw(vec![7; has]);
-    blocks.put(&[leaf.clone()]).expect("memory takes it");
+    blocks
+        .put(std::slice::from_ref(&leaf))
+        .expect("memory takes it");
     let cid = leaf.cid().to_bytes();
     let link = [&[0x0a, cid.len() as u8], &cid[..], &[0x12, 0, 0x18, 0]].concat();
     let mut size = Vec::new();
@@ -105,7 +91,7 @@ pub(super) fn lying_file(blocks: &dyn Blocks, says: u64, has: usize) -> Cid {
 }
 
 fn put_pb(blocks: &dyn Blocks, bytes: Vec<u8>) -> Cid {
-    let block = Block::new(0x70, bytes);
+    let block = Block::new(DAG_PB, bytes);
     let cid = *block.cid();
     blocks.put(&[block]).expect("memory takes it");
     cid
