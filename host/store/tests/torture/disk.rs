@@ -154,6 +154,12 @@ impl Disk {
         })
     }
 
+    pub(crate) fn debug(&self, from: usize) -> Vec<String> {
+        let state = self.state();
+        let mut all: Vec<_> = state.names.iter().map(|(n, i)| format!("{n:?} {i} {}", state.files[i].bytes.len())).collect();
+        for (at, d) in state.log.iter().enumerate().skip(from) { all.push(match d { Done::Write(i, o, b) => format!("{at} W {i} {o} {}", b.len()), d => format!("{at} {d:?}") }); }
+        all
+    }
     pub(crate) fn is_there(&self, path: &Path) -> bool {
         self.state().names.contains_key(path)
     }
@@ -401,16 +407,9 @@ impl Io for Disk {
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
-        if !state.folders.contains(path) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
         let within = |name: &PathBuf| name.starts_with(path);
-        let names: Vec<_> = state
-            .names
-            .keys()
-            .filter(|name| within(name))
-            .cloned()
-            .collect();
+        let names = state.names.keys().filter(|name| within(name));
+        let names: Vec<_> = names.cloned().collect();
         for name in names {
             state.names.remove(&name);
             state.log.push(Done::Remove(name));
