@@ -85,13 +85,6 @@ impl Disk {
         self.state().trouble = trouble;
     }
 
-    /// True if the disk has refused as much as it was told to.
-    pub(crate) fn is_trouble_over(&self) -> bool {
-        self.state()
-            .trouble
-            .is_none_or(|trouble| trouble.count == 0)
-    }
-
     /// Returns a disk with what might be on this one after a crash at a point.
     pub(crate) fn crashed_at(&self, position: usize, random: &mut Random) -> Self {
         let state = self.state();
@@ -154,12 +147,6 @@ impl Disk {
         })
     }
 
-    pub(crate) fn debug(&self, from: usize) -> Vec<String> {
-        let state = self.state();
-        let mut all: Vec<_> = state.names.iter().map(|(n, i)| format!("{n:?} {i} {}", state.files[i].bytes.len())).collect();
-        for (at, d) in state.log.iter().enumerate().skip(from) { all.push(match d { Done::Write(i, o, b) => format!("{at} W {i} {o} {}", b.len()), d => format!("{at} {d:?}") }); }
-        all
-    }
     pub(crate) fn is_there(&self, path: &Path) -> bool {
         self.state().names.contains_key(path)
     }
