@@ -34,7 +34,7 @@ pub(crate) fn child(role: &str, path: &str, seed: u64, count: u64) -> Done<()> {
     for _ in 0..count {
         match role {
             "write" => write(&store, &mut random)?,
-            "collect" => drop(store.gc(&links)?),
+            "collect" => collect(&store)?,
             "read" => read(&store)?,
             role => return Err(format!("no such role: {role}").into()),
         }
@@ -85,6 +85,11 @@ fn write(store: &Disk, random: &mut Random) -> Done<()> {
         drop(session);
         say(&format!("root {}", root.cid()))?;
     }
+    Ok(())
+}
+
+fn collect(store: &Disk) -> Done<()> {
+    store.gc(&links)?;
     Ok(())
 }
 
