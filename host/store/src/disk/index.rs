@@ -333,6 +333,8 @@ pub(super) fn connect(
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     }
     connection.busy_timeout(BUSY_MAX)?;
+    // Otherwise the values of parameters may matter to the plan, and each new value prepares a statement anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
