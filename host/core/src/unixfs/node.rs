@@ -334,7 +334,7 @@ mod tests {
         let of_link = |fields: &[Vec<u8>]| with(&[&bytes(2, &fields.concat()), &data]);
         let hash = bytes(1, &cid.to_bytes());
         let name = bytes(2, b"a");
-        assert_eq!(of_link(&[name.clone()]), Err(Fault::Link));
+        assert_eq!(of_link(std::slice::from_ref(&name)), Err(Fault::Link));
         assert_eq!(of_link(&[bytes(1, &[1, 0x55])]), Err(Fault::Link));
         let longer = [cid.to_bytes(), vec![0]].concat();
         assert_eq!(of_link(&[bytes(1, &longer)]), Err(Fault::Link));

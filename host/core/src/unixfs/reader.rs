@@ -398,7 +398,7 @@ mod tests {
     enum Odd {
         Raw(Vec<u8>),
         Inline(Vec<u8>),
-        Node(Vec<u8>, Vec<Odd>),
+        Node(Vec<u8>, Vec<Self>),
     }
 
     impl Odd {
