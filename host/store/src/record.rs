@@ -52,10 +52,10 @@ impl Recorded {
         self.receipt_like(None)
     }
 
-    /// The receipt, where one was read before: most receipts in a store have the same issuer, and it takes as long to
-    /// read that as all the rest.
+    /// The receipt, where one was read before: most receipts in a store have the same issuer, and it takes
+    /// longer to read that than all the rest.
     pub fn receipt_like(&self, before: Option<&Receipt>) -> Result<Receipt, ReceiptError> {
-        Receipt::reread(self.block.clone(), before.map(Receipt::issuer))
+        Receipt::reread(self.block.clone(), before)
     }
 
     /// Its place among all: later ones have higher numbers.

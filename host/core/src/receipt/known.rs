@@ -6,7 +6,6 @@
 use super::{Body, Meta, Receipt, ReceiptError};
 use crate::ipld::{Block, Cid, Link};
 use crate::outcome::Outcome;
-use crate::ucan::Did;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -48,16 +47,17 @@ impl Receipt {
     /// Reads a receipt that was checked before, without checking its signature again: one that comes out of one's own
     /// store. Bytes of anybody else go through [`Receipt::decode`].
     ///
-    /// `like` is an issuer that was read before: if this one is the same, it needn't be read, which takes as long as all
-    /// the rest.
-    pub fn reread(block: Block, like: Option<&Did>) -> Result<Self, ReceiptError> {
+    /// `before` is a receipt that was read before: if this one has the same issuer, that needn't be read again, which
+    /// takes longer than all the rest.
+    pub fn reread(block: Block, before: Option<&Self>) -> Result<Self, ReceiptError> {
         let Ok(Token(_, Signed { payload })) = serde_ipld_dagcbor::from_slice(block.bytes()) else {
             // It has more to say of what is wrong.
             return Self::decode(block.bytes());
         };
+        let like = before.filter(|before| begins_alike(before, &block, payload.iss));
         let issuer = match like {
-            Some(like) if like.is_written(payload.iss) => *like,
-            _ => match payload.iss.parse() {
+            Some(like) => like.issuer,
+            None => match payload.iss.parse() {
                 Ok(issuer) => issuer,
                 Err(_) => return Self::decode(block.bytes()),
             },
@@ -84,3 +84,23 @@ impl Receipt {
         })
     }
 }
+
+/// True if a receipt has the same bytes as a block from behind the signature up to the end of `issuer`, which is a part
+/// of the block. The issuer comes before all that has another length in another receipt, so receipts of one issuer
+/// begin alike, and those that begin alike are of one issuer.
+fn begins_alike(before: &Receipt, block: &Block, issuer: &str) -> bool {
+    let bytes = block.bytes();
+    let begin = issuer.as_ptr().addr().checked_sub(bytes.as_ptr().addr());
+    let end = begin.map_or(0, |begin| begin + issuer.len());
+    let both = [before.block.bytes(), bytes].map(|bytes| bytes.get(SIGNED_AT..end));
+    both[0].is_some()
+        && both[0] == both[1]
+        && before.block.bytes()[..HEAD.len()] == HEAD
+        && bytes[..HEAD.len()] == HEAD
+}
+
+/// What a token begins with whose signature has 64 bytes: it is a list of two, and bytes come first.
+const HEAD: [u8; 3] = [0x82, 0x58, 64];
+
+/// Where what is signed begins in such a token.
+const SIGNED_AT: usize = HEAD.len() + 64;

@@ -52,18 +52,6 @@ impl Did {
         Algorithm::Ed25519
     }
 
-    /// True if `text` is this DID as it is written. It costs much less than reading the text as one.
-    pub(crate) fn is_written(&self, text: &str) -> bool {
-        let mut key = [0; ED25519.len() + PUBLIC_KEY_LENGTH];
-        let base58 = text
-            .strip_prefix(PREFIX)
-            .filter(|_| text.len() <= MAX_TEXT_BYTES);
-        let read = base58.map(|base58| bs58::decode(base58).onto(&mut key));
-        matches!(read, Some(Ok(len)) if len == key.len())
-            && key[..ED25519.len()] == ED25519
-            && key[ED25519.len()..] == self.as_bytes()[..]
-    }
-
     /// True if the principal signed exactly this message.
     ///
     /// Signatures with a second form, or from a key of low order, don't count.
