@@ -13,6 +13,8 @@ use crate::ucan::{Command, Did, Invocation};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
+mod known;
+
 /// The command of every receipt.
 pub const COMMAND: &str = "/ucan/assert/receipt";
 
@@ -90,7 +92,8 @@ impl Meta {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     body: Body,
-    invocation: Invocation,
+    issuer: Did,
+    block: Block,
 }
 
 impl Receipt {
@@ -114,7 +117,15 @@ impl Receipt {
         let mut payload = Payload::statement(key.did(), command(), arguments);
         payload.meta = Some(body.meta.to_fields());
         let invocation = Invocation::sign(payload, key)?;
-        Ok(Self { body, invocation })
+        Ok(Self::new(body, invocation))
+    }
+
+    fn new(body: Body, invocation: Invocation) -> Self {
+        Self {
+            body,
+            issuer: invocation.payload().issuer,
+            block: invocation.into_block(),
+        }
     }
 
     /// Reads a receipt and checks all that can be checked without knowing its issuer.
@@ -134,12 +145,12 @@ impl Receipt {
             meta: Meta::from_fields(payload.meta.clone().unwrap_or_default())?,
         };
         arguments.end()?;
-        Ok(Self { body, invocation })
+        Ok(Self::new(body, invocation))
     }
 
     /// Who ran it and signs for it.
     pub fn issuer(&self) -> &Did {
-        &self.invocation.payload().issuer
+        &self.issuer
     }
 
     /// The instruction that was run.
@@ -169,12 +180,12 @@ impl Receipt {
 
     /// The receipt's name.
     pub fn link(&self) -> Link<Self> {
-        Link::new(*self.invocation.cid())
+        Link::new(*self.block.cid())
     }
 
     /// The receipt's bytes, as they were signed.
     pub fn block(&self) -> &Block {
-        self.invocation.block()
+        &self.block
     }
 }
 
@@ -273,7 +284,8 @@ mod tests {
 
     /// The payload of a receipt, changed, and signed all the same.
     fn changed(change: impl FnOnce(&mut Payload)) -> Result<Receipt, ReceiptError> {
-        let mut payload = receipt().invocation.payload().clone();
+        let invocation = Invocation::decode(receipt().block().bytes()).expect("it is one");
+        let mut payload = invocation.payload().clone();
         change(&mut payload);
         let invocation = Invocation::sign(payload, &key()).expect("signs");
         Receipt::decode(invocation.block().bytes())
@@ -381,6 +393,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_checked_before_is_read_the_same() {
+        let more = changed(|payload| {
+            let meta = payload.meta.as_mut().expect("receipts have one");
+            meta.insert("elapsed_ms".into(), Ipld::Integer(5));
+            meta.remove("trace");
+        })
+        .expect("a receipt");
+        let key = SigningKey::from_seed(&[2; 32]);
+        let other = Receipt::sign(body(Outcome::Ok(Ipld::Null)), &key).expect("signs");
+        let receipts = [receipt(), more, other];
+        for receipt in &receipts {
+            for before in receipts.iter().map(Some).chain([None]) {
+                let block = receipt.block().clone();
+                assert_eq!(Receipt::reread(block, before).as_ref(), Ok(receipt));
+            }
+        }
+    }
+
+    #[test]
     fn what_has_no_encoding_is_not_signed() {
         let nan = Receipt::sign(body(Outcome::Ok(Ipld::Float(f64::NAN))), &key()).expect_err("NaN");
         assert!(matches!(
@@ -401,6 +432,8 @@ mod tests {
             let failure = crate::outcome::Failure::new(kind, "why").with_value(value.clone());
             for outcome in [Outcome::Ok(value), Outcome::Error(failure)] {
                 let receipt = Receipt::sign(body(outcome), &key()).expect("signs");
+                let block = receipt.block().clone();
+                prop_assert_eq!(Receipt::reread(block, None), Ok(receipt.clone()));
                 prop_assert_eq!(Receipt::decode(receipt.block().bytes()), Ok(receipt));
             }
         }

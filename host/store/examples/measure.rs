@@ -248,12 +248,30 @@ fn receipts(folder: &Path) -> Done<()> {
         }
         Ok(())
     })?;
-    timed("decode all of them", COUNT as f64, "receipts", || {
+    timed("check all of them", COUNT as f64, "receipts", || {
+        for recorded in found.iter().flatten() {
+            Receipt::decode(recorded.block().bytes())?;
+        }
+        Ok(())
+    })?;
+    timed("read all of them", COUNT as f64, "receipts", || {
         for recorded in found.iter().flatten() {
             recorded.receipt()?;
         }
         Ok(())
     })?;
+    timed(
+        "read all of them, of one issuer",
+        COUNT as f64,
+        "receipts",
+        || {
+            let mut before = None;
+            for recorded in found.iter().flatten() {
+                before = Some(recorded.receipt_like(before.as_ref())?);
+            }
+            Ok(())
+        },
+    )?;
     drop(store);
     fs::remove_dir_all(path)?;
     Ok(())

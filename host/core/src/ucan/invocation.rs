@@ -212,6 +212,11 @@ impl Invocation {
     pub fn block(&self) -> &Block {
         &self.block
     }
+
+    /// Its bytes, as they were signed.
+    pub fn into_block(self) -> Block {
+        self.block
+    }
 }
 
 /// Why something is not an invocation, or can't become one.

@@ -71,7 +71,7 @@ CREATE TABLE receipts (
     reusable INTEGER NOT NULL,
     at_ms INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX receipts_by_ran ON receipts (ran);
+CREATE INDEX receipts_by_ran ON receipts (ran, number, block, reusable, at_ms);
 CREATE TABLE pins (
     label TEXT NOT NULL,
     cid BLOB NOT NULL,

@@ -3,30 +3,30 @@
 use homestar_core::ipld::{Block, DAG_CBOR, Link};
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, Rows, params};
 
 use super::commits::{Content, Done, Entry, Job, ReceiptRow};
 use super::index::Fault;
-use super::rows::{self, Known, signed, unsigned};
-use super::{Inner, Place, key_of};
+use super::rows::{self, signed, unsigned};
+use super::{Inner, key_of};
+use crate::key::Key;
 use crate::{Record, Recorded, StoreError};
 
-/// Finds the receipts of an instruction: the columns of `Known`, then what is known of a receipt.
-const OF: &str = "SELECT b.id, b.codec, b.touched, b.length, b.segment, b.offset, b.bytes, \
-                  b.hash, r.number, r.reusable, r.at_ms \
+/// Finds the receipts of an instruction.
+const OF: &str = "SELECT b.bytes, b.hash, r.number, r.reusable, r.at_ms \
                   FROM receipts r JOIN blocks b ON b.id = r.block \
                   WHERE r.ran = ?1 ORDER BY r.number";
 
 /// Finds the newest ones below a number.
-const BEFORE: &str = "SELECT b.id, b.codec, b.touched, b.length, b.segment, b.offset, b.bytes, \
-                      b.hash, r.number, r.reusable, r.at_ms \
+const BEFORE: &str = "SELECT b.bytes, b.hash, r.number, r.reusable, r.at_ms \
                       FROM receipts r JOIN blocks b ON b.id = r.block \
                       WHERE r.number < ?1 ORDER BY r.number DESC LIMIT ?2";
 
 /// A row of either.
 struct Found {
-    place: Place,
-    hash: crate::key::Key,
+    /// The receipt, if it is small enough to lie in the index.
+    inline: Option<Vec<u8>>,
+    hash: Key,
     number: u64,
     is_reusable: bool,
     at_ms: u64,
@@ -90,7 +90,7 @@ impl Inner {
             let mut statement = transaction.prepare_cached(sql)?;
             let mut forgotten = 0;
             for receipt in receipts {
-                if let Some(key) = crate::key::Key::of(receipt.cid()) {
+                if let Some(key) = Key::of(receipt.cid()) {
                     forgotten += statement.execute([&key.0[..]])?;
                 }
             }
@@ -105,8 +105,12 @@ impl Inner {
         let found = self.index.read(|connection| {
             // Otherwise each query would look at the log anew.
             let snapshot = connection.unchecked_transaction()?;
-            let all = ran.iter().map(|link| found_of(&snapshot, link));
-            all.collect::<Result<Vec<_>, _>>()
+            let mut statement = snapshot.prepare_cached(OF)?;
+            let all = ran.iter().map(|link| {
+                let mut rows = statement.query([link.cid().to_bytes()])?;
+                found(&mut rows)
+            });
+            all.collect::<Result<Vec<_>, Fault>>()
         })?;
         found
             .into_iter()
@@ -140,13 +144,12 @@ impl Inner {
         for found in found {
             let cid = found.hash.cid(DAG_CBOR);
             let cid = cid.ok_or_else(|| self.damaged("a hash is none"))?;
-            let block = match found.place {
-                Place::Inline(bytes) => Block::verify_large(cid, bytes).ok(),
-                Place::Segment(_) => match self.get(&cid) {
+            let block = match found.inline {
+                Some(bytes) => Block::verify_large(cid, bytes).ok(),
+                None => match self.get(&cid) {
                     Err(StoreError::Corrupt { .. }) => None,
                     got => got?,
                 },
-                Place::Lost => None,
             };
             recorded.extend(block.map(|block| Recorded {
                 block,
@@ -163,20 +166,13 @@ impl Inner {
     }
 }
 
-fn found_of(connection: &Connection, ran: &Link<Instruction>) -> Result<Vec<Found>, Fault> {
-    let mut statement = connection.prepare_cached(OF)?;
-    let mut rows = statement.query([ran.cid().to_bytes()])?;
-    let mut found = vec![];
-    while let Some(row) = rows.next()? {
-        found.push(Found::of(row)?);
-    }
-    Ok(found)
-}
-
 fn found_before(connection: &Connection, before: i64, limit: usize) -> Result<Vec<Found>, Fault> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(BEFORE)?;
-    let mut rows = statement.query(params![before, limit])?;
+    found(&mut statement.query(params![before, limit])?)
+}
+
+fn found(rows: &mut Rows<'_>) -> Result<Vec<Found>, Fault> {
     let mut found = vec![];
     while let Some(row) = rows.next()? {
         found.push(Found::of(row)?);
@@ -187,11 +183,11 @@ fn found_before(connection: &Connection, before: i64, limit: usize) -> Result<Ve
 impl Found {
     fn of(row: &Row<'_>) -> Result<Self, Fault> {
         Ok(Self {
-            place: Known::of(row)?.place,
-            hash: rows::key(row, 7)?,
-            number: unsigned(row, 8)?,
-            is_reusable: row.get(9)?,
-            at_ms: unsigned(row, 10)?,
+            inline: row.get(0)?,
+            hash: rows::key(row, 1)?,
+            number: unsigned(row, 2)?,
+            is_reusable: row.get(3)?,
+            at_ms: unsigned(row, 4)?,
         })
     }
 }
