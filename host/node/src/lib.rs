@@ -13,10 +13,21 @@
 //! environment nor the clock.
 //!
 //! - [`Reference`], [`ContentPath`]: how people name data
-//! - [`Source`], [`SourceError`]: blocks from here or elsewhere
+//! - [`Source`], [`SourceError`]: blocks from here or elsewhere; paths, directories, files ([`FileStream`])
+//! - [`Importer`], [`export`]: files and folders in and out
+//! - [`pin`], [`gc`], [`write_car`], [`read_car`]: whole DAGs
 
 mod blocks;
+mod dag;
+mod export;
+mod import;
+mod read;
 mod reference;
+mod staging;
 
 pub use self::blocks::{Source, SourceError};
+pub use self::dag::{FromCar, ReadCarError, WriteCarError, gc, pin, read_car, write_car};
+pub use self::export::{ExportError, Exported, export};
+pub use self::import::{ImportError, ImportOptions, Importer, Watch};
+pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};
 pub use self::reference::{ContentPath, Reference, ReferenceError};
