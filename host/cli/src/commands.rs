@@ -8,7 +8,9 @@ pub(crate) mod receipt;
 pub(crate) mod replay;
 pub(crate) mod run;
 
+mod data;
 mod limits;
 mod load;
 mod proof;
+mod storage;
 mod wiring;
