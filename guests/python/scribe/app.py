@@ -2,7 +2,7 @@
 
 import wit_world
 from componentize_py_types import Err
-from wit_world.imports.homestar_blocks_files import Blob, Sink
+from wit_world.imports.files import Blob, Sink
 
 STEP = 256 * 1024
 

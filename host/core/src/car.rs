@@ -117,7 +117,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads the header.
     pub fn new(bytes: &'a [u8]) -> Result<Self, CarError> {
-        let mut parser = Parser::without_bound();
+        let mut parser = Parser::new();
         let mut rest = bytes;
         match parser.next(&mut rest)? {
             Some(Piece::Header { roots }) => Ok(Self {
@@ -225,7 +225,7 @@ mod tests {
 
     fn two() -> (Vec<Cid>, Vec<Block>) {
         let list = Block::of_dag_cbor(&Ipld::List(vec![Ipld::Null])).unwrap();
-        let long = Block::raw(vec![7; MAX_BLOCK_BYTES + 1]);
+        let long = Block::raw(vec![7; MAX_BLOCK_BYTES]);
         (vec![*list.cid()], vec![list, long])
     }
 
@@ -366,8 +366,14 @@ mod tests {
     }
 
     #[test]
-    fn large_blocks_are_read() {
-        let (roots, blocks) = two();
-        assert_eq!(read(&write(&roots, &blocks)), Ok((roots, blocks)));
+    fn the_largest_blocks_are_read_and_no_larger() {
+        let (roots, mut blocks) = two();
+        let whole = (roots.clone(), blocks.clone());
+        assert_eq!(read(&write(&roots, &blocks)), Ok(whole));
+        blocks.push(Block::raw(vec![7; MAX_BLOCK_BYTES + 1]));
+        assert!(matches!(
+            read(&write(&roots, &blocks)),
+            Err(CarError::Block(BlockError::TooLarge { .. }))
+        ));
     }
 }

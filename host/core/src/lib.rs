@@ -8,13 +8,14 @@
 //! An instruction, its outcome, and the receipt that ties them together:
 //!
 //! ```
-//! use homestar_core::ipld::{Ipld, cid_of_raw};
+//! use homestar_core::ipld::Ipld;
 //! use homestar_core::key::SigningKey;
 //! use homestar_core::outcome::Outcome;
 //! use homestar_core::receipt::{Body, Meta, Receipt};
 //! use homestar_core::task::{Input, Instruction, Nonce};
+//! use homestar_core::unixfs::cid_of_file;
 //!
-//! let component = cid_of_raw(b"\0asm");
+//! let component = cid_of_file(b"\0asm");
 //! let input = Input::new("add", vec![Ipld::Integer(1), Ipld::Integer(2)]);
 //! let instruction = Instruction::new(component, input, Nonce::EMPTY)?;
 //!

@@ -17,14 +17,17 @@ use std::time::{Duration, Instant};
 
 use homestar_core::ipld::{Block, Cid, DAG_PB, MAX_BLOCK_BYTES, RAW};
 use homestar_core::task::Limits;
-use homestar_core::unixfs::{self, DirEntry, Entry, Layout, Node, Slot, UnixfsError};
+use homestar_core::unixfs::{
+    self, DirEntry, Entry, Found, Layout, ListStep, Listing, Node, Resolve, ResolveStep,
+    UnixfsError,
+};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 use crate::blocks::{Blocks, BlocksError, NoBlocks};
 use crate::end::LimitReached;
 
 use fetch::Fetch;
-use reach::{LINKS_MAX, Reach};
+use reach::Reach;
 use read::Reader;
 use write::{Unwritten, Writer};
 
@@ -109,7 +112,11 @@ impl From<LimitReached> for Fault {
 
 impl From<UnixfsError> for Fault {
     fn from(error: UnixfsError) -> Self {
-        Self::Guest(Error::Malformed(error.to_string()))
+        Self::Guest(match error.fault {
+            unixfs::Fault::NoEntry(name) => Error::NoEntry(name.into()),
+            unixfs::Fault::NotADirectory => Error::OtherKind("not a directory".to_owned()),
+            _ => Error::Malformed(error.to_string()),
+        })
     }
 }
 
@@ -287,55 +294,44 @@ impl Content {
         start: usize,
         count: usize,
     ) -> Result<Vec<DirEntry>, Fault> {
-        let entries = self.entries(cid)?;
-        let entries: Vec<_> = entries.into_iter().skip(start).take(count).collect();
-        self.reach(entries.iter().map(|entry| &entry.cid))?;
-        Ok(entries)
-    }
-
-    /// Returns all entries of a directory, sorted by name.
-    fn entries(&self, cid: &Cid) -> Result<Vec<DirEntry>, Fault> {
-        let other = |kind: &str| Err(Error::OtherKind(kind.to_owned()).into());
+        let mut listing = Listing::new(*cid);
         let mut entries = Vec::new();
-        let mut shards = match Node::decode(&*self.get(cid)?)? {
-            Node::Directory(directory) => return Ok(directory.entries),
-            Node::Shard(shard) => vec![shard],
-            Node::Symlink(_) => return other("a symbolic link"),
-            Node::Raw(_) | Node::File(_) => return other("a file"),
-        };
-        let mut seen = 0;
-        while let Some(shard) = shards.pop() {
-            for (_, slot) in shard.slots {
-                // Shards may link to each other many times over.
-                seen += 1;
-                if seen > LINKS_MAX {
-                    return Err(Error::TooMany(LINKS_MAX as u64).into());
+        let mut number = 0;
+        while entries.len() < count {
+            match listing.step()? {
+                ListStep::Need(cid) => {
+                    self.fetch().ahead(&listing.upcoming(fetch::AHEAD_MAX));
+                    listing.give(&*self.get(&cid)?)?;
                 }
-                match slot {
-                    Slot::Entry(entry) => entries.push(entry),
-                    Slot::Shard(cid) => match Node::decode(&*self.get(&cid)?)? {
-                        Node::Shard(shard) => shards.push(shard),
-                        _ => return Err(Error::Malformed("a shard that is none".to_owned()).into()),
-                    },
+                ListStep::Entry(entry) => {
+                    if number >= start {
+                        entries.push(entry);
+                    }
+                    number += 1;
                 }
+                ListStep::Done => break,
             }
         }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        self.reach(entries.iter().map(|entry| &entry.cid))?;
         Ok(entries)
     }
 
     /// Returns the CID at a path below a directory. It is within reach then.
     pub(crate) fn resolve(&self, cid: &Cid, path: &str) -> Result<Cid, Fault> {
-        let mut cid = *cid;
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            let mut entries = self.entries(&cid)?.into_iter();
-            let Some(found) = entries.find(|entry| entry.name == name) else {
-                return Err(Error::NoEntry(name.to_owned()).into());
-            };
-            cid = found.cid;
+        let path = Resolve::new(*cid, path);
+        let mut path = path.map_err(|error| Error::NoEntry(error.0))?;
+        loop {
+            match path.step()? {
+                ResolveStep::Need(cid) => path.give(&*self.get(&cid)?)?,
+                ResolveStep::Found(Found::Block(cid)) => {
+                    self.reach([&cid])?;
+                    return Ok(cid);
+                }
+                ResolveStep::Found(Found::Value { .. }) => {
+                    return Err(Error::OtherKind("a part of a node".to_owned()).into());
+                }
+            }
         }
-        self.reach([&cid])?;
-        Ok(cid)
     }
 
     /// Returns a node and its links. They are within reach then.

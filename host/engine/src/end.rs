@@ -93,8 +93,11 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
     }
     let trap = error.downcast_ref::<Trap>();
     let backtrace = error.downcast_ref::<WasmBacktrace>();
-    let is_of_the_guest =
-        trap.is_some() || backtrace.is_some() || error.is::<Broken>() || is_stuck(error);
+    let is_of_the_guest = trap.is_some()
+        || backtrace.is_some()
+        || error.is::<Broken>()
+        || is_stuck(error)
+        || keeps_what_was_lent(error);
     if !is_of_the_guest {
         return End::Host(format!("{error:#}"));
     }
@@ -116,6 +119,11 @@ fn of_content(ended: &Ended) -> End {
         Ended::Host(reason) => return End::Host(reason.clone()),
     };
     End::Failure(Box::new(Failure::new(kind, ended.to_string())))
+}
+
+/// Tells whether the guest has not given back handles that were lent to it. wasmtime has no type for that.
+fn keeps_what_was_lent(error: &wasmtime::Error) -> bool {
+    error.to_string().contains("borrow handles still remain")
 }
 
 fn is_stuck(error: &wasmtime::Error) -> bool {

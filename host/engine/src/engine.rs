@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use homestar_core::ipld::{Cid, cid_of_raw};
+use homestar_core::ipld::Cid;
 use homestar_core::task::Limits;
 use homestar_core::trace::Trace;
+use homestar_core::unixfs::cid_of_file;
 use wasmtime::component::Linker;
 use wasmtime::component::types::ComponentItem;
 
@@ -100,7 +101,7 @@ impl Engine {
         effects: impl FnOnce() -> E,
     ) -> Result<Component, LoadError> {
         check_size(bytes.len() as u64, self.config.component_bytes_max)?;
-        let guest = cid_of_raw(bytes);
+        let guest = cid_of_file(bytes);
         match self.ready.guest(&guest) {
             Some(Guest::Whole(component)) => Ok(component),
             Some(Guest::Asking(sheet)) => {
@@ -169,7 +170,7 @@ impl Engine {
             return Ok(component);
         }
         let bytes = compose::compose(part()?, wiring)?;
-        self.load_whole(&identity, &cid_of_raw(&bytes), &bytes)
+        self.load_whole(&identity, &cid_of_file(&bytes), &bytes)
     }
 
     /// Loads a component and its effects as they were wired when `trace` was recorded. `parts` are the bytes of its
@@ -183,7 +184,7 @@ impl Engine {
             && parts
                 .iter()
                 .zip(&trace.parts)
-                .all(|(bytes, part)| cid_of_raw(bytes.as_ref()) == part.component);
+                .all(|(bytes, part)| cid_of_file(bytes.as_ref()) == part.component);
         let (Some((guest, others)), true) = (parts.split_first(), are_the_same) else {
             return Err(LoadError::OtherParts);
         };
@@ -198,7 +199,7 @@ impl Engine {
         effects.add_built_in(names.iter().map(String::as_str).zip(bytes))?;
         let guest = guest.as_ref();
         let wiring = compose::rewire(&effects, &trace.parts)?;
-        self.load_wired(cid_of_raw(guest), &wiring, || Part::read(guest))
+        self.load_wired(cid_of_file(guest), &wiring, || Part::read(guest))
     }
 
     /// Starts `component`, to call its exports one by one. [`Engine::call`] does that for a whole task.

@@ -61,7 +61,9 @@ fn complete(source: &Source, root: &Cid) -> Result<Held, ReadError> {
 /// Fetches those of `cids` that aren't here: leaves side by side, anything else with all that it leads to.
 fn fetch(source: &Source, cids: &[Cid]) -> Result<(), ReadError> {
     let missing = source.store().missing(cids)?;
-    let missing = missing.into_iter().filter(|cid| Block::inline(cid).is_none());
+    let missing = missing
+        .into_iter()
+        .filter(|cid| Block::inline(cid).is_none());
     let (leaves, others): (Vec<_>, Vec<_>) = missing.partition(|cid| cid.codec() == RAW);
     let unavailable = |cid: Cid| match source.fetch() {
         Some(fetch) => Ok(fetch),

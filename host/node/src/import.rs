@@ -271,7 +271,8 @@ impl<'a> Importer<'a> {
                 }
             };
             for turn in (0..threads).cycle() {
-                let chunk = read_chunk(&mut file, layout.chunk_bytes()).map_err(unreadable(path))?;
+                let chunk =
+                    read_chunk(&mut file, layout.chunk_bytes()).map_err(unreadable(path))?;
                 let length = chunk.len();
                 if length > 0 {
                     if flights.len() == threads * QUEUE {

@@ -32,9 +32,7 @@ mod staging;
 
 pub use self::blocks::{Source, SourceError};
 pub use self::content::Content;
-pub use self::dag::{
-    FromCar, ReadCarError, WriteCarError, gc, pin, read_car, write_car,
-};
+pub use self::dag::{FromCar, ReadCarError, WriteCarError, gc, pin, read_car, write_car};
 pub use self::export::{ExportError, Exported, export};
 pub use self::import::{ImportError, ImportOptions, Importer, Watch};
 pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};

@@ -119,7 +119,9 @@ pub enum ReferenceError {
         source: CidError,
     },
     /// A URL of a kind that is not read.
-    #[error("`{0}://` is not read here, only ipfs://; what other programs fetch comes through standard input, `-`")]
+    #[error(
+        "`{0}://` is not read here, only ipfs://; what other programs fetch comes through standard input, `-`"
+    )]
     Scheme(String),
 }
 

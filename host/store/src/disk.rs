@@ -48,6 +48,7 @@ use self::index::Index;
 pub use self::io::{Io, IoFile, Lock, Mode, Os};
 pub use self::rebuild::Rebuilt;
 use self::rows::{Known, Place, Totals};
+use self::segment::VERSION;
 use self::segments::Segments;
 use self::sessions::Sessions;
 use crate::key::Key;
@@ -108,6 +109,10 @@ struct Inner {
 struct Paths(PathBuf);
 
 impl Paths {
+    fn format(&self) -> PathBuf {
+        self.0.join("format")
+    }
+
     fn index_folder(&self) -> PathBuf {
         self.0.join("index")
     }
@@ -144,12 +149,10 @@ impl Disk {
         let paths = Paths(path.to_owned());
         prepare(&*io, &paths)?;
         let open = lock_open(&*io, &paths, Lock::TryShared)?;
-        if is_missing_though_needed(&*io, &paths)? {
-            let path = paths.index();
-            return Err(StoreError::NoIndex { path });
-        }
+        check_format(&*io, &paths)?;
         create_folder(&*io, &paths.index_folder())?;
         let index = Index::open(Arc::clone(&io), paths.index(), paths.lock("write"))?;
+        write_format(&*io, &paths)?;
         let inner = Inner {
             segments: Segments::new(Arc::clone(&io), paths.segments(), config.segment_bytes_max),
             sessions: Sessions::new(Arc::clone(&io), paths.sessions(), paths.lock("sessions")),
@@ -214,17 +217,58 @@ fn lock_open(io: &dyn Io, paths: &Paths, lock: Lock) -> Result<Box<dyn IoFile>, 
     Ok(file)
 }
 
-/// True if there is no index, and segments that one should point to. An empty index in its place would let the next
-/// collection of garbage remove all of them.
-fn is_missing_though_needed(io: &dyn Io, paths: &Paths) -> Result<bool, StoreError> {
-    let path = paths.index();
-    let is_there = match io.open(&path, Mode::Read) {
-        Ok(file) => file.len().map_err(at(&path))? > 0,
-        Err(error) if is_missing(&error) => false,
+/// What the file says that tells a store from an empty folder; a number of the format follows.
+const FORMAT: &str = "homestar store, format ";
+
+/// Checks that we know the format, and that the index is there if there ever was one: an empty one in its place would
+/// have lost everything, and let the next collection of garbage remove what could be found again.
+fn check_format(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
+    let path = paths.format();
+    let said = match io.open(&path, Mode::Read) {
+        Ok(file) => {
+            let mut said = [0; 64];
+            let read = file.read_at(&mut said, 0).map_err(at(&path))?;
+            Some(String::from_utf8_lossy(&said[..read]).into_owned())
+        }
+        Err(error) if is_missing(&error) => None,
         Err(error) => return Err(at(&path)(error)),
     };
+    let version = said.as_deref().and_then(|said| said.strip_prefix(FORMAT));
+    let found = version.and_then(|version| version.trim_end().parse().ok());
+    if let Some(found) = found.filter(|found| *found > VERSION) {
+        let known = VERSION;
+        return Err(StoreError::Version { path, found, known });
+    }
+    let is_lost = !is_there(io, &paths.index())?;
     let segments = paths.segments();
-    Ok(!is_there && !io.list(&segments).map_err(at(&segments))?.is_empty())
+    if is_lost && (said.is_some() || !io.list(&segments).map_err(at(&segments))?.is_empty()) {
+        let path = paths.index();
+        return Err(StoreError::NoIndex { path });
+    }
+    Ok(())
+}
+
+/// Says that this is a store, once it has an index.
+fn write_format(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
+    let path = paths.format();
+    let text = format!("{FORMAT}{VERSION}\n");
+    let is_written = is_there(io, &path)?;
+    if !is_written {
+        let file = io.open(&path, Mode::Create).map_err(at(&path))?;
+        file.write_at(text.as_bytes(), 0).map_err(at(&path))?;
+        file.sync().map_err(at(&path))?;
+        io.sync_folder(&paths.0).map_err(at(&paths.0))?;
+    }
+    Ok(())
+}
+
+/// True if there is a file with something in it.
+fn is_there(io: &dyn Io, path: &Path) -> Result<bool, StoreError> {
+    match io.open(path, Mode::Read) {
+        Ok(file) => Ok(file.len().map_err(at(path))? > 0),
+        Err(error) if is_missing(&error) => Ok(false),
+        Err(error) => Err(at(path)(error)),
+    }
 }
 
 fn is_missing(error: &std::io::Error) -> bool {

@@ -67,8 +67,7 @@ impl Data {
     pub(crate) fn read(&self, path: &ContentPath, bytes_max: u64) -> Result<Vec<u8>, CommandError> {
         let cid = self.resolve(path)?;
         let source = self.content()?.source();
-        let failed =
-            |error| CommandError::input(Caused::new(format!("can't read {path}"), error));
+        let failed = |error| CommandError::input(Caused::new(format!("can't read {path}"), error));
         let mut bytes = Vec::new();
         let mut stream = source.open(&cid, 0..u64::MAX);
         loop {
@@ -113,7 +112,10 @@ impl Data {
         };
         let mut importer = Importer::new(&**store, options);
         let failed = |error| {
-            CommandError::input(Caused::new(format!("can't put {name} into the store"), error))
+            CommandError::input(Caused::new(
+                format!("can't put {name} into the store"),
+                error,
+            ))
         };
         let cid = add(&mut importer).map_err(failed)?;
         importer.finish().map_err(failed)?;
@@ -137,7 +139,9 @@ impl Data {
 /// Returns the time, in milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 /// A task opens the store by what it reads or writes.

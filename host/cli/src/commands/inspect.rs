@@ -1,7 +1,8 @@
 //! `homestar inspect`
 
 use clap::Args;
-use homestar_core::ipld::{Ipld, cid_of_raw};
+use homestar_core::ipld::Ipld;
+use homestar_core::unixfs::cid_of_file;
 use homestar_engine::wit::{self, Description, Import, Signature};
 use homestar_engine::{Effect, Effects, LoadError};
 use homestar_node::Reference;
@@ -65,7 +66,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         })
     });
     let facts = Facts {
-        cid: cid_of_raw(&bytes).to_string(),
+        cid: cid_of_file(&bytes).to_string(),
         bytes: bytes.len() as u64,
         wiring,
         description,

@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use homestar_core::ipld::{Block, Cid};
+use homestar_core::evidence;
+use homestar_core::ipld::Cid;
 use homestar_engine::{
     Compiler, Component, Config, DriverSettings, Effect, Effects, Engine, EngineError, LoadError,
     Missing,
@@ -201,11 +202,11 @@ impl Loaded {
         }
     }
 
-    /// Returns the component as a block.
-    pub(super) fn block(&self) -> Result<Block, CommandError> {
-        let block = Block::raw(self.bytes()?.into_owned());
-        match block.cid() == self.component.cid() {
-            true => Ok(block),
+    /// Returns the component as it goes into evidence.
+    pub(super) fn guest(&self) -> Result<evidence::Component, CommandError> {
+        let guest = evidence::Component::new(self.bytes()?.into_owned());
+        match guest.cid() == self.component.cid() {
+            true => Ok(guest),
             false => Err(CommandError::input(
                 "the component's file was changed while the task ran",
             )),
@@ -220,16 +221,16 @@ impl Loaded {
             .filter(|effect| wired.contains(effect.cid()))
     }
 
-    /// Returns the effects that are wired to it as blocks, in the order of its receipt.
-    pub(super) fn effects(&self) -> Result<Vec<Block>, CommandError> {
-        let block = |cid: &Cid| {
+    /// Returns the effects that are wired to it as they go into evidence, in the order of its receipt.
+    pub(super) fn effects(&self) -> Result<Vec<evidence::Component>, CommandError> {
+        let named = |cid: &Cid| {
             let effect = self.effects.iter().find(|effect| effect.cid() == cid);
             match effect {
-                Some(effect) => Ok(Block::raw(effect.bytes().to_vec())),
+                Some(effect) => Ok(evidence::Component::new(effect.bytes().to_vec())),
                 None => Err(CommandError::host(format!("the effect {cid} is gone"))),
             }
         };
-        self.component.effects().iter().map(block).collect()
+        self.component.effects().iter().map(named).collect()
     }
 }
 

@@ -19,8 +19,8 @@ use homestar_core::grant::Grants;
 use homestar_core::outcome::Outcome;
 use homestar_core::task::{Instruction, Limits, Nonce, Resource};
 use homestar_core::wit::ArgumentError;
-use homestar_node::Reference;
 use homestar_engine::{Answers, Call, CallError, Component, Done, Engine, Origin, wit};
+use homestar_node::Reference;
 
 use self::ask::Asked;
 use self::live::Live;

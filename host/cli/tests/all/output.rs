@@ -161,6 +161,15 @@ fn a_value_may_be_anything() {
     assert_eq!(twice(&["twice", "--args", json]).stdout(), doubled);
     let said = twice(&[r#"twice("{\"b\": 1}")"#]);
     assert_eq!(said.stdout(), "{\"b\":2}\n");
-    assert_snapshot!(twice(&["twice({b: 1})"]), @"");
-    assert_snapshot!(twice(&[r#"find("{}", ["", "a"])"#]), @"");
+    assert_snapshot!(twice(&["twice({b: 1})"]), @r#"
+    --- stderr
+    error: can't read the argument `of`
+      because: what isn't DAG-JSON is written as a string of it: line 1, column 2: expected a key at column 1
+    --- exit code 4
+    "#);
+    let said = twice(&[r#"find("{}", ["", "a"])"#]);
+    assert_eq!(
+        said.stdout(),
+        "(\"bafyreigbtj4x7ip5legnfznufuopl4sg4knzc2cof6duas4b3q2fy6swua\", [some(\"{}\"), none])\n"
+    );
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::{self, JoinHandle};
 
 use homestar_core::car;
-use homestar_core::evidence::Evidence;
+use homestar_core::evidence::{Component, Evidence};
 use homestar_core::ipld::{Block, Ipld};
 use homestar_core::key::SigningKey;
 use homestar_core::outcome::{Kind, Outcome};
@@ -349,7 +349,7 @@ fn a_file_that_was_touched_is_refused() {
 fn another_guest_in_its_place_is_refused() {
     let it = rolled();
     changed(&it, |evidence, _| {
-        evidence.component = Block::raw(b"\0asm".to_vec())
+        evidence.component = Component::new(b"\0asm".to_vec())
     });
     assert_snapshot!(it.run(&["receipt", "verify", "changed.car"]), @r#"
     --- stderr
@@ -358,7 +358,7 @@ fn another_guest_in_its_place_is_refused() {
     --- exit code 4
     "#);
     changed(&it, |evidence, body| {
-        evidence.component = Block::raw(b"\0asm".to_vec());
+        evidence.component = Component::new(b"\0asm".to_vec());
         body.meta.component = *evidence.component.cid();
     });
     let said = it.run(&["replay", "changed.car"]);

@@ -93,6 +93,7 @@ fn heavy_dependencies_have_one_home() {
     for (word, home) in [
         ("wasmtime", "host/engine"),
         ("hyper", "host/net"),
+        ("rusqlite", "host/store"),
         ("clap", "host/cli"),
     ] {
         let manifests = files("Cargo.toml").into_iter().filter(|(name, text)| {

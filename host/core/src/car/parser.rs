@@ -49,7 +49,6 @@ pub struct Parser {
     start: u64,
     /// Where blocks end, in a version 2.
     end: Option<u64>,
-    block_bytes_max: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +94,6 @@ impl Default for Parser {
             at: 0,
             start: 0,
             end: None,
-            block_bytes_max: MAX_SECTION_BYTES,
         }
     }
 }
@@ -104,14 +102,6 @@ impl Parser {
     /// At the beginning of a file.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// For files in memory that hold whole components as blocks.
-    pub(super) fn without_bound() -> Self {
-        Self {
-            block_bytes_max: u64::MAX,
-            ..Self::default()
-        }
     }
 
     /// Takes from `bytes` until a part is complete and returns it. Without one, all of `bytes` has been taken, and more
@@ -197,7 +187,7 @@ impl Parser {
         self.begun.clear();
         match kind {
             Kind::Header | Kind::Inner if length > MAX_HEADER_BYTES => Err(CarError::Header),
-            Kind::Block if length > self.block_bytes_max => Err(CarError::Section {
+            Kind::Block if length > MAX_SECTION_BYTES => Err(CarError::Section {
                 at: self.start,
                 bytes: length,
             }),
@@ -263,7 +253,7 @@ fn block(mut section: Vec<u8>, at: u64) -> Result<Block, CarError> {
         return Err(CarError::NoCid { at });
     }
     section.drain(..length);
-    Ok(Block::verify_large(cid, section)?)
+    Ok(Block::verify(cid, section)?)
 }
 
 /// The most bytes of a varint, as its specification has it.

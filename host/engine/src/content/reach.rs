@@ -11,7 +11,7 @@ use homestar_core::ipld::{Cid, SHA2_256, parse_cid};
 use super::Error;
 
 /// Links that a task may have read and written: some 50 MB of this process.
-pub(super) const LINKS_MAX: usize = 1 << 20;
+const LINKS_MAX: usize = 1 << 20;
 
 /// The content that a task reaches.
 #[derive(Debug, Default)]

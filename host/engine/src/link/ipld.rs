@@ -4,6 +4,7 @@
 //! their handles a guest could otherwise fill this machine's.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::str::FromStr;
 
 use homestar_core::ipld::{
@@ -302,10 +303,11 @@ fn add_composite(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
             let mut twice = None;
             for (key, value) in entries {
                 let value = map.add(take(&mut store, value)?);
-                if values.contains_key(&key) {
-                    twice = Some(key);
-                } else {
-                    values.insert(key, value);
+                match values.entry(key) {
+                    Entry::Occupied(entry) => twice = Some(entry.key().clone()),
+                    Entry::Vacant(entry) => {
+                        entry.insert(value);
+                    }
                 }
             }
             let made = match twice {

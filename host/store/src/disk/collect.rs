@@ -40,6 +40,7 @@ impl Inner {
         let path = self.paths.lock("collection");
         let alone = self.io.open(&path, Mode::Create).map_err(at(&path))?;
         alone.lock(Lock::Exclusive).map_err(at(&path))?;
+        let before = self.stats()?.disk_bytes;
         let mut collection = self.begin(links)?;
         self.mark(&mut collection)?;
         let mut collected = Collected::default();
@@ -47,7 +48,6 @@ impl Inner {
         while let Some(id) = after {
             after = self.step(&mut collection, id, &mut collected)?;
         }
-        let before = self.stats()?.disk_bytes;
         self.compact()?;
         self.index.shrink()?;
         let stats = self.stats()?;

@@ -182,11 +182,8 @@ impl Index {
     }
 
     fn connect(&self) -> Result<Connection, Fault> {
-        let connection = connect(&self.path, self.io.vfs(), OpenFlags::SQLITE_OPEN_CREATE)?;
-        if self.is_single() {
-            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-        }
-        Ok(connection)
+        let create = OpenFlags::SQLITE_OPEN_CREATE;
+        Ok(connect(&self.path, self.io.vfs(), create)?)
     }
 
     /// Reads: what `read` sees is of one moment, if it makes one query.
@@ -332,7 +329,12 @@ pub(super) fn connect(
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
         None => Connection::open_with_flags(path, flags)?,
     };
+    if vfs.is_some() {
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    }
     connection.busy_timeout(BUSY_MAX)?;
+    // Otherwise the values of parameters may matter to the plan, and each new value prepares a statement anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

@@ -15,7 +15,7 @@ use super::io::{Io, Mode};
 use super::rows::{self, Totals, signed, unsigned, use_segment};
 use super::segment::{Header, VERSION, scan};
 use super::segments::{Segments, Spot};
-use super::{Paths, at, create_folder};
+use super::{Paths, at, create_folder, is_there};
 use crate::StoreError;
 
 /// What [`Disk::rebuild`](super::Disk::rebuild) found.
@@ -42,7 +42,7 @@ pub(super) fn rebuild(io: &Arc<dyn Io>, paths: &Paths) -> Result<Rebuilt, StoreE
         paths.0.join("index.old"),
     );
     let _ = io.remove_folder(&new);
-    let source = match is_there(&**io, &current) {
+    let source = match is_there(&**io, &current.join("index.db"))? {
         true => {
             // Left behind by a rebuild that was complete.
             let _ = io.remove_folder(&old);
@@ -64,16 +64,8 @@ pub(super) fn rebuild(io: &Arc<dyn Io>, paths: &Paths) -> Result<Rebuilt, StoreE
     Ok(rebuilt)
 }
 
-fn is_there(io: &dyn Io, folder: &Path) -> bool {
-    io.open(&folder.join("index.db"), Mode::Read).is_ok()
-}
-
 fn write(io: &Arc<dyn Io>, paths: &Paths, path: &Path, source: &Path) -> Result<Rebuilt, Fault> {
-    let vfs = io.vfs();
-    let mut connection = index::connect(path, vfs, OpenFlags::SQLITE_OPEN_CREATE)?;
-    if vfs.is_some() {
-        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    }
+    let mut connection = index::connect(path, io.vfs(), OpenFlags::SQLITE_OPEN_CREATE)?;
     index::create(&mut connection)?;
     let mut rebuilt = Rebuilt::default();
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

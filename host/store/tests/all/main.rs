@@ -2,6 +2,7 @@
 
 mod conform;
 mod make;
+mod on_disk;
 
 /// Makes a test of each function in `conform` for a kind of store.
 macro_rules! conform {

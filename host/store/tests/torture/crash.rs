@@ -89,7 +89,10 @@ fn opens(work: &Work, disk: &Disk, expected: &Expected, random: &mut Random) {
 fn rebuilds(work: &Work, disk: &Disk, expected: &Expected, random: &mut Random) {
     vfs::mount(work.root(), disk);
     let begun = disk.position();
-    StoreOnDisk::rebuild_on(Arc::new(disk.clone()), &work.path()).expect("it is rebuilt");
+    let rebuilt = StoreOnDisk::rebuild_on(Arc::new(disk.clone()), &work.path());
+    let rebuilt = rebuilt.expect("it is rebuilt");
+    let is_whole = expected.kept.is_empty() || rebuilt.lost.is_empty();
+    assert!(is_whole, "{:?}", rebuilt.lost);
     let store = open(work, disk).expect("what was rebuilt opens");
     check(work, &store, expected);
     drop(store);
@@ -137,6 +140,7 @@ fn loses_its_index(work: &Work, disk: &Disk, expected: &Expected) {
 }
 
 /// Everything that was acknowledged is there, and nothing is handed out that isn't what it should be.
+#[track_caller]
 fn check(work: &Work, store: &StoreOnDisk, expected: &Expected) {
     for (number, block) in work.blocks.iter().enumerate() {
         let found = store
@@ -144,7 +148,12 @@ fn check(work: &Work, store: &StoreOnDisk, expected: &Expected) {
             .unwrap_or_else(|error| panic!("block {number}: {error}"));
         assert!(found.is_none() || found.as_ref() == Some(block));
         let is_needed = expected.kept.contains(&number);
-        assert!(found.is_some() || !is_needed, "block {number} is gone");
+        assert!(
+            found.is_some() || !is_needed,
+            "block {number} is gone, {} bytes, {}, {expected:?}",
+            block.bytes().len(),
+            std::panic::Location::caller()
+        );
     }
     let pins = store.pins().unwrap();
     for number in &expected.pinned {

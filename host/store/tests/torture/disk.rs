@@ -85,13 +85,6 @@ impl Disk {
         self.state().trouble = trouble;
     }
 
-    /// True if the disk has refused as much as it was told to.
-    pub(crate) fn is_trouble_over(&self) -> bool {
-        self.state()
-            .trouble
-            .is_none_or(|trouble| trouble.count == 0)
-    }
-
     /// Returns a disk with what might be on this one after a crash at a point.
     pub(crate) fn crashed_at(&self, position: usize, random: &mut Random) -> Self {
         let state = self.state();
@@ -401,16 +394,9 @@ impl Io for Disk {
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
-        if !state.folders.contains(path) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
         let within = |name: &PathBuf| name.starts_with(path);
-        let names: Vec<_> = state
-            .names
-            .keys()
-            .filter(|name| within(name))
-            .cloned()
-            .collect();
+        let names = state.names.keys().filter(|name| within(name));
+        let names: Vec<_> = names.cloned().collect();
         for name in names {
             state.names.remove(&name);
             state.log.push(Done::Remove(name));

@@ -4,6 +4,7 @@
 
 mod crash;
 mod disk;
+mod processes;
 mod random;
 mod vfs;
 mod work;
@@ -17,14 +18,28 @@ struct Amount {
     seed: u64,
     seeds: u64,
     points: u64,
+    rounds: u64,
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if let [processes::CHILD, role, path, seed, count] =
+        arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
+        let number = |text: &str| text.parse().expect("a number");
+        return match processes::child(role, path, number(seed), number(count)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{role}: {error:?}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let mut amount = Amount {
         seed: 0,
         seeds: 16,
         points: 40,
+        rounds: 4,
     };
     for pair in arguments.windows(2) {
         let Ok(number) = pair[1].parse() else {
@@ -34,14 +49,17 @@ fn main() -> ExitCode {
             "--seed" => amount.seed = number,
             "--seeds" => amount.seeds = number,
             "--points" => amount.points = number,
+            "--rounds" => amount.rounds = number,
             _ => {}
         }
     }
-    if explore(amount) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    if !explore(amount) {
+        return ExitCode::FAILURE;
     }
+    // A failed assertion ends the program, and with it the others.
+    processes::shared(amount.seed, 12);
+    processes::killed(amount.seed, amount.rounds);
+    ExitCode::SUCCESS
 }
 
 /// Explores crash points, on two threads.

@@ -306,7 +306,7 @@ impl Expected {
 }
 
 /// A receipt that says that something was done with a block.
-fn receipt(linked: Cid) -> (Instruction, Receipt) {
+pub(crate) fn receipt(linked: Cid) -> (Instruction, Receipt) {
     let component = cid_of_raw(b"component");
     let input = Input::new("f", vec![Ipld::Link(linked)]);
     let instruction = Instruction::new(component, input, Nonce::EMPTY).unwrap();

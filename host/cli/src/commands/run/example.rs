@@ -44,7 +44,7 @@ pub(super) fn hint(
 const CALL_BYTES_MAX: usize = 300;
 
 fn argument(ty: &Type) -> String {
-    match ty.is_bytes() {
+    match ty.takes_link() {
         true => "@FILE".to_owned(),
         false => {
             let mut text = String::new();

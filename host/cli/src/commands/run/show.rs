@@ -37,12 +37,7 @@ pub(super) fn outcome(
     }
 }
 
-fn value(
-    options: &Options,
-    done: &Done,
-    returned: &Ipld,
-    data: &Data,
-) -> Result<(), CommandError> {
+fn value(options: &Options, done: &Done, returned: &Ipld, data: &Data) -> Result<(), CommandError> {
     if let (Some((Value::Link(cid), _)), Some(path)) = (&done.value, &options.output) {
         return data.export(cid, path);
     }

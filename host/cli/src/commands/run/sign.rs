@@ -52,8 +52,8 @@ pub(super) fn key_for_store(data: &Data) -> Option<SigningKey> {
 #[derive(Debug)]
 pub(super) struct Signed {
     pub(super) receipt: Receipt,
-    /// The value, if it was too large for the receipt.
-    value: Option<Block>,
+    /// The blocks of the value, if it was too large for the receipt.
+    value: Vec<Block>,
     heard: Option<Heard>,
 }
 
@@ -145,7 +145,7 @@ impl Signed {
             receipt: self.receipt.clone(),
             instruction: instruction.clone(),
             value: self.value.clone(),
-            component: loaded.block()?,
+            component: loaded.guest()?,
             effects: loaded.effects()?,
             heard: self.heard.clone(),
         };

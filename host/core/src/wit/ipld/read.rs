@@ -256,8 +256,11 @@ fn option(ipld: Ipld, ty: &Type, some: &Type) -> Result<Option<Box<Value>>, Mism
             return Ok(values.pop().map(Box::new));
         }
         other => {
-            return Err(Mismatch::of_ipld(ty, &other)
-                .hint("an option of what may be null is null or a list of one"));
+            let hint = match some.is_option() {
+                true => "an option in an option is null or a list of one",
+                false => "an option of what may be null is null or a list of one",
+            };
+            return Err(Mismatch::of_ipld(ty, &other).hint(hint));
         }
     };
     Ok(Some(Box::new(inner)))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use homestar_core::ipld::{Block, Cid, Ipld};
 use homestar_core::outcome::Kind;
-use homestar_core::unixfs::cid_of_file;
+use homestar_core::unixfs::{DirectoryWriter, cid_of_file};
 use homestar_engine::{Blocks as _, MemoryBlocks};
 
 use super::store::{bytes_of, directory, layout, put_file, quarter_mib};
@@ -61,13 +61,13 @@ fn directories_open_what_is_in_them() {
     // A text brings nothing within reach.
     let denied = failure(&blocks, &blobs, "at", args("inner/b.bin", Ipld::Null));
     assert_eq!(denied.value, Some(text("Error::Denied")));
-    for path in ["inner/b.bin", "a.bin", "/inner//b.bin/"] {
+    for path in ["inner/b.bin", "a.bin", "/inner/b.bin/"] {
         let read = ok(&blocks, &blobs, "at", args(path, link(outer)));
         assert_eq!(read, bytes(&noise(300_000)), "{path}");
     }
     for (path, error) in [
         ("inner/c.bin", "Error::NoEntry(\"c.bin\")"),
-        ("a.bin/b", "Error::OtherKind(\"a file\")"),
+        ("a.bin/b", "Error::OtherKind(\"not a directory\")"),
         ("inner", "Error::OtherKind(\"a directory\")"),
         ("..", "Error::NoEntry(\"..\")"),
     ] {
@@ -84,6 +84,26 @@ fn directories_open_what_is_in_them() {
         list([entry("inner", inner), bytes(b"")]),
     ]);
     assert_eq!(walked, expected);
+}
+
+#[test]
+fn a_large_directory_is_listed_and_looked_up() {
+    let blobs = load(homestar_guests::blobs());
+    let blocks = Arc::new(MemoryBlocks::default());
+    let mut put = |block: Block| blocks.put(&[block]);
+    let (leaf, block) = quarter_mib().leaf(b"hello".to_vec());
+    put(block).unwrap();
+    let mut writer = DirectoryWriter::new().shard_above(1000);
+    for number in 0..500 {
+        writer.add(&format!("file {number}"), leaf).unwrap();
+    }
+    let cid = writer.finish(&mut put).unwrap().cid;
+    let Ipld::List(walked) = ok(&blocks, &blobs, "walk", vec![link(cid)]) else {
+        panic!("a list");
+    };
+    assert_eq!(walked.len(), 500);
+    let args = vec![text(&cid.to_string()), text("file 321"), link(cid)];
+    assert_eq!(ok(&blocks, &blobs, "at", args), bytes(b"hello"));
 }
 
 #[test]
