@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod completions;
+pub(crate) mod content;
 pub(crate) mod effect;
 pub(crate) mod inspect;
 pub(crate) mod key;

@@ -141,7 +141,7 @@ impl Inner {
             let cid = found.hash.cid(DAG_CBOR);
             let cid = cid.ok_or_else(|| self.damaged("a hash is none"))?;
             let block = match found.place {
-                Place::Inline(bytes) => Block::verify_large(cid, bytes).ok(),
+                Place::Inline(bytes) => Block::verify(cid, bytes).ok(),
                 Place::Segment(_) => match self.get(&cid) {
                     Err(StoreError::Corrupt { .. }) => None,
                     got => got?,
