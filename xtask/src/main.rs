@@ -1,6 +1,7 @@
-//! Chores of this repository: `cargo xtask demo`.
+//! Chores of this repository: `cargo xtask demo`, `cargo xtask torture`.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,9 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "\
 Chores of this repository.
 
-  cargo xtask demo    build homestar and its guests, then run an image guest on a photograph
+  cargo xtask demo                     build homestar and its guests, then run an image guest on a photograph
+  cargo xtask torture [SEED [SEEDS]]   let a store crash at 100 points of each of SEEDS seeds (1000), from SEED (1) on,
+                                       then kill processes that use one
 ";
 
 fn main() -> ExitCode {
@@ -17,6 +20,9 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
         ["demo"] => demo(),
+        ["torture"] => torture("1", "1000"),
+        ["torture", seed] => torture(seed, "1000"),
+        ["torture", seed, seeds] => torture(seed, seeds),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
@@ -75,10 +81,23 @@ fn demo() -> io::Result<()> {
     Ok(())
 }
 
+/// Lets the tests of the store that never come to an end go on for long.
+fn torture(seed: &str, seeds: &str) -> io::Result<()> {
+    let mut test = Command::new(cargo());
+    test.args(["test", "--release", "--package", "homestar-store"])
+        .args(["--test", "torture", "--", "--seed", seed, "--seeds", seeds])
+        .args(["--points", "100", "--rounds", "50"])
+        .current_dir(root());
+    succeed(test.status()?)
+}
+
+fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
 /// Builds everything, so that the tests find it built, and returns the program.
 fn build() -> io::Result<PathBuf> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let mut build = Command::new(cargo());
     build.args(["build", "--workspace"]).current_dir(root());
     succeed(build.status()?)?;
     // This program lies beside the one it has built.

@@ -15,7 +15,7 @@
 //! node above said of it, so that no file is longer than it says and no entry has a name that leads elsewhere.
 //!
 //! - [`Layout`], [`FileWriter`], [`Tree`], [`cid_of_file`]: files to blocks
-//! - [`FileReader`]: a range of a file from blocks
+//! - [`FileReader`], [`read_file`]: a range of a file from blocks, or all of a small one
 //! - [`DirectoryWriter`], [`symlink`]: directories to blocks
 //! - [`Listing`]: what is in a directory
 //! - [`Resolve`]: where a path leads, through directories and through values
@@ -33,6 +33,7 @@ mod listing;
 mod murmur3;
 mod node;
 mod proto;
+mod read;
 mod reader;
 mod resolve;
 mod shard;
@@ -49,6 +50,7 @@ pub use self::layout::{Layout, Leaves, MAX_LINKS};
 pub use self::links::links;
 pub use self::listing::{ListStep, Listing};
 pub use self::node::{DirEntry, Directory, File, Metadata, Node, Part, Shard, Slot, Symlink};
+pub use self::read::{ReadError, read_file};
 pub use self::reader::{FileReader, MAX_FILE_DEPTH, Step};
 pub use self::resolve::{Found, Resolve, ResolveStep};
 pub use self::shard::Fanout;

@@ -9,11 +9,10 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use homestar_core::ipld::{Block, Cid, RAW};
+use homestar_core::unixfs::UnixfsError;
 use thiserror::Error;
 
 use crate::{EntityBytes, Scope};
-use links::{DAG_PB, Kind, Node};
-pub(crate) use links::{Step, step};
 
 /// The most blocks that one walk remembers, so that it doesn't ask for them twice: 256 GiB of a file.
 const REMEMBERED_MAX: usize = 1 << 20;
@@ -158,59 +157,12 @@ impl Walk {
 
     /// Puts what hangs on a block ahead.
     fn follow(&mut self, block: &Block, part: &Part) -> Result<(), WalkError> {
-        let from = self.ahead.len();
-        let unreadable = |reason| WalkError::Unreadable {
-            cid: *block.cid(),
-            reason,
-        };
-        if *part == Part::All {
-            for cid in links::of(block).map_err(unreadable)? {
-                self.push(cid, Part::All);
-            }
-        } else if *part != Part::Block && block.cid().codec() == DAG_PB {
-            let node = Node::decode(block.bytes()).map_err(unreadable)?;
-            self.follow_entity(&node, part);
+        for (cid, part) in links::below(block, part)?.into_iter().rev() {
+            self.push(cid, part);
         }
-        self.ahead[from..].reverse();
         match self.ahead.len() > AHEAD_MAX {
             true => Err(WalkError::TooLarge),
             false => Ok(()),
-        }
-    }
-
-    fn follow_entity(&mut self, node: &Node, part: &Part) {
-        match (&node.kind, part) {
-            (Kind::Shard, _) => {
-                for link in node.links.iter().filter(|link| link.is_shard()) {
-                    self.push(link.cid, Part::Entity);
-                }
-            }
-            (Kind::File { .. }, Part::Entity) => {
-                for link in &node.links {
-                    self.push(link.cid, Part::Entity);
-                }
-            }
-            (Kind::File { .. }, Part::Bytes(bytes)) => {
-                if let Some(range) = bytes.range(node.file_bytes()) {
-                    self.follow_range(node, &range);
-                }
-            }
-            (Kind::File { .. }, Part::Range(range)) => self.follow_range(node, range),
-            _ => {}
-        }
-    }
-
-    fn follow_range(&mut self, node: &Node, range: &Range<u64>) {
-        for (link, piece) in node.pieces() {
-            let start = range.start.max(piece.start);
-            let end = range.end.min(piece.end);
-            if start < end {
-                let part = match start == piece.start && end == piece.end {
-                    true => Part::Entity,
-                    false => Part::Range(start - piece.start..end - piece.start),
-                };
-                self.push(link.cid, part);
-            }
         }
     }
 }
@@ -220,16 +172,17 @@ impl Walk {
 #[non_exhaustive]
 pub enum WalkError {
     /// A block isn't what its codec says, or of a codec whose links aren't known here.
-    #[error("where {cid} links to can't be read: {reason}")]
-    Unreadable {
-        /// The block.
-        cid: Cid,
-        /// Why.
-        reason: String,
-    },
+    #[error(transparent)]
+    Unreadable(Box<UnixfsError>),
     /// More than is kept in mind.
     #[error("more than {REMEMBERED_MAX} blocks hang together; ask for parts of them")]
     TooLarge,
+}
+
+impl From<UnixfsError> for WalkError {
+    fn from(error: UnixfsError) -> Self {
+        Self::Unreadable(error.into())
+    }
 }
 
 #[cfg(test)]

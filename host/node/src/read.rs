@@ -26,7 +26,7 @@ impl Source {
                 ResolveStep::Need(cid) => resolve.give(&self.get(&cid)?)?,
                 ResolveStep::Found(Found::Block(cid)) => return Ok(cid),
                 ResolveStep::Found(Found::Value { block, .. }) => {
-                    let content = Box::new(content.clone());
+                    let content = content.clone();
                     return Err(ReadError::Value { content, block });
                 }
             }
@@ -256,7 +256,7 @@ pub enum ReadError {
     #[error("{content} is a value inside block {block}, and no block of its own")]
     Value {
         /// What was asked for.
-        content: Box<ContentPath>,
+        content: ContentPath,
         /// Where it ends.
         block: Cid,
     },

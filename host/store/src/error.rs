@@ -91,6 +91,52 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// The same error for somebody else who waited for the same.
+    pub(crate) fn again(&self) -> Self {
+        let again = |source: &io::Error| io::Error::new(source.kind(), source.to_string());
+        match self {
+            Self::Corrupt { cid, flaw } => Self::Corrupt {
+                cid: *cid,
+                flaw: flaw.clone(),
+            },
+            &Self::Quota { quota, used, asked } => Self::Quota { quota, used, asked },
+            Self::DiskFull { path, source } => Self::DiskFull {
+                path: path.clone(),
+                source: again(source),
+            },
+            Self::Io { path, source } => Self::Io {
+                path: path.clone(),
+                source: again(source),
+            },
+            Self::Index { path, source } => Self::Index {
+                path: path.clone(),
+                source: source.to_string().into(),
+            },
+            Self::NoIndex { path } => Self::NoIndex { path: path.clone() },
+            &Self::Version {
+                ref path,
+                found,
+                known,
+            } => Self::Version {
+                path: path.clone(),
+                found,
+                known,
+            },
+            Self::InUse { path } => Self::InUse { path: path.clone() },
+            &Self::TooLarge { cid, bytes } => Self::TooLarge { cid, bytes },
+        }
+    }
+
+    /// The error of those whose commit ended in a panic of whoever made it.
+    pub(crate) fn abandoned() -> Self {
+        Self::Io {
+            path: PathBuf::new(),
+            source: io::Error::other("the commit was abandoned"),
+        }
+    }
+}
+
 /// What is wrong with a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -25,6 +25,7 @@
 //! - [`Pin`], [`Session`]: what keeps blocks from [`Store::gc`]
 //! - [`StoreError`]: what goes wrong, and what to do about it
 
+mod disk;
 mod error;
 mod key;
 mod mark;
@@ -35,6 +36,7 @@ mod report;
 mod session;
 mod store;
 
+pub use disk::{Config, Disk, Io, IoFile, Lock, Mode, Os, Rebuilt};
 pub use error::{Flaw, StoreError};
 pub use mark::Links;
 pub use memory::Memory;

@@ -68,6 +68,7 @@ fn dependencies_point_one_way() {
         ("host/core", &[][..]),
         ("host/engine", &["homestar-core"]),
         ("host/store", &["homestar-core"]),
+        ("host/net", &["homestar-core"]),
         (
             "host/cli",
             &["homestar-core", "homestar-effects", "homestar-engine"],
@@ -89,7 +90,12 @@ fn dependencies_point_one_way() {
 
 #[test]
 fn heavy_dependencies_have_one_home() {
-    for (word, home) in [("wasmtime", "host/engine"), ("clap", "host/cli")] {
+    for (word, home) in [
+        ("wasmtime", "host/engine"),
+        ("hyper", "host/net"),
+        ("rusqlite", "host/store"),
+        ("clap", "host/cli"),
+    ] {
         let manifests = files("Cargo.toml").into_iter().filter(|(name, text)| {
             name.starts_with("host/")
                 && text
@@ -125,6 +131,7 @@ fn only_cli_prints_and_reads_the_environment() {
     assert_eq!(found("host/core/src", &printing, &[]), NOTHING);
     assert_eq!(found("host/engine/src", &printing, &[]), NOTHING);
     assert_eq!(found("host/store/src", &printing, &[]), NOTHING);
+    assert_eq!(found("host/net/src", &printing, &[]), NOTHING);
     let reading = ["env::var", "env::home_dir"];
     assert_eq!(
         found("host/", &reading, &["host/cli/src/paths.rs"]),

@@ -34,7 +34,7 @@ impl Block {
 
     /// Returns the raw block of these bytes.
     ///
-    /// Keep them within [`MAX_BLOCK_BYTES`] if the block is to travel; more is for a chunker to cut.
+    /// Keep them within [`MAX_BLOCK_BYTES`]; more is a file ([`FileWriter`](crate::unixfs::FileWriter)).
     pub fn raw(bytes: Vec<u8>) -> Self {
         Self::new(RAW, bytes)
     }
@@ -60,12 +60,6 @@ impl Block {
             let len = bytes.len();
             return Err(BlockError::TooLarge { cid, len });
         }
-        Self::verify_large(cid, bytes)
-    }
-
-    /// Takes bytes under the name they came with, however many they are. For files that a person names, where
-    /// whole components are blocks; what travels goes through [`Block::verify`].
-    pub fn verify_large(cid: Cid, bytes: Vec<u8>) -> Result<Self, BlockError> {
         let is_named = match cid.hash().code() {
             SHA2_256 => cid_of(cid.codec(), &bytes).hash() == cid.hash(),
             IDENTITY => bytes == cid.hash().digest(),

@@ -113,6 +113,9 @@ pub enum Fault {
         /// What it has.
         found: u64,
     },
+    /// The nodes of a file above one part have more links together than anyone needs.
+    #[error("it and the nodes above it have more than {0} links")]
+    Wide(usize),
     /// Nodes of a file lie below each other deeper than any writer puts them.
     #[error("it lies deeper than {0} nodes")]
     Depth(usize),

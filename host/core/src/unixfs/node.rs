@@ -231,3 +231,189 @@ pub(super) fn entry_name(name: &str) -> Result<&str, Fault> {
         name => Ok(name),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::file_of;
+    use super::super::{DirectoryWriter, Layout, Leaves, proto, symlink};
+    use super::*;
+    use crate::ipld::cid_of_raw;
+    use proptest::prelude::*;
+
+    fn number(field: u8, value: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        proto::number(&mut out, field, value);
+        out
+    }
+
+    fn bytes(field: u8, value: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        proto::bytes(&mut out, field, value);
+        out
+    }
+
+    /// A link without name and size, as some writers leave them out.
+    fn bare_link(cid: &Cid) -> Vec<u8> {
+        bytes(2, &bytes(1, &cid.to_bytes()))
+    }
+
+    fn decode(node: &[Vec<u8>]) -> Result<Node, Fault> {
+        let block = Block::new(DAG_PB, node.concat());
+        Node::decode(&block).map_err(|error| error.fault)
+    }
+
+    /// A node without links, of this data.
+    fn of_data(fields: &[Vec<u8>]) -> Result<Node, Fault> {
+        decode(&[bytes(1, &fields.concat())])
+    }
+
+    #[test]
+    fn what_writers_leave_out_or_add_is_tolerated() {
+        let v1 = cid_of_raw(b"hello");
+        let v0 = Cid::new_v0(*v1.hash()).unwrap();
+        let links = [bare_link(&v1), bare_link(&v0)].concat();
+        let file = [number(1, 2), number(4, 5), number(4, 5)].concat();
+        let part = |cid| Part { cid, file_bytes: 5 };
+        let expected = Node::File(File {
+            file_bytes: 10,
+            own: 0..0,
+            parts: vec![part(v1), part(v0)],
+            meta: Metadata::default(),
+        });
+        // In both orders, without the size of all, with packed sizes, with fields of another time.
+        let data = bytes(1, &file);
+        assert_eq!(decode(&[links.clone(), data.clone()]), Ok(expected.clone()));
+        assert_eq!(decode(&[data, links.clone()]), Ok(expected.clone()));
+        let packed = [
+            number(1, 2),
+            bytes(4, &[5, 5]),
+            number(3, 10),
+            number(9, 1),
+        ];
+        let data = bytes(1, &packed.concat());
+        assert_eq!(decode(&[links, data]), Ok(expected));
+    }
+
+    #[test]
+    fn mode_and_time_are_read() {
+        let mut time = number(1, -7i64 as u64);
+        time.extend([2 << 3 | 5, 1, 0, 0, 0]);
+        // A mode that was written as a number with sign.
+        let mode = number(7, 0xffff_ffff_8000_01a4);
+        let Ok(Node::File(file)) = of_data(&[number(1, 2), mode, bytes(8, &time)]) else {
+            panic!("a file");
+        };
+        let mtime = Mtime {
+            seconds: -7,
+            nanoseconds: 1,
+        };
+        assert_eq!(file.meta.mode, Some(0x8000_01a4));
+        assert_eq!(file.meta.mtime, Some(mtime));
+        let late = [number(1, 0), vec![2 << 3 | 5, 0, 0xca, 0x9a, 0x3b]].concat();
+        let late = of_data(&[number(1, 2), bytes(8, &late)]);
+        assert_eq!(late, Err(Fault::Time(1_000_000_000)));
+        let without_seconds = of_data(&[number(1, 2), bytes(8, &[])]);
+        assert_eq!(without_seconds, Err(Fault::DataField { number: 8 }));
+    }
+
+    #[test]
+    fn what_is_no_node_is_refused() {
+        let cid = cid_of_raw(b"hello");
+        let link = bare_link(&cid);
+        let data = bytes(1, &number(1, 1));
+        let with = |pieces: &[&Vec<u8>]| {
+            let pieces: Vec<_> = pieces.iter().map(|piece| (*piece).clone()).collect();
+            decode(&pieces)
+        };
+        assert_eq!(with(&[]), Err(Fault::NoData));
+        assert_eq!(with(&[&link]), Err(Fault::NoData));
+        assert_eq!(with(&[&data, &data]), Err(Fault::Order));
+        assert_eq!(with(&[&link, &data, &link]), Err(Fault::Order));
+        assert_eq!(with(&[&number(1, 0)]), Err(Fault::Field { number: 1 }));
+        assert_eq!(with(&[&bytes(3, b"")]), Err(Fault::Field { number: 3 }));
+        let of_link = |fields: &[Vec<u8>]| with(&[&bytes(2, &fields.concat()), &data]);
+        let hash = bytes(1, &cid.to_bytes());
+        let name = bytes(2, b"a");
+        assert_eq!(of_link(std::slice::from_ref(&name)), Err(Fault::Link));
+        assert_eq!(of_link(&[bytes(1, &[1, 0x55])]), Err(Fault::Link));
+        let longer = [cid.to_bytes(), vec![0]].concat();
+        assert_eq!(of_link(&[bytes(1, &longer)]), Err(Fault::Link));
+        assert_eq!(of_link(&[name.clone(), hash.clone()]), Err(Fault::Order));
+        let twice = of_link(&[hash.clone(), name.clone(), name]);
+        assert_eq!(twice, Err(Fault::Order));
+        let more = of_link(&[hash.clone(), number(4, 1)]);
+        assert_eq!(more, Err(Fault::Field { number: 4 }));
+        let not_text = of_link(&[hash, bytes(2, &[0xff])]);
+        assert_eq!(not_text, Err(Fault::NotUtf8));
+    }
+
+    #[test]
+    fn what_is_no_data_is_refused() {
+        assert_eq!(of_data(&[]), Err(Fault::NoData));
+        assert_eq!(of_data(&[number(1, 3)]), Err(Fault::Type(3)));
+        assert_eq!(of_data(&[number(1, 6)]), Err(Fault::Type(6)));
+        let twice = of_data(&[number(1, 2), number(1, 2)]);
+        assert_eq!(twice, Err(Fault::Order));
+        let other_form = of_data(&[number(1, 2), number(2, 2)]);
+        assert_eq!(other_form, Err(Fault::DataField { number: 2 }));
+        let cut = of_data(&[number(1, 2), vec![0x12, 5]]);
+        assert_eq!(cut, Err(Fault::EndsEarly));
+        let not_text = of_data(&[number(1, 4), bytes(2, &[0xff])]);
+        assert_eq!(not_text, Err(Fault::NotUtf8));
+    }
+
+    #[test]
+    fn sizes_add_up() {
+        let link = bare_link(&cid_of_raw(b"hello"));
+        let with = |links: usize, fields: &[Vec<u8>]| {
+            let mut node = vec![link.clone(); links];
+            node.push(bytes(1, &[number(1, 2), fields.concat()].concat()));
+            decode(&node)
+        };
+        let sizes = |links, sizes| Err(Fault::Sizes { links, sizes });
+        assert_eq!(with(1, &[]), sizes(1, 0));
+        assert_eq!(with(0, &[number(4, 1)]), sizes(0, 1));
+        let sum = |parts, said| Err(Fault::Sum { parts, said });
+        assert_eq!(with(1, &[number(4, 5), number(3, 6)]), sum(5, 6));
+        assert_eq!(with(0, &[bytes(2, b"own"), number(3, 4)]), sum(3, 4));
+        let most = number(4, u64::MAX);
+        assert_eq!(with(2, &[most.clone(), number(4, 1)]), Err(Fault::Overflow));
+        assert_eq!(with(1, &[bytes(2, b"x"), most]), Err(Fault::Overflow));
+        assert!(with(1, &[bytes(2, b"x"), number(4, 5), number(3, 6)]).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_node_never_panics(
+            which in 0..4usize,
+            at in any::<prop::sample::Index>(),
+            bit in 0..8u8,
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let (file, blocks) = file_of(Layout::new(3, 4, Leaves::DagPb).unwrap(), b"some bytes");
+            let node = |shard_above| {
+                let mut directory = DirectoryWriter::new().shard_above(shard_above);
+                directory.add("a", file).unwrap();
+                directory.add("b", file).unwrap();
+                let mut root = None;
+                let Ok(_) = directory.finish(&mut |block| {
+                    root = Some(block);
+                    Ok::<_, std::convert::Infallible>(())
+                });
+                root.unwrap()
+            };
+            let block = match which {
+                0 => blocks.get(&file.cid).clone(),
+                1 => node(0),
+                2 => node(1000),
+                _ => symlink("target").unwrap().1,
+            };
+            let mut bytes = block.bytes().to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let _ = Node::decode(&Block::new(DAG_PB, bytes.clone()));
+            bytes.truncate(cut.index(bytes.len()));
+            let _ = Node::decode(&Block::new(DAG_PB, bytes));
+        }
+    }
+}

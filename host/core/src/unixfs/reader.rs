@@ -10,6 +10,10 @@ use std::ops::Range;
 /// can be.
 pub const MAX_FILE_DEPTH: usize = 64;
 
+/// How many links the nodes above one part of a file may have together. A block has room for some 20,000, and nodes as
+/// wide as that are three deep in the longest file. It bounds what a reader holds.
+const MAX_PATH_LINKS: usize = 1 << 17;
+
 /// Reads a range of a file, asking for the blocks that it takes and for no others.
 ///
 /// It does no input and output: [`step`](Self::step) says what it needs, [`give`](Self::give) takes it. It holds links
@@ -248,6 +252,10 @@ impl FileReader {
         }
         let start = span.start + own.len() as u64;
         self.own(span.start..start, own, block, is_inline);
+        let held = self.path.iter().map(|level| level.parts.len());
+        if held.sum::<usize>() + parts.len() > MAX_PATH_LINKS {
+            return Err(fail(Fault::Wide(MAX_PATH_LINKS)));
+        }
         if !parts.is_empty() {
             let mut end = start;
             let parts = parts.into_iter().map(|part| {
@@ -383,6 +391,106 @@ mod tests {
             let _ = reader.give(&block);
             let _ = reader.step();
         }
+    }
+
+    /// A file as nobody writes it: nodes with bytes of their own, parts without any, leaves of all kinds.
+    #[derive(Clone, Debug)]
+    enum Odd {
+        Raw(Vec<u8>),
+        Inline(Vec<u8>),
+        Node(Vec<u8>, Vec<Self>),
+    }
+
+    impl Odd {
+        fn any() -> impl Strategy<Value = Self> {
+            let bytes = |most| prop::collection::vec(any::<u8>(), 0..most);
+            let leaf = prop_oneof![
+                bytes(30).prop_map(Self::Raw),
+                bytes(30).prop_map(Self::Inline),
+                bytes(30).prop_map(|own| Self::Node(own, vec![])),
+            ];
+            leaf.prop_recursive(5, 40, 5, move |inner| {
+                let parts = prop::collection::vec(inner, 0..5);
+                (bytes(9), parts).prop_map(|(own, parts)| Self::Node(own, parts))
+            })
+        }
+
+        /// Returns its name, and puts its bytes behind `file`.
+        fn write(&self, blocks: &mut Blocks, file: &mut Vec<u8>) -> Cid {
+            let block = match self {
+                Self::Raw(bytes) => {
+                    file.extend(bytes);
+                    Block::raw(bytes.clone())
+                }
+                Self::Inline(bytes) => {
+                    file.extend(bytes);
+                    let held = multihash::Multihash::wrap(0, bytes).unwrap();
+                    return Cid::new_v1(RAW, held);
+                }
+                Self::Node(own, parts) => {
+                    let start = file.len();
+                    file.extend(own);
+                    let mut writer = super::super::dag_pb::Writer::default();
+                    let mut data = vec![8, 2, 0x12, own.len() as u8];
+                    data.extend(own);
+                    for part in parts {
+                        let before = file.len();
+                        writer.link(&part.write(blocks, file), "", 0);
+                        super::super::proto::number(&mut data, 4, (file.len() - before) as u64);
+                    }
+                    super::super::proto::number(&mut data, 3, (file.len() - start) as u64);
+                    Block::new(DAG_PB, writer.finish(&data).0)
+                }
+            };
+            blocks.put(block.clone());
+            *block.cid()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn any_tree_is_read_as_it_stands(
+            tree in Odd::any(),
+            ranges in prop::collection::vec((any::<prop::sample::Index>(), 0..200u64), 1..6),
+        ) {
+            let (mut blocks, mut whole) = (Blocks::default(), Vec::new());
+            let root = tree.write(&mut blocks, &mut whole);
+            let mut kept = FileReader::new(root);
+            prop_assert_eq!(&read(&blocks, &mut kept).unwrap().0, &whole);
+            for (start, length) in ranges {
+                let start = start.index(whole.len() + 1);
+                let end = whole.len().min(start + length as usize);
+                let range = start as u64..start as u64 + length;
+                let mut reader = FileReader::range(root, range.clone());
+                prop_assert_eq!(&read(&blocks, &mut reader).unwrap().0, &whole[start..end]);
+                kept.seek(range);
+                prop_assert_eq!(&read(&blocks, &mut kept).unwrap().0, &whole[start..end]);
+            }
+        }
+    }
+
+    #[test]
+    fn nodes_wide_and_deep_are_refused() {
+        let mut blocks = Blocks::default();
+        let (mut entry, block) = Layout::default().leaf(b"deep".to_vec());
+        blocks.put(block);
+        let layout = Layout::new(1, super::super::MAX_LINKS, Leaves::Raw).unwrap();
+        for _ in 0..17 {
+            let mut tree = Tree::new(&layout);
+            let mut put = |block| blocks.try_put(block);
+            tree.push(entry, &mut put).unwrap();
+            for _ in 1..super::super::MAX_LINKS {
+                let empty = Entry {
+                    file_bytes: 0,
+                    ..entry
+                };
+                tree.push(empty, &mut put).unwrap();
+            }
+            entry = tree.finish(&mut put).unwrap();
+        }
+        assert!(matches!(error(&blocks, entry.cid).fault, Fault::Wide(_)));
     }
 
     #[test]

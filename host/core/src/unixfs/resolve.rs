@@ -361,12 +361,7 @@ mod tests {
     #[test]
     fn parts_of_a_path_are_names() {
         let root = entry(1).cid;
-        for (path, part) in [
-            ("..", ".."),
-            ("a/../b", ".."),
-            ("a//b", ""),
-            ("./a", "."),
-        ] {
+        for (path, part) in [("..", ".."), ("a/../b", ".."), ("a//b", ""), ("./a", ".")] {
             let error = Resolve::new(root, path).unwrap_err();
             assert_eq!(error, PathError(part.to_owned()), "{path}");
         }

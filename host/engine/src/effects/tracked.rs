@@ -7,7 +7,8 @@ use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use homestar_core::ipld::{Cid, cid_of_raw};
+use homestar_core::ipld::Cid;
+use homestar_core::unixfs::cid_of_file;
 
 use super::watch::Interest;
 use super::{Effect, EffectError, Effects, effect, files};
@@ -308,7 +309,7 @@ impl File {
         let change = |what| Some(Change { path, what });
         let read = match read {
             Ok(bytes) => {
-                let cid = cid_of_raw(&bytes);
+                let cid = cid_of_file(&bytes);
                 if self
                     .effect
                     .as_ref()
@@ -346,7 +347,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn content(path: &Path) -> Option<Cid> {
-    fs::read(path).ok().map(|bytes| cid_of_raw(&bytes))
+    fs::read(path).ok().map(|bytes| cid_of_file(&bytes))
 }
 
 /// Tells whether somebody is about to write the file at `path`.

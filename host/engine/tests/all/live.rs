@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use homestar_core::ipld::{Cid, cid_of_raw};
+use homestar_core::ipld::Cid;
 use homestar_core::outcome::Outcome;
 use homestar_core::task::Input;
+use homestar_core::unixfs::cid_of_file;
 use homestar_engine::{Call, Component, Effects, Live, LoadError, Snapshot, What};
 
 use crate::{engine, instruction, int, limits};
@@ -86,7 +87,7 @@ fn cids(snapshot: &Snapshot) -> Vec<Cid> {
 }
 
 fn has(snapshot: &Snapshot, bytes: &[u8]) -> bool {
-    cids(snapshot).contains(&cid_of_raw(bytes))
+    cids(snapshot).contains(&cid_of_file(bytes))
 }
 
 fn load(live: &Live, guest: &[u8]) -> Result<Component, LoadError> {
@@ -385,12 +386,12 @@ fn an_unchanged_wiring_is_ready() {
     let engine = homestar_engine::Engine::new(homestar_engine::Config::default()).unwrap();
     fs::write(&path, effect(31)).unwrap();
     let live = open(&folder);
-    let cid = cid_of_raw(&guest);
+    let cid = cid_of_file(&guest);
     let ready = || engine.ready(&cid, || live.effects()).unwrap();
     assert!(ready().is_none());
     engine.load_with(&guest, || live.effects()).unwrap();
     let effects = |component: Component| component.effects().to_vec();
-    assert_eq!(effects(ready().unwrap()), [cid_of_raw(&effect(31))]);
+    assert_eq!(effects(ready().unwrap()), [cid_of_file(&effect(31))]);
     // An effect that it isn't wired to changes nothing.
     by_rename(&folder.join("two.wasm"), &effect_of("two", 1));
     until(&live, |snapshot| snapshot.effects.iter().count() == 2);
@@ -399,8 +400,8 @@ fn an_unchanged_wiring_is_ready() {
     until(&live, |snapshot| has(snapshot, &effect(32)));
     assert!(ready().is_none());
     let component = engine.load_with(&guest, || live.effects()).unwrap();
-    assert_eq!(effects(component), [cid_of_raw(&effect(32))]);
+    assert_eq!(effects(component), [cid_of_file(&effect(32))]);
     by_rename(&path, &effect(31));
     until(&live, |snapshot| has(snapshot, &effect(31)));
-    assert_eq!(effects(ready().unwrap()), [cid_of_raw(&effect(31))]);
+    assert_eq!(effects(ready().unwrap()), [cid_of_file(&effect(31))]);
 }

@@ -94,7 +94,11 @@ impl Http {
     ) -> Result<Answer, Refused> {
         let mut redirect = Redirect::Own;
         for _ in 0..=REDIRECTS_MAX {
-            let response = self.send(redirect, &url, accept).await?;
+            let response = match self.send(redirect, &url, accept).await {
+                // A connection that was kept may have been closed meanwhile, which only asking shows.
+                Err(What::BrokeOff { .. }) => self.send(redirect, &url, accept).await?,
+                sent => sent?,
+            };
             let status = response.status();
             match status.as_u16() {
                 200 => return Ok(Answer::new(response, &self.settings)),

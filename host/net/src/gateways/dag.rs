@@ -26,7 +26,7 @@ enum Broken {
     /// The gateway's fault.
     Gateway(Refused),
     /// The whole fetch ends.
-    Fetch(FetchError),
+    Fetch(Box<FetchError>),
 }
 
 impl From<What> for Broken {
@@ -37,7 +37,7 @@ impl From<What> for Broken {
 
 impl From<FetchError> for Broken {
     fn from(error: FetchError) -> Self {
-        Self::Fetch(error)
+        Self::Fetch(error.into())
     }
 }
 
@@ -64,7 +64,7 @@ impl Shared {
                         member.record.note_good();
                         return Ok(());
                     }
-                    Err(Broken::Fetch(error)) => return Err(error),
+                    Err(Broken::Fetch(error)) => return Err(*error),
                     Err(Broken::Gateway(refused)) => {
                         let _ = self.note::<()>(member, Err(refused));
                     }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use homestar_core::ipld::{Block, Cid};
+use homestar_core::unixfs::{Fault, Found, Node, Resolve, ResolveStep, Slot, UnixfsError};
 use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
     HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -11,7 +12,7 @@ use http::{Request, Response, StatusCode};
 use super::request::{Form, Refusal, Wanted};
 use super::source::{Reader, SourceError};
 use super::stream::{Blocks, Body};
-use crate::walk::{IDENTITY, Step, step};
+use crate::walk::IDENTITY;
 use crate::{Scope, Walk};
 
 const X_IPFS_PATH: HeaderName = HeaderName::from_static("x-ipfs-path");
@@ -128,34 +129,59 @@ struct Route {
 
 /// Follows a path. The block that it ends at is there.
 async fn route(wanted: &Wanted, reader: &Reader) -> Result<Route, Refusal> {
+    let mut resolve = Resolve::new(wanted.cid, &wanted.path.join("/"))
+        .map_err(|error| Refusal(400, error.to_string()))?;
     let mut route = Route {
         blocks: Vec::new(),
         last: wanted.cid,
-        cids: vec![wanted.cid],
+        cids: Vec::new(),
     };
-    let mut block = read(reader, wanted.cid).await?;
-    let mut path = wanted.path.as_slice();
-    while !path.is_empty() {
-        let nowhere = || Refusal(404, format!("there is no {:?} in {}", path[0], block.cid()));
-        let (next, taken) = step(&block, path)
-            .map_err(|reason| Refusal(500, format!("{} can't be read: {reason}", block.cid())))?;
-        let next = match next {
-            Step::Block(cid) => cid,
-            Step::Nowhere => return Err(nowhere()),
-            Step::Sharded => {
-                return Err(Refusal(
-                    501,
-                    "paths through sharded directories are not followed here".to_owned(),
-                ));
+    loop {
+        let cid = match resolve.step().map_err(nowhere)? {
+            ResolveStep::Need(cid) => cid,
+            ResolveStep::Found(Found::Block(cid)) => {
+                read(reader, cid).await?;
+                route.cids.push(cid);
+                route.last = cid;
+                return Ok(route);
+            }
+            ResolveStep::Found(Found::Value { block, .. }) => {
+                let text = format!(
+                    "the path ends inside of block {block}, which has no CID of its own there"
+                );
+                return Err(Refusal(404, text));
             }
         };
-        let found = read(reader, next).await?;
-        path = &path[taken..];
-        route.blocks.push(std::mem::replace(&mut block, found));
-        route.cids.push(next);
-        route.last = next;
+        let block = read(reader, cid).await?;
+        if !route
+            .blocks
+            .last()
+            .is_some_and(|above| is_shard_of(above, &cid))
+        {
+            route.cids.push(cid);
+        }
+        resolve.give(&block).map_err(nowhere)?;
+        route.blocks.push(block);
     }
-    Ok(route)
+}
+
+fn nowhere(error: UnixfsError) -> Refusal {
+    let status = match error.fault {
+        Fault::NoEntry(_) | Fault::NotADirectory | Fault::Symlink(_) => 404,
+        _ => 500,
+    };
+    Refusal(status, error.to_string())
+}
+
+/// True for a piece of the directory above it, which no name of a path leads to.
+fn is_shard_of(above: &Block, cid: &Cid) -> bool {
+    match Node::decode(above) {
+        Ok(Node::Shard(shard)) => shard
+            .slots
+            .iter()
+            .any(|(_, slot)| *slot == Slot::Shard(*cid)),
+        _ => false,
+    }
 }
 
 /// The headers that both forms have.

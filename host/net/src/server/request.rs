@@ -239,6 +239,7 @@ fn decode(name: &str) -> Result<String, Refusal> {
         }
     }
     match String::from_utf8(bytes) {
+        Ok(name) if name.contains('/') => refuse(400, "a name in the path has a slash in it"),
         Ok(name) => Ok(name),
         Err(_) => refuse(400, "a name in the path is not UTF-8"),
     }

@@ -204,6 +204,52 @@ fn paths_lead_through_directories_and_values() {
     }
 }
 
+#[test]
+fn paths_lead_through_sharded_directories() {
+    use homestar_core::unixfs::{DirectoryWriter, Entry};
+    let mut blocks = Vec::new();
+    let mut put = |block: Block| {
+        blocks.push(block);
+        Ok::<(), std::convert::Infallible>(())
+    };
+    let mut writer = DirectoryWriter::new().shard_above(0);
+    for at in 0..2000u32 {
+        let leaf = Block::raw(at.to_le_bytes().to_vec());
+        let entry = Entry {
+            cid: *leaf.cid(),
+            file_bytes: 4,
+            total_bytes: 4,
+        };
+        writer.add(&format!("name {at}"), entry).unwrap();
+        put(leaf).unwrap();
+    }
+    let root = writer.finish(&mut put).unwrap().cid;
+    let shards = blocks.len() - 2000;
+    let (url, _server) = serve(Kept::new(blocks));
+    let (head, body) = request(
+        &url,
+        "GET",
+        &format!("/ipfs/{root}/name%20777?format=car"),
+        "",
+    );
+    let leaf = Block::raw(777u32.to_le_bytes().to_vec());
+    assert!(
+        head.contains(&format!("x-ipfs-roots: {root},{}\r", leaf.cid())),
+        "{head}"
+    );
+    let found: Vec<_> = car::Reader::new(&unchunk(&body))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(found.last(), Some(&leaf));
+    assert!((2..5).contains(&found.len()));
+    // All of the list, and nothing that is in it.
+    let list = dag(&impatient(&[&url]), &root, Scope::Entity).unwrap();
+    assert_eq!(list.len(), shards);
+    let (head, _) = request(&url, "GET", &format!("/ipfs/{root}/none?format=car"), "");
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+}
+
 /// A body without its chunks.
 fn unchunk(mut body: &[u8]) -> Vec<u8> {
     let mut whole = Vec::new();

@@ -2,12 +2,16 @@
 
 mod conform;
 mod make;
+mod on_disk;
 
 /// Makes a test of each function in `conform` for a kind of store.
 macro_rules! conform {
     ($($test:ident),* $(,)?) => {
         mod memory {
             $(#[test] fn $test() { crate::conform::$test(&crate::make::memory); })*
+        }
+        mod disk {
+            $(#[test] fn $test() { crate::conform::$test(&crate::make::disk); })*
         }
     };
 }

@@ -7,11 +7,13 @@ use homestar_core::key::SigningKey;
 use homestar_core::outcome::Outcome;
 use homestar_core::receipt::{Body, Meta, Receipt};
 use homestar_core::task::{Input, Instruction, Nonce};
-use homestar_store::{Memory, Record, Store};
+use homestar_store::{Config, Disk, Memory, Record, Store};
+use tempfile::TempDir;
 
 /// A store, with what has to live as long as it.
 pub(crate) struct Made {
     store: Box<dyn Store>,
+    _folder: Option<TempDir>,
 }
 
 impl Deref for Made {
@@ -27,8 +29,23 @@ pub(crate) type Make<'a> = dyn Fn(Option<u64>) -> Made + 'a;
 
 pub(crate) fn memory(quota: Option<u64>) -> Made {
     let store = quota.map_or_else(Memory::new, Memory::with_quota);
-    let store = Box::new(store);
-    Made { store }
+    Made {
+        store: Box::new(store),
+        _folder: None,
+    }
+}
+
+pub(crate) fn disk(quota: Option<u64>) -> Made {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.quota_bytes = quota;
+    // Small, so that there are several.
+    config.segment_bytes_max = 4 << 20;
+    let store = Disk::open(&folder.path().join("store"), config).unwrap();
+    Made {
+        store: Box::new(store),
+        _folder: Some(folder),
+    }
 }
 
 /// A raw block of `bytes` bytes that no other seed gives.

@@ -51,7 +51,7 @@ pub(crate) fn one_content_under_several_cids_is_one_block(make: &Make<'_>) {
     for bytes in [vec![0xf6], raw(1, 100_000).bytes().to_vec()] {
         let before = store.stats().unwrap();
         let (as_cbor, as_raw) = (Block::new(DAG_CBOR, bytes.clone()), Block::new(RAW, bytes));
-        store.put(&[as_cbor.clone()]).unwrap();
+        store.put(std::slice::from_ref(&as_cbor)).unwrap();
         assert_eq!(store.get(as_raw.cid()).unwrap(), Some(as_raw.clone()));
         let as_v0 = Cid::new_v0(*as_raw.cid().hash()).unwrap();
         let found = store.get(&as_v0).unwrap().expect("the same bytes");
