@@ -85,7 +85,7 @@ impl Settings {
     }
 
     /// Returns a path that stands in the file: relative to the file.
-    fn place(&self, path: &Path) -> PathBuf {
+    pub(crate) fn place(&self, path: &Path) -> PathBuf {
         let folder = self.path.as_deref().and_then(Path::parent);
         folder.unwrap_or(Path::new("")).join(path)
     }

@@ -1,4 +1,4 @@
-//! How people name components and data: by a path, by content, by a URL, or as what comes on standard input.
+//! How people name components and data: by a path, by content, or as what comes on standard input.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -14,7 +14,6 @@ use thiserror::Error;
 /// | `-` | standard input |
 /// | `bafy…`, `bafy…/cat.png`, `Qm…` | content |
 /// | `ipfs://bafy…/cat.png`, `/ipfs/bafy…/cat.png` | content |
-/// | `https://example.com/cat.png`, `http://…` | what a server answers |
 /// | anything else, `./bafy…` included | a path |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
@@ -24,8 +23,6 @@ pub enum Reference {
     Path(PathBuf),
     /// Content, or something in it.
     Content(ContentPath),
-    /// What a server answers to a `GET`.
-    Url(String),
 }
 
 /// Content, or something in it: a CID and a path from there.
@@ -88,9 +85,6 @@ impl FromStr for Reference {
         if scheme(text).is_some() {
             return text.parse().map(Self::Content);
         }
-        if text.starts_with("https://") || text.starts_with("http://") {
-            return Ok(Self::Url(text.to_owned()));
-        }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(ReferenceError::Scheme(scheme.to_owned()));
         }
@@ -105,10 +99,9 @@ impl FromStr for Reference {
 impl Display for Reference {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stdin => f.write_str("standard input"),
+            Self::Stdin => f.write_str("-"),
             Self::Path(path) => write!(f, "{}", path.display()),
             Self::Content(content) => write!(f, "{content}"),
-            Self::Url(url) => f.write_str(url),
         }
     }
 }
@@ -126,7 +119,9 @@ pub enum ReferenceError {
         source: CidError,
     },
     /// A URL of a kind that is not read.
-    #[error("`{0}://` is not read; there are ipfs://, https:// and http://")]
+    #[error(
+        "`{0}://` is not read here, only ipfs://; what other programs fetch comes through standard input, `-`"
+    )]
     Scheme(String),
 }
 
@@ -163,8 +158,6 @@ mod tests {
             assert_eq!(text.parse(), Ok(Reference::Path(text.into())), "{text}");
         }
         assert_eq!("-".parse(), Ok(Reference::Stdin));
-        let url = "https://example.com/a?b=://";
-        assert_eq!(url.parse(), Ok(Reference::Url(url.to_owned())));
     }
 
     #[test]
@@ -172,7 +165,7 @@ mod tests {
         let words = |text: &str| text.parse::<Reference>().unwrap_err().to_string();
         assert_eq!(words("ipfs://bafy/x"), "`bafy` is no CID");
         assert_eq!(words("/ipfs/"), "`` is no CID");
-        assert!(words("ftp://example.com/x").starts_with("`ftp://` is not read"));
+        assert!(words("https://example.com/x").starts_with("`https://` is not read here"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -15,6 +15,9 @@ use homestar_engine::{
     Missing,
 };
 
+use homestar_node::Reference;
+
+use super::data::Data;
 use crate::authority::Authority;
 use crate::cli::WORKER;
 use crate::error::CommandError;
@@ -70,23 +73,30 @@ impl Loading {
         }
     }
 
-    /// Returns the component in the file at `path`, or on standard input for `-`.
+    /// Returns the component that is named.
     pub(super) fn component(
         &self,
         engine: &Engine,
-        path: &Path,
+        named: &Reference,
         stdin: &mut Stdin,
+        data: &Data,
     ) -> Result<Loaded, CommandError> {
         let found = Found::new(self)?;
         let effects = || found.effects();
-        let (loaded, source) = match path.to_str() {
-            Some("-") => {
-                let bytes = stdin.read(COMPONENT, Config::default().component_bytes_max)?;
+        let (loaded, source) = match named {
+            Reference::Stdin | Reference::Content(_) => {
+                let (name, bytes) = match named {
+                    Reference::Content(path) => {
+                        let bytes_max = Config::default().component_bytes_max;
+                        (path.to_string(), data.read(path, bytes_max)?)
+                    }
+                    _ => (COMPONENT.to_owned(), read_stdin(stdin)?),
+                };
                 let load = || engine.load_with(&bytes, effects);
-                let loaded = self.while_it_compiles(COMPONENT, bytes.len() as u64, load);
-                (loaded, Source::Stdin(bytes))
+                let loaded = self.while_it_compiles(&name, bytes.len() as u64, load);
+                (loaded, Source::Bytes(bytes))
             }
-            _ => {
+            Reference::Path(path) => {
                 let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
                 let load = || engine.load_file_with(path, effects);
                 let loaded = self.while_it_compiles(&path.display().to_string(), bytes, load);
@@ -178,15 +188,17 @@ pub(super) struct Loaded {
 #[derive(Debug)]
 enum Source {
     File(PathBuf),
-    Stdin(Vec<u8>),
+    Bytes(Vec<u8>),
 }
 
 impl Loaded {
     /// Returns the bytes that it was loaded from.
     pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>, CommandError> {
         match &self.source {
-            Source::File(path) => bytes(path).map(Cow::Owned),
-            Source::Stdin(bytes) => Ok(Cow::Borrowed(bytes)),
+            Source::File(path) => {
+                files::read(path, Config::default().component_bytes_max).map(Cow::Owned)
+            }
+            Source::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
         }
     }
 
@@ -222,13 +234,18 @@ impl Loaded {
     }
 }
 
-/// Returns the bytes of the component in the file at `path`, or on standard input for `-`.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, CommandError> {
+/// Returns the bytes of the component that is named.
+pub(super) fn bytes(named: &Reference, data: &Data) -> Result<Vec<u8>, CommandError> {
     let bytes_max = Config::default().component_bytes_max;
-    match path.to_str() {
-        Some("-") => Stdin::default().read(COMPONENT, bytes_max),
-        _ => files::read(path, bytes_max),
+    match named {
+        Reference::Stdin => read_stdin(&mut Stdin::default()),
+        Reference::Path(path) => files::read(path, bytes_max),
+        Reference::Content(path) => data.read(path, bytes_max),
     }
+}
+
+fn read_stdin(stdin: &mut Stdin) -> Result<Vec<u8>, CommandError> {
+    stdin.read(COMPONENT, Config::default().component_bytes_max)
 }
 
 /// What standard input is read for.

@@ -27,6 +27,9 @@ pub(crate) struct File {
     pub(crate) limits: LimitTable,
     pub(crate) https: HttpsTable,
     pub(crate) dns: DnsTable,
+    pub(crate) store: StoreTable,
+    /// Whom to ask for content that isn't in the store, in that order.
+    pub(crate) gateways: Vec<String>,
     /// By name.
     pub(crate) secret: BTreeMap<String, SecretTable>,
 }
@@ -62,6 +65,17 @@ pub(crate) struct LimitTable {
     /// The most that options may ask for.
     #[serde(deserialize_with = "maxima")]
     pub(crate) max: Option<Box<Self>>,
+}
+
+/// Where content is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoreTable {
+    /// The folder, instead of the user's.
+    pub(crate) path: Option<PathBuf>,
+    /// How many bytes of blocks it may hold.
+    #[serde(deserialize_with = "size")]
+    pub(crate) quota: Option<u64>,
 }
 
 /// Whom HTTP trusts.

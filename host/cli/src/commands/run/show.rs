@@ -11,6 +11,7 @@ use homestar_core::task::Instruction;
 use homestar_core::wit::{Type, Value, wave};
 use homestar_engine::{Component, Done, Origin};
 
+use super::super::data::Data;
 use super::Options;
 use crate::error::CommandError;
 use crate::{files, print};
@@ -20,6 +21,7 @@ pub(super) fn outcome(
     options: &Options,
     done: &Done,
     is_command: bool,
+    data: &Data,
 ) -> Result<(), CommandError> {
     if options.json {
         return print::out(print::json_line(&done.outcome.to_ipld())?.as_bytes());
@@ -31,11 +33,14 @@ pub(super) fn outcome(
         }
         // It was passed on while it was written.
         Outcome::Ok(_) if is_command && options.output.is_none() => Ok(()),
-        Outcome::Ok(returned) => value(options, done, returned),
+        Outcome::Ok(returned) => value(options, done, returned, data),
     }
 }
 
-fn value(options: &Options, done: &Done, returned: &Ipld) -> Result<(), CommandError> {
+fn value(options: &Options, done: &Done, returned: &Ipld, data: &Data) -> Result<(), CommandError> {
+    if let (Some((Value::Link(cid), _)), Some(path)) = (&done.value, &options.output) {
+        return data.export(cid, path);
+    }
     let form = match (&done.value, returned) {
         (Some((value, ty)), _) => Form::of(value, ty),
         (None, Ipld::Bytes(stdout)) => Form::Bytes(stdout),
@@ -59,6 +64,8 @@ enum Form<'a> {
     Nothing,
     Bytes(&'a [u8]),
     Text(&'a str),
+    /// Of content: its CID.
+    Link(String),
     /// Of a value that may be anything.
     Json(String),
     Other(&'a Value, &'a Type),
@@ -69,6 +76,7 @@ impl<'a> Form<'a> {
         match value {
             Value::Bytes(bytes) => Self::Bytes(bytes),
             Value::String(text) => Self::Text(text),
+            Value::Link(cid) => Self::Link(cid.to_string()),
             Value::Any(any) => match json::to_string(any) {
                 Ok(json) => Self::Json(json),
                 Err(_) => Self::Other(value, ty),
@@ -82,7 +90,7 @@ impl<'a> Form<'a> {
             Self::Nothing => Vec::new(),
             Self::Bytes(bytes) => bytes.to_vec(),
             Self::Text(text) => text.as_bytes().to_vec(),
-            Self::Json(json) => format!("{json}\n").into_bytes(),
+            Self::Json(text) | Self::Link(text) => format!("{text}\n").into_bytes(),
             Self::Other(value, ty) => line(value, ty),
         }
     }
