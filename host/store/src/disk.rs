@@ -434,9 +434,7 @@ impl Inner {
     /// Reads the bytes of a block and checks them.
     fn read_place(&self, cid: &Cid, place: &Place) -> Result<Block, Flaw> {
         match place {
-            Place::Inline(bytes) => {
-                Block::verify(*cid, bytes.clone()).map_err(|_| Flaw::Bytes)
-            }
+            Place::Inline(bytes) => Block::verify(*cid, bytes.clone()).map_err(|_| Flaw::Bytes),
             Place::Lost => Err(Flaw::Missing),
             Place::Segment(spot) => match self.segments.file(spot.segment) {
                 Ok(Some(file)) => segment::read_block(&*file, spot.offset, spot.length, cid),
