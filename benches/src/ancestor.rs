@@ -10,7 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use homestar_core::ipld::cid_of_raw;
+use homestar_core::unixfs::cid_of_file;
 
 use crate::Error;
 use crate::peers::{folder, run};
@@ -62,7 +62,7 @@ pub(crate) fn first_task(
     component: &Path,
     folder: &Path,
 ) -> Result<Command, Error> {
-    let cid = cid_of_raw(&fs::read(component)?);
+    let cid = cid_of_file(&fs::read(component)?);
     let workflow = serde_json::json!({ "tasks": [{
         "run": {
             "rsc": format!("ipfs://{cid}"),

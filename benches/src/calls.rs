@@ -28,6 +28,7 @@ pub(crate) const LIMITS: Limits = Limits {
     table_elements: 1 << 20,
     time: Duration::from_secs(3600),
     output_bytes: 64 << 20,
+    storage_bytes: 4 << 30,
     log_bytes: 1 << 20,
     calls: 10_000,
     call_bytes: 256 << 20,

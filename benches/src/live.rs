@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use homestar_core::ipld::cid_of_raw;
+use homestar_core::unixfs::cid_of_file;
 use homestar_engine::Live;
 
 use crate::Error;
@@ -61,7 +61,7 @@ fn until(
     bytes: Option<&[u8]>,
     change: impl FnOnce(&[u8]) -> std::io::Result<()>,
 ) -> Result<f64, Error> {
-    let wanted = bytes.map(cid_of_raw);
+    let wanted = bytes.map(cid_of_file);
     let begin = Instant::now();
     change(bytes.unwrap_or_default())?;
     while begin.elapsed() < AT_MOST {

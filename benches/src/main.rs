@@ -11,6 +11,7 @@
 mod ancestor;
 mod calls;
 mod cold;
+mod content;
 mod effects;
 mod grants;
 mod http;
@@ -42,6 +43,7 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("effect", "a call into an effect", effects::effect),
     ("driver", "a call out through a driver", effects::driver),
     ("stream", "a stream through an effect", streams::stream),
+    ("content", "a file through a guest", content::content),
     ("http", "pages from a server beside us", http::http),
     ("grant", "whether something is granted", grants::grant),
     ("watchdog", "endless loops on all cores", calls::watchdog),

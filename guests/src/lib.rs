@@ -21,7 +21,9 @@ mod scripted;
 
 pub use scripted::{
     Unavailable, example_forecast, example_greetings, js_fetch, or_skip, python, python_fetch,
-    python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch, spidermonkey, spidermonkey_fetch,
+    python_scribe, python_shapes, python_wasi_http, quickjs, quickjs_almanac, quickjs_fetch,
+    quickjs_scribe, quickjs_shapes, spidermonkey, spidermonkey_fetch, spidermonkey_scribe,
+    spidermonkey_shapes,
 };
 
 macro_rules! rust_guests {
@@ -46,6 +48,8 @@ rust_guests! {
     almanac = "HOMESTAR_GUEST_ALMANAC",
     /// Async functions and streams. Imports nothing.
     asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
+    /// Reads and writes files, directories and nodes, in plain calls and as streams. Imports `homestar:blocks`.
+    blobs = "HOMESTAR_GUEST_BLOBS",
     /// Calls another component over and over, to see what that costs. Imports `acme:tally/tally@0.1.0`.
     caller = "HOMESTAR_GUEST_CALLER",
     /// A command that counts lines, words and bytes of its input, as `wc` does.
@@ -66,6 +70,8 @@ rust_guests! {
     image = "HOMESTAR_GUEST_IMAGE",
     /// Keeps numbers by `wasi:keyvalue`, and logs by `wasi:logging`.
     ledger = "HOMESTAR_GUEST_LEDGER",
+    /// Filters the lines of a text that streams. Imports nothing.
+    lines = "HOMESTAR_GUEST_LINES",
     /// Imports `acme:weather/forecast@0.1.0`, which `almanac` offers.
     needs = "HOMESTAR_GUEST_NEEDS",
     /// Looks at everything outside that WASI 0.2 offers: clocks, files, network, environment.
@@ -74,18 +80,30 @@ rust_guests! {
     nosy3 = "HOMESTAR_GUEST_NOSY3",
     /// An effect that offers what it asks for, and so stands in front of another.
     pessimist = "HOMESTAR_GUEST_PESSIMIST",
+    /// Passes streams on, in every way. Imports nothing.
+    pipe = "HOMESTAR_GUEST_PIPE",
     /// A core module, not yet a component, that carries its component type in a custom section.
     plain = "HOMESTAR_GUEST_PLAIN",
     /// Pours bytes into streams. Imports `acme:pipe/pipe@0.1.0`.
     pour = "HOMESTAR_GUEST_POUR",
+    /// An effect that offers `acme:scale/scale@0.1.0`, on files that others have open.
+    scale = "HOMESTAR_GUEST_SCALE",
+    /// Takes and gives values of any shape. Imports `homestar:std/ipld`.
+    shapes = "HOMESTAR_GUEST_SHAPES",
+    /// Compresses and decompresses what streams. Imports nothing.
+    squeeze = "HOMESTAR_GUEST_SQUEEZE",
     /// Bodies that stream. Imports `homestar:https/streams` and `homestar:crypto/digest`.
     stream = "HOMESTAR_GUEST_STREAM",
+    /// Sums up a table in a file. Imports `homestar:blocks/files`.
+    table = "HOMESTAR_GUEST_TABLE",
     /// An effect that offers `acme:tally/tally@0.1.0`. Imports the drivers of time and randomness.
     tally = "HOMESTAR_GUEST_TALLY",
     /// Counts words and lines. Imports nothing.
     text = "HOMESTAR_GUEST_TEXT",
     /// Asks for a page by the HTTP of WASI 0.3.
     web3 = "HOMESTAR_GUEST_WEB3",
+    /// Asks `acme:scale/scale@0.1.0` about a file that it has open.
+    weigh = "HOMESTAR_GUEST_WEIGH",
     /// Gives back what it gets, for every WIT type. Imports nothing.
     zoo = "HOMESTAR_GUEST_ZOO",
 }
@@ -140,12 +158,15 @@ mod tests {
             example_greetings,
             python,
             python_fetch,
+            python_shapes,
             python_wasi_http,
             quickjs,
             quickjs_almanac,
             quickjs_fetch,
+            quickjs_shapes,
             spidermonkey,
             spidermonkey_fetch,
+            spidermonkey_shapes,
             js_fetch,
         ] {
             let Some(path) = or_skip(guest()) else {

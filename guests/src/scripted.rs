@@ -83,6 +83,34 @@ pub fn python_fetch() -> Result<PathBuf, Unavailable> {
     python_guest("fetch", &["fetch"], &world, &["--stub-wasi"])
 }
 
+/// Reads files and writes others, in Python. Imports no WASI.
+///
+/// # Errors
+///
+/// As those of [`python`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn python_scribe() -> Result<PathBuf, Unavailable> {
+    let world = ["-d", CONTRACTS, "-d", "wit", "-w", "homestar:scribe/scribe"];
+    python_guest("scribe", &["scribe"], &world, &["--stub-wasi"])
+}
+
+/// Takes and gives values of any shape, in Python: what [`shapes`](crate::shapes) does in Rust. Imports no WASI.
+///
+/// # Errors
+///
+/// As those of [`python`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn python_shapes() -> Result<PathBuf, Unavailable> {
+    let world = ["-d", CONTRACTS, "-d", "wit", "-w", "homestar:shapes/shapes"];
+    python_guest("shapes", &["shapes"], &world, &["--stub-wasi"])
+}
+
 /// Asks for a page with `urllib.request`, by way of `wasi:http` 0.2.
 ///
 /// # Errors
@@ -225,6 +253,58 @@ pub fn spidermonkey_fetch() -> Result<PathBuf, Unavailable> {
     js("spidermonkey", "fetch", "spidermonkey-fetch")
 }
 
+/// Reads files and writes others, in JavaScript run by QuickJS.
+///
+/// # Errors
+///
+/// As those of [`quickjs`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn quickjs_scribe() -> Result<PathBuf, Unavailable> {
+    js("quickjs", "scribe", "quickjs-scribe")
+}
+
+/// Takes and gives values of any shape, in JavaScript run by QuickJS: what [`shapes`](crate::shapes) does in Rust.
+///
+/// # Errors
+///
+/// As those of [`quickjs`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn quickjs_shapes() -> Result<PathBuf, Unavailable> {
+    js("quickjs", "shapes", "quickjs-shapes")
+}
+
+/// Reads files and writes others, in JavaScript run by SpiderMonkey: the same source as [`quickjs_scribe`].
+///
+/// # Errors
+///
+/// As those of [`quickjs`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn spidermonkey_scribe() -> Result<PathBuf, Unavailable> {
+    js("spidermonkey", "scribe", "spidermonkey-scribe")
+}
+
+/// Takes and gives values of any shape, in JavaScript run by SpiderMonkey: the same source as [`quickjs_shapes`].
+///
+/// # Errors
+///
+/// As those of [`quickjs`].
+///
+/// # Panics
+///
+/// If the guest itself doesn't build.
+pub fn spidermonkey_shapes() -> Result<PathBuf, Unavailable> {
+    js("spidermonkey", "shapes", "spidermonkey-shapes")
+}
+
 /// Asks for a page with the global `fetch`, which SpiderMonkey's runtime turns into `wasi:http` 0.2.
 ///
 /// # Errors
@@ -257,7 +337,7 @@ fn js(engine: &str, guest: &str, name: &'static str) -> Result<PathBuf, Unavaila
         ]))
     })?;
     // These tools take one folder, so what a world imports has to be in it.
-    let uses_contracts = guest == "fetch";
+    let uses_contracts = ["fetch", "scribe", "shapes"].contains(&guest);
     // Sources are copied below the tools, so node finds `node_modules` on its way up.
     Ok(tools.build(
         name,

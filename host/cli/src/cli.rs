@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::commands::content::{add, car, cat, gc, get, ls, pin, serve, stat, store};
 use crate::commands::{completions, effect, inspect, key, receipt, replay, run};
 use crate::error::CommandError;
 use crate::print;
@@ -45,6 +46,16 @@ enum Command {
     Effect(effect::Options),
     Receipt(receipt::Options),
     Replay(replay::Options),
+    Add(add::Options),
+    Cat(cat::Options),
+    Get(get::Options),
+    Ls(ls::Options),
+    Stat(stat::Options),
+    Pin(pin::Options),
+    Gc(gc::Options),
+    Car(car::Options),
+    Store(store::Options),
+    Serve(serve::Options),
     Key(key::Options),
     Completions(completions::Options),
     /// Compiles a component for `run`, in a process that can be stopped.
@@ -70,6 +81,16 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Effect(options) => ended(effect::main(&options), options.json()),
         Command::Receipt(options) => ended(receipt::main(&options), options.json()),
         Command::Replay(options) => ended(replay::main(&options), options.json),
+        Command::Add(options) => ended(add::main(&options), options.common.json),
+        Command::Cat(options) => ended(cat::main(&options), options.common.json),
+        Command::Get(options) => ended(get::main(&options), options.common.json),
+        Command::Ls(options) => ended(ls::main(&options), options.common.json),
+        Command::Stat(options) => ended(stat::main(&options), options.common.json),
+        Command::Pin(options) => ended(pin::main(&options), options.json()),
+        Command::Gc(options) => ended(gc::main(&options), options.common.json),
+        Command::Car(options) => ended(car::main(&options), options.json()),
+        Command::Store(options) => ended(store::main(&options), options.json()),
+        Command::Serve(options) => ended(serve::main(&options), options.json()),
         Command::Key(options) => ended(key::main(&options), options.json()),
         Command::Completions(options) => ended(completions::main(&options, Cli::command()), false),
     }

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod completions;
+pub(crate) mod content;
 pub(crate) mod effect;
 pub(crate) mod inspect;
 pub(crate) mod key;
@@ -8,7 +9,9 @@ pub(crate) mod receipt;
 pub(crate) mod replay;
 pub(crate) mod run;
 
+mod data;
 mod limits;
 mod load;
 mod proof;
+mod storage;
 mod wiring;

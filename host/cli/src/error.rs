@@ -81,6 +81,15 @@ impl CommandError {
         }
     }
 
+    /// Returns the same error once more, for whoever asks again.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            kind: self.kind,
+            error: self.message().into(),
+            hints: self.hints.clone(),
+        }
+    }
+
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());

@@ -47,14 +47,20 @@ pub(crate) struct Stdin {
 }
 
 impl Stdin {
-    /// Reads it all, for `purpose`.
-    pub(crate) fn read(&mut self, purpose: &str, bytes_max: u64) -> Result<Vec<u8>, CommandError> {
+    /// Lets `purpose` have it, and nothing else afterwards.
+    pub(crate) fn take(&mut self, purpose: &str) -> Result<(), CommandError> {
         if let Some(taken) = &self.taken {
             return Err(CommandError::usage(format!(
                 "standard input can't be {purpose}: it is {taken} already"
             )));
         }
         self.taken = Some(purpose.to_owned());
+        Ok(())
+    }
+
+    /// Reads it all, for `purpose`.
+    pub(crate) fn read(&mut self, purpose: &str, bytes_max: u64) -> Result<Vec<u8>, CommandError> {
+        self.take(purpose)?;
         let mut bytes = Vec::new();
         io::stdin()
             .lock()

@@ -17,7 +17,6 @@ mod folders;
 mod keyring;
 mod paths;
 mod print;
-mod quantity;
 mod settings;
 
 fn main() -> std::process::ExitCode {

@@ -6,6 +6,7 @@
 //! | settings | `$HOMESTAR_HOME/homestar.toml` | `${XDG_CONFIG_HOME:-~/.config}/homestar/homestar.toml` |
 //! | keys of guests | `$HOMESTAR_HOME/keys` | `${XDG_CONFIG_HOME:-~/.config}/homestar/keys` |
 //! | state of guests | `$HOMESTAR_HOME/state` | `${XDG_STATE_HOME:-~/.local/state}/homestar/state` |
+//! | store | `$HOMESTAR_HOME/store` | `${XDG_DATA_HOME:-~/.local/share}/homestar/store` |
 //! | effects | `$HOMESTAR_HOME/effects` | `${XDG_DATA_HOME:-~/.local/share}/homestar/effects` |
 //! | compiled code | `$HOMESTAR_HOME/code` | `${XDG_CACHE_HOME:-~/.cache}/homestar/code` |
 
@@ -46,6 +47,11 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// Returns the folder of compiled code.
 pub(crate) fn code() -> Result<PathBuf, NoHome> {
     place("code", "XDG_CACHE_HOME", ".cache")
+}
+
+/// Returns the folder of the store.
+pub(crate) fn store() -> Result<PathBuf, NoHome> {
+    place("store", "XDG_DATA_HOME", ".local/share")
 }
 
 /// Returns the user's folder of effects.

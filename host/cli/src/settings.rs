@@ -12,7 +12,7 @@ use std::{fs, io};
 use homestar_core::task::Limits;
 use homestar_engine::drivers::DriverSettings;
 
-use self::file::File;
+use self::file::{File, LimitTable};
 use crate::error::{Caused, CommandError};
 use crate::{files, paths};
 
@@ -61,20 +61,22 @@ impl Settings {
         }
     }
 
-    /// Returns what a task may use unless an option says otherwise.
+    /// Returns what a task may use unless an option says otherwise: never more than the most.
     pub(crate) fn limits(&self) -> Limits {
-        let usual = Limits::default();
-        let limits = &self.file.limits;
-        Limits {
-            fuel: limits.fuel.unwrap_or(usual.fuel),
-            memory_bytes: limits.memory.unwrap_or(usual.memory_bytes),
-            time: limits.time.unwrap_or(usual.time),
-            output_bytes: limits.output.unwrap_or(usual.output_bytes),
-            log_bytes: limits.log.unwrap_or(usual.log_bytes),
-            calls: limits.calls.unwrap_or(usual.calls),
-            call_bytes: limits.call_bytes.unwrap_or(usual.call_bytes),
-            ..usual
+        limits(&self.file.limits, Limits::default()).clamp(self.limits_max())
+    }
+
+    /// Returns the most that a task may use, whatever options say.
+    pub(crate) fn limits_max(&self) -> Limits {
+        match &self.file.limits.max {
+            Some(max) => limits(max, Limits::MAX).clamp(Limits::MAX),
+            None => Limits::MAX,
         }
+    }
+
+    /// Tells whether the operator set a most at all.
+    pub(crate) fn has_limits_max(&self) -> bool {
+        self.file.limits.max.is_some()
     }
 
     /// Returns what drivers use. Secrets are fetched only if `sends`, since nothing else needs them.
@@ -83,9 +85,24 @@ impl Settings {
     }
 
     /// Returns a path that stands in the file: relative to the file.
-    fn place(&self, path: &Path) -> PathBuf {
+    pub(crate) fn place(&self, path: &Path) -> PathBuf {
         let folder = self.path.as_deref().and_then(Path::parent);
         folder.unwrap_or(Path::new("")).join(path)
+    }
+}
+
+/// Returns the limits in `table`, and those of `usual` where it has none.
+fn limits(table: &LimitTable, usual: Limits) -> Limits {
+    Limits {
+        fuel: table.fuel.unwrap_or(usual.fuel),
+        memory_bytes: table.memory.unwrap_or(usual.memory_bytes),
+        time: table.time.unwrap_or(usual.time),
+        output_bytes: table.output.unwrap_or(usual.output_bytes),
+        storage_bytes: table.storage.unwrap_or(usual.storage_bytes),
+        log_bytes: table.log.unwrap_or(usual.log_bytes),
+        calls: table.calls.unwrap_or(usual.calls),
+        call_bytes: table.call_bytes.unwrap_or(usual.call_bytes),
+        ..usual
     }
 }
 
@@ -142,6 +159,7 @@ mod tests {
         assert!(file.ceiling.is_some() && !file.grant.is_empty());
         assert_eq!(settings.limits().calls, 1_000);
         assert_eq!(settings.limits().call_bytes, 64 << 20);
+        assert_eq!(settings.limits_max().memory_bytes, 2 << 30);
         assert_eq!(file.effect.len(), 1);
         assert_eq!(file.pin["acme:weather/forecast"], "weather");
         assert_eq!(
@@ -175,6 +193,11 @@ mod tests {
                 "[limits]\ntime = 3",
                 "line 2: invalid type: integer `3`, expected a time such as \"30s\"",
             ),
+            (
+                "[limits.max]\nmemroy = 1",
+                "line 2: unknown field `memroy`, expected one of `fuel`, `memory`, ",
+            ),
+            ("[limits.max.max]\nfuel = 1", "line 1: unknown field `max`"),
             ("[limits]\ncalls = -1", "line 2: a limit is not negative"),
             (
                 "[secret.a]\nhosts = []",

@@ -1,11 +1,15 @@
-//! Many blocks in one file: CAR, version 1.
+//! Many blocks in one file: CAR.
 //!
 //! ```text
 //! length ─ header {roots: [CID], version: 1}      length ─ CID ─ bytes      length ─ CID ─ bytes      …
 //! ```
 //!
-//! Lengths are unsigned varints. The reader is strict: what it takes, any other reader takes, and every block that it
-//! hands out has the bytes that its CID says.
+//! Lengths are unsigned varints. Version 1 is written. Version 2 is read too: it is a version 1 with an index behind it,
+//! which is passed over. Readers are strict: what they take, any other reader takes, and every block that they hand out
+//! has the bytes that its CID says.
+//!
+//! [`Parser`] takes a file piece by piece, as it comes, and [`header`] and [`section_head`] write one as it goes. For
+//! files that lie in memory there are [`Reader`] and [`write`]:
 //!
 //! ```
 //! use homestar_core::car;
@@ -25,21 +29,38 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::ipld::{
-    Block, BlockError, Cid, DecodeError, FieldError, Fields, Ipld, MAX_BLOCK_BYTES, decode, encode,
-};
+use crate::ipld::{Block, BlockError, Cid, DecodeError, FieldError, Ipld, MAX_BLOCK_BYTES, encode};
+
+mod parser;
+
+pub use self::parser::{Parser, Piece};
+
+use self::parser::{MAX_VARINT_BYTES, varint};
 
 /// The most bytes of a header: as many as of a block.
 const MAX_HEADER_BYTES: u64 = MAX_BLOCK_BYTES as u64;
 
-/// The version that is written and read.
+/// The version that is written.
 const VERSION: u64 = 1;
+
+/// How a file of version 2 begins: the length and encoding of `{version: 2}`.
+const PRAGMA: &[u8] = b"\x0a\xa1\x67version\x02";
 
 /// How the header of a version 1 begins: a map of two, the first of which is `roots`.
 const HEADER_START: &[u8] = b"\xa2\x65roots";
 
 /// Writes the blocks in their order, each as often as it comes.
 pub fn write<'a>(roots: &[Cid], blocks: impl IntoIterator<Item = &'a Block>) -> Vec<u8> {
+    let mut file = header(roots);
+    for block in blocks {
+        file.extend(section_head(block));
+        file.extend_from_slice(block.bytes());
+    }
+    file
+}
+
+/// What a file begins with. Blocks follow, each behind its [`section_head`].
+pub fn header(roots: &[Cid]) -> Vec<u8> {
     let links = roots.iter().copied().map(Ipld::Link).collect();
     let header = Ipld::Map(BTreeMap::from([
         ("roots".to_owned(), Ipld::List(links)),
@@ -47,95 +68,70 @@ pub fn write<'a>(roots: &[Cid], blocks: impl IntoIterator<Item = &'a Block>) -> 
     ]));
     let header = encode(&header).expect("a map of links and a number has an encoding");
     let mut file = Vec::new();
-    section(&mut file, &[&header]);
-    for block in blocks {
-        section(&mut file, &[&block.cid().to_bytes(), block.bytes()]);
-    }
+    push_varint(&mut file, header.len());
+    file.extend(header);
     file
 }
 
-fn section(file: &mut Vec<u8>, pieces: &[&[u8]]) {
-    let mut length: usize = pieces.iter().map(|piece| piece.len()).sum();
-    while length >= 0x80 {
-        file.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
+/// What stands before the bytes of a block: their length, and the CID.
+pub fn section_head(block: &Block) -> Vec<u8> {
+    let cid = block.cid().to_bytes();
+    let mut head = Vec::with_capacity(cid.len() + MAX_VARINT_BYTES);
+    push_varint(&mut head, cid.len() + block.bytes().len());
+    head.extend(cid);
+    head
+}
+
+/// How many bytes a block of so many takes in a file, for those who say beforehand how long it will be.
+pub fn section_bytes(cid: &Cid, block_bytes: usize) -> u64 {
+    let length = cid.encoded_len() + block_bytes;
+    let mut prefix = Vec::with_capacity(MAX_VARINT_BYTES);
+    push_varint(&mut prefix, length);
+    (prefix.len() + length) as u64
+}
+
+fn push_varint(file: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        file.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
     }
-    file.push(length as u8);
-    for piece in pieces {
-        file.extend_from_slice(piece);
-    }
+    file.push(number as u8);
 }
 
 /// Tells whether bytes begin as a file of this kind does. Nothing else is looked at.
 pub fn is_car(bytes: &[u8]) -> bool {
     match varint(bytes) {
-        Ok((_, length)) => bytes[length..].starts_with(HEADER_START),
+        Ok((_, length)) => bytes.starts_with(PRAGMA) || bytes[length..].starts_with(HEADER_START),
         Err(_) => false,
     }
 }
 
-/// Reads a file block by block, each checked against its CID. It ends after the first error.
+/// Reads a file that lies in memory, block by block, each checked against its CID. It ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
+    parser: Parser,
     roots: Vec<Cid>,
     rest: &'a [u8],
-    /// Where `rest` begins.
-    at: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Reads the header.
     pub fn new(bytes: &'a [u8]) -> Result<Self, CarError> {
-        let mut reader = Self {
-            roots: Vec::new(),
-            rest: bytes,
-            at: 0,
-        };
-        let (length, _) = varint(bytes).map_err(|fault| fault.at(0))?;
-        if length > MAX_HEADER_BYTES {
-            return Err(CarError::Header);
-        }
-        let header = reader.section()?;
-        let mut fields = Fields::of("header", decode::<Ipld>(header)?)?;
-        let version = fields.unsigned("version")?;
-        if version != VERSION {
-            return Err(CarError::Version(version));
-        }
-        reader.roots = fields.links("roots")?;
-        fields.end()?;
-        match reader.roots.is_empty() {
-            true => Err(CarError::NoRoot),
-            false => Ok(reader),
+        let mut parser = Parser::new();
+        let mut rest = bytes;
+        match parser.next(&mut rest)? {
+            Some(Piece::Header { roots }) => Ok(Self {
+                parser,
+                roots,
+                rest,
+            }),
+            _ => Err(parser.end().err().unwrap_or(CarError::Cut { at: 0 })),
         }
     }
 
     /// The blocks that the file is about. Whether they are in it is not said.
     pub fn roots(&self) -> &[Cid] {
         &self.roots
-    }
-
-    /// Returns what follows the next length.
-    fn section(&mut self) -> Result<&'a [u8], CarError> {
-        let (length, start) = varint(self.rest).map_err(|fault| fault.at(self.at))?;
-        let cut = CarError::Cut { at: self.at };
-        let length = usize::try_from(length).map_err(|_| cut.clone())?;
-        let end = start.checked_add(length).ok_or(cut.clone())?;
-        let section = self.rest.get(start..end).ok_or(cut)?;
-        self.rest = &self.rest[end..];
-        self.at += end;
-        Ok(section)
-    }
-
-    fn block(&mut self) -> Result<Block, CarError> {
-        let at = self.at;
-        let section = self.section()?;
-        let mut rest = section;
-        let cid = Cid::read_bytes(&mut rest).map_err(|_| CarError::NoCid { at })?;
-        let (name, bytes) = section.split_at(section.len() - rest.len());
-        if cid.to_bytes() != name {
-            return Err(CarError::NoCid { at });
-        }
-        Ok(Block::verify_large(cid, bytes.to_vec())?)
     }
 }
 
@@ -146,47 +142,13 @@ impl Iterator for Reader<'_> {
         if self.rest.is_empty() {
             return None;
         }
-        let block = self.block();
-        if block.is_err() {
-            self.rest = &[];
-        }
-        Some(block)
-    }
-}
-
-/// The most bytes of a varint, as its specification has it.
-const MAX_VARINT_BYTES: usize = 9;
-
-/// Why there is no number.
-enum Fault {
-    Cut,
-    Form,
-}
-
-impl Fault {
-    fn at(&self, at: usize) -> CarError {
-        match self {
-            Self::Cut => CarError::Cut { at },
-            Self::Form => CarError::Length { at },
-        }
-    }
-}
-
-/// Reads a number and returns how many bytes it took. One in more bytes than needed is refused.
-fn varint(bytes: &[u8]) -> Result<(u64, usize), Fault> {
-    let mut number = 0;
-    for (position, byte) in bytes.iter().enumerate().take(MAX_VARINT_BYTES) {
-        number |= u64::from(byte & 0x7f) << (7 * position);
-        if byte & 0x80 == 0 {
-            return match (position, byte) {
-                (1.., 0) => Err(Fault::Form),
-                _ => Ok((number, position + 1)),
-            };
-        }
-    }
-    match bytes.len() < MAX_VARINT_BYTES {
-        true => Err(Fault::Cut),
-        false => Err(Fault::Form),
+        let block = match self.parser.next(&mut self.rest) {
+            Ok(Some(Piece::Block(block))) => return Some(Ok(block)),
+            Ok(_) => self.parser.end(),
+            Err(error) => Err(error),
+        };
+        self.rest = &[];
+        block.err().map(Err)
     }
 }
 
@@ -204,7 +166,7 @@ pub enum CarError {
     #[error(transparent)]
     Field(#[from] FieldError),
     /// Another version.
-    #[error("version {0} is not read here, only version {VERSION}")]
+    #[error("version {0} is not read here, only 1 and 2")]
     Version(u64),
     /// The header names no root.
     #[error("the header names no root")]
@@ -213,19 +175,30 @@ pub enum CarError {
     #[error("the file ends inside of what begins at byte {at}")]
     Cut {
         /// Where that begins.
-        at: usize,
+        at: u64,
+    },
+    /// What a version 2 says of where its blocks are can't be.
+    #[error("the header says that blocks are where they can't be")]
+    Place,
+    /// Something is longer than a block with its name.
+    #[error("what begins at byte {at} has {bytes} bytes, more than a block")]
+    Section {
+        /// Where it begins.
+        at: u64,
+        /// How long it is.
+        bytes: u64,
     },
     /// A length isn't written in its shortest form, or is too long for any.
     #[error("byte {at} begins no length")]
     Length {
         /// Where it begins.
-        at: usize,
+        at: u64,
     },
     /// A block has no CID, or one that isn't written in its shortest form.
     #[error("the block at byte {at} has no CID")]
     NoCid {
         /// Where it begins.
-        at: usize,
+        at: u64,
     },
     /// A block is not what its CID says.
     #[error(transparent)]
@@ -237,6 +210,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn section(file: &mut Vec<u8>, pieces: &[&[u8]]) {
+        push_varint(file, pieces.iter().map(|piece| piece.len()).sum());
+        pieces
+            .iter()
+            .for_each(|piece| file.extend_from_slice(piece));
+    }
+
     fn read(file: &[u8]) -> Result<(Vec<Cid>, Vec<Block>), CarError> {
         let reader = Reader::new(file)?;
         let roots = reader.roots().to_vec();
@@ -245,7 +225,7 @@ mod tests {
 
     fn two() -> (Vec<Cid>, Vec<Block>) {
         let list = Block::of_dag_cbor(&Ipld::List(vec![Ipld::Null])).unwrap();
-        let long = Block::raw(vec![7; MAX_BLOCK_BYTES + 1]);
+        let long = Block::raw(vec![7; MAX_BLOCK_BYTES]);
         (vec![*list.cid()], vec![list, long])
     }
 
@@ -272,7 +252,7 @@ mod tests {
         assert_eq!(read(&file[..header]).unwrap().1, []);
         assert_eq!(
             read(&file[..file.len() - 1]),
-            Err(CarError::Cut { at: header })
+            Err(CarError::Cut { at: header as u64 })
         );
     }
 
@@ -291,17 +271,18 @@ mod tests {
             Ipld::Map(fields.into())
         };
         let root = Ipld::Link(two().0[0]);
+        let odd = with(header(vec![root.clone()], 2));
+        assert!(odd.contains("roots"), "{odd}");
         assert_eq!(
-            with(header(vec![root], 2)),
-            "version 2 is not read here, only version 1"
+            with(header(vec![root], 3)),
+            "version 3 is not read here, only 1 and 2"
         );
         assert_eq!(with(header(vec![], 1)), "the header names no root");
         let number = with(header(vec![Ipld::Null], 1));
         assert!(number.contains("roots"), "{number}");
-        assert_eq!(
-            with(Ipld::Map([("version".to_owned(), Ipld::Integer(2))].into())),
-            "version 2 is not read here, only version 1"
-        );
+        let bare = |version| Ipld::Map([("version".to_owned(), Ipld::Integer(version))].into());
+        assert_eq!(with(bare(1)), "header has no roots");
+        assert!(with(bare(2)).contains("ends inside"));
         assert_eq!(with(Ipld::Null), "header should be a map, not null");
         let huge = b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f";
         assert_eq!(read(huge), Err(CarError::Header));
@@ -312,7 +293,7 @@ mod tests {
         let (roots, blocks) = two();
         let start = write(&roots, []);
         let with = |section: &[u8]| read(&[&start, section].concat());
-        let at = start.len();
+        let at = start.len() as u64;
         assert_eq!(with(&[0x80, 0]), Err(CarError::Length { at }));
         assert_eq!(with(&[0x80]), Err(CarError::Cut { at }));
         assert_eq!(with(&[0xff; 10]), Err(CarError::Length { at }));
@@ -329,8 +310,8 @@ mod tests {
     fn a_block_of_another_hash_is_refused() {
         let (roots, _) = two();
         let mut file = write(&roots, []);
-        let identity = multihash::Multihash::wrap(0, b"hi").unwrap();
-        let cid = Cid::new_v1(crate::ipld::RAW, identity);
+        let sha3 = multihash::Multihash::wrap(0x16, &[7; 32]).unwrap();
+        let cid = Cid::new_v1(crate::ipld::RAW, sha3);
         section(&mut file, &[&cid.to_bytes(), b"hi"]);
         assert!(matches!(
             read(&file),
@@ -385,8 +366,14 @@ mod tests {
     }
 
     #[test]
-    fn large_blocks_are_read() {
-        let (roots, blocks) = two();
-        assert_eq!(read(&write(&roots, &blocks)), Ok((roots, blocks)));
+    fn the_largest_blocks_are_read_and_no_larger() {
+        let (roots, mut blocks) = two();
+        let whole = (roots.clone(), blocks.clone());
+        assert_eq!(read(&write(&roots, &blocks)), Ok(whole));
+        blocks.push(Block::raw(vec![7; MAX_BLOCK_BYTES + 1]));
+        assert!(matches!(
+            read(&write(&roots, &blocks)),
+            Err(CarError::Block(BlockError::TooLarge { .. }))
+        ));
     }
 }

@@ -2,17 +2,24 @@
 //!
 //! It travels as one file, a [CAR](crate::car) whose root is the receipt. Everything else in it is found by following
 //! links from there, so nothing can be put in the place of anything without another receipt, and a receipt is signed.
+//! Components are files like others, in blocks ([`unixfs`](crate::unixfs)).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use thiserror::Error;
 
 use crate::car::{self, CarError};
-use crate::ipld::{Block, Cid, Ipld, RAW};
-use crate::outcome::Outcome;
+use crate::ipld::{Block, Cid, DAG_CBOR, DAG_PB, Ipld};
+use crate::outcome::{Outcome, in_a_file};
 use crate::receipt::{Receipt, ReceiptError};
 use crate::task::{Instruction, InstructionError};
 use crate::trace::{Event, Trace, TraceError};
+use crate::unixfs::{ReadError, UnixfsError, blocks_of_file, cid_of_file, links, read_file};
+
+/// The most bytes of all components of one task together: more than an engine takes of them. Few blocks can make long
+/// files.
+const MAX_COMPONENT_BYTES: u64 = 1 << 30;
 
 /// A receipt with everything that it links.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,14 +28,45 @@ pub struct Evidence {
     pub receipt: Receipt,
     /// What was asked.
     pub instruction: Instruction,
-    /// The value of the outcome, if the receipt links it.
-    pub value: Option<Block>,
+    /// The blocks of the outcome's value, if the receipt links it.
+    pub value: Vec<Block>,
     /// The guest.
-    pub component: Block,
+    pub component: Component,
     /// The effects that were wired to it, in the order of the receipt.
-    pub effects: Vec<Block>,
+    pub effects: Vec<Component>,
     /// What they heard from outside, if they were wired to any driver.
     pub heard: Option<Heard>,
+}
+
+/// The bytes of a component with their name. Holding one is proof that it is theirs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Component {
+    cid: Cid,
+    bytes: Vec<u8>,
+}
+
+impl Component {
+    /// Names a component as its file is named.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let cid = cid_of_file(&bytes);
+        Self { cid, bytes }
+    }
+
+    /// The name.
+    pub fn cid(&self) -> &Cid {
+        &self.cid
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Component({}, {} bytes)", self.cid, self.bytes.len())
+    }
 }
 
 /// What a task heard from outside.
@@ -36,7 +74,7 @@ pub struct Evidence {
 pub struct Heard {
     /// The calls of drivers with their answers.
     pub trace: Trace,
-    /// The long byte strings in them.
+    /// The blocks of the long byte strings in them.
     pub blocks: Vec<Block>,
 }
 
@@ -48,6 +86,9 @@ impl Evidence {
             .as_ref()
             .map(|heard| heard.trace.encode())
             .transpose()?;
+        let components = self.effects.iter().chain([&self.component]);
+        let components = components.map(|component| blocks_of_file(component.bytes()).1);
+        let components: Vec<_> = components.collect();
         let mut blocks = vec![self.receipt.block(), self.instruction.block()];
         blocks.extend(&self.value);
         if let (Some(trace), Some(heard)) = (&trace, &self.heard) {
@@ -55,8 +96,7 @@ impl Evidence {
             blocks.extend(&trace.segments);
             blocks.extend(&heard.blocks);
         }
-        blocks.push(&self.component);
-        blocks.extend(&self.effects);
+        blocks.extend(components.iter().flatten());
         let mut seen = BTreeSet::new();
         blocks.retain(|block| seen.insert(*block.cid()));
         Ok(car::write(&[*self.receipt.link().cid()], blocks))
@@ -81,15 +121,18 @@ impl Evidence {
         let meta = receipt.meta();
         check(&receipt, &instruction)?;
         let value = match linked_value(receipt.outcome()) {
-            Some(cid) => Some(blocks.get(&cid, "the value")?.clone()),
-            None => None,
+            Some(cid) => blocks.value(&cid)?,
+            None => Vec::new(),
         };
+        let mut left = MAX_COMPONENT_BYTES;
+        let component = blocks.component(&meta.component, "the component", &mut left)?;
         let effects = meta.effects.iter();
-        let effects = effects.map(|cid| blocks.get(cid, "an effect").cloned());
+        let effects = effects.map(|cid| blocks.component(cid, "an effect", &mut left));
+        let effects = effects.collect::<Result<_, _>>()?;
         let heard = meta.trace.map(|cid| blocks.heard(&cid, &receipt));
         Ok(Self {
-            component: blocks.get(&meta.component, "the component")?.clone(),
-            effects: effects.collect::<Result<_, _>>()?,
+            component,
+            effects,
             heard: heard.transpose()?,
             receipt,
             instruction,
@@ -138,6 +181,56 @@ impl Blocks {
         self.0.get(cid).ok_or(missing)
     }
 
+    /// Reads a component, and takes its bytes from those that are left to be read.
+    fn component(
+        &self,
+        cid: &Cid,
+        what: &'static str,
+        left: &mut u64,
+    ) -> Result<Component, EvidenceError> {
+        let bytes = read_file(cid, *left, |cid| self.0.get(cid).cloned());
+        let bytes = bytes.map_err(|error| match error {
+            ReadError::Missing(cid) => EvidenceError::Missing { what, cid },
+            error => EvidenceError::File(Box::new(error)),
+        })?;
+        *left -= bytes.len() as u64;
+        let component = Component::new(bytes);
+        match component.cid() == cid {
+            true => Ok(component),
+            false => Err(EvidenceError::Name(Box::new([*cid, *component.cid()]))),
+        }
+    }
+
+    /// Finds the blocks of a value that is linked.
+    fn value(&self, cid: &Cid) -> Result<Vec<Block>, EvidenceError> {
+        let mut found = BTreeMap::new();
+        self.file(cid, "the value", &mut found)?;
+        if cid.codec() == DAG_CBOR {
+            let value = self.get(cid, "the value")?.decode();
+            if let Some(file) = value.ok().as_ref().and_then(in_a_file) {
+                self.file(&file, "the value", &mut found)?;
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Finds a block, and if it is one of a file, all those below it.
+    fn file(
+        &self,
+        cid: &Cid,
+        what: &'static str,
+        found: &mut BTreeMap<Cid, Block>,
+    ) -> Result<(), EvidenceError> {
+        let mut wanted = vec![*cid];
+        while let Some(cid) = wanted.pop() {
+            let block = self.get(&cid, what)?;
+            if found.insert(cid, block.clone()).is_none() && cid.codec() == DAG_PB {
+                wanted.extend(links(block)?);
+            }
+        }
+        Ok(())
+    }
+
     fn heard(&self, cid: &Cid, receipt: &Receipt) -> Result<Heard, EvidenceError> {
         let root = self.get(cid, "the trace")?;
         let trace = Trace::decode(root, |cid| self.0.get(cid).cloned())?;
@@ -158,30 +251,13 @@ impl Blocks {
     /// Finds the blocks that stand for byte strings in `value`.
     fn spilled(&self, value: &Ipld, found: &mut BTreeMap<Cid, Block>) -> Result<(), EvidenceError> {
         match value {
-            Ipld::Link(cid) => {
-                let index = self.piece(cid, found)?;
-                // What is too long for a block is a list of pieces, and they are bytes.
-                if let (true, Ok(Ipld::List(pieces))) = (cid.codec() != RAW, index.decode()) {
-                    for piece in pieces {
-                        if let Ipld::Link(piece) = piece {
-                            self.piece(&piece, found)?;
-                        }
-                    }
-                }
-                Ok(())
-            }
+            Ipld::Link(cid) => self.file(cid, "a part of the trace", found),
             Ipld::List(items) => items.iter().try_for_each(|item| self.spilled(item, found)),
             Ipld::Map(fields) => fields
                 .values()
                 .try_for_each(|item| self.spilled(item, found)),
             _ => Ok(()),
         }
-    }
-
-    fn piece(&self, cid: &Cid, found: &mut BTreeMap<Cid, Block>) -> Result<&Block, EvidenceError> {
-        let block = self.get(cid, "a part of the trace")?;
-        found.entry(*cid).or_insert_with(|| block.clone());
-        Ok(block)
     }
 }
 
@@ -218,6 +294,15 @@ pub enum EvidenceError {
         /// Its name.
         cid: Cid,
     },
+    /// A component is none in blocks that a file could be in.
+    #[error("a component can't be read from the file")]
+    File(#[source] Box<ReadError>),
+    /// A block doesn't lead to others as it has to.
+    #[error(transparent)]
+    Unixfs(#[from] UnixfsError),
+    /// A component has another name than its file: the receipt's, and that of the file.
+    #[error("the receipt names the component {}, and its file is {}", .0[0], .0[1])]
+    Name(Box<[Cid; 2]>),
     /// The root is no receipt, or was changed.
     #[error("the root is not a good receipt")]
     Receipt(#[from] ReceiptError),
@@ -256,6 +341,7 @@ mod tests {
     use crate::receipt::{Body, Meta};
     use crate::task::{Input, Nonce};
     use crate::trace::{Call, Part, SPILL_BYTES, spill};
+    use crate::unixfs::{Layout, Leaves};
 
     fn sign(body: Body) -> Receipt {
         Receipt::sign(body, &SigningKey::from_seed(&[1; 32])).unwrap()
@@ -263,9 +349,12 @@ mod tests {
 
     /// A task with all there is: an effect, a call with long bytes, a linked value.
     fn evidence() -> Evidence {
-        let component = Block::raw(b"guest".to_vec());
-        let effect = Block::raw(b"effect".to_vec());
-        let value = Block::raw(b"value".to_vec());
+        let component = Component::new((0..300_000u32).map(|at| (at >> 12) as u8).collect());
+        let effect = Component::new(b"effect".to_vec());
+        let long = Outcome::Ok(Ipld::String("v".repeat(3 << 19)));
+        let (outcome, mut value) = long.inline_or_link().unwrap();
+        value.sort_by_key(|block| *block.cid());
+        value.dedup();
         let input = Input::new("f", vec![]);
         let instruction = Instruction::new(*component.cid(), input, Nonce::EMPTY).unwrap();
         let mut blocks = Vec::new();
@@ -284,8 +373,8 @@ mod tests {
         };
         blocks.sort_by_key(|block| *block.cid());
         blocks.dedup();
-        let part = |block: &Block| Part {
-            component: *block.cid(),
+        let part = |component: &Component| Part {
+            component: *component.cid(),
             grants: vec![],
             imports: BTreeMap::new(),
         };
@@ -304,14 +393,14 @@ mod tests {
         };
         let receipt = sign(Body {
             ran: instruction.link(),
-            outcome: Outcome::Ok(Ipld::Link(*value.cid())),
+            outcome,
             run: vec![],
             meta,
         });
         Evidence {
             receipt,
             instruction,
-            value: Some(value),
+            value,
             component,
             effects: vec![effect],
             heard: Some(Heard { trace, blocks }),
@@ -341,8 +430,9 @@ mod tests {
         let reader = car::Reader::new(&file).unwrap();
         let roots = reader.roots().to_vec();
         let blocks: Vec<_> = reader.map(Result::unwrap).collect();
-        // Receipt, instruction, value, trace, segment, 1 + 3 pieces and their index, guest, effect.
-        assert_eq!(blocks.len(), 12, "{blocks:?}");
+        // Receipt, instruction, trace, segment, effect. The guest of two chunks, what stands for the value and its file
+        // of 7 chunks, most of them equal, a short answer and one of 12 chunks, of which 3 differ: each below a node.
+        assert_eq!(blocks.len(), 5 + 3 + (1 + 1 + 3) + 1 + 4, "{blocks:?}");
         for left_out in &blocks {
             let others = blocks.iter().filter(|block| *block != left_out);
             let error = Evidence::from_car(&car::write(&roots, others)).unwrap_err();
@@ -352,6 +442,31 @@ mod tests {
             };
             assert!(named.contains(&left_out.cid().to_string()), "{named}");
         }
+    }
+
+    #[test]
+    fn a_component_has_the_name_of_its_file() {
+        // One raw block would have another.
+        let evidence = evidence();
+        let whole = Block::raw(evidence.component.bytes().to_vec());
+        assert_ne!(whole.cid(), evidence.component.cid());
+        let layout = Layout::new(1 << 20, 2, Leaves::Raw).unwrap();
+        let named = layout.name_leaf(evidence.component.bytes()).cid;
+        assert_eq!(named, *whole.cid());
+
+        let mut body = evidence.receipt.body().clone();
+        let input = evidence.instruction.input().clone();
+        let instruction = Instruction::new(named, input, Nonce::EMPTY).unwrap();
+        body.ran = instruction.link();
+        body.meta.component = named;
+        let receipt = sign(body);
+        let file = evidence.to_car().unwrap();
+        let reader = car::Reader::new(&file).unwrap();
+        let mut blocks: Vec<_> = reader.map(Result::unwrap).collect();
+        blocks.extend([receipt.block().clone(), instruction.block().clone(), whole]);
+        let file = car::write(&[*receipt.link().cid()], &blocks);
+        let names = Box::new([named, *evidence.component.cid()]);
+        assert_eq!(Evidence::from_car(&file), Err(EvidenceError::Name(names)));
     }
 
     #[test]
@@ -372,9 +487,13 @@ mod tests {
     fn one_root_is_a_receipt() {
         let evidence = evidence();
         let two = [*evidence.receipt.link().cid(), *evidence.component.cid()];
-        let file = car::write(&two, [evidence.receipt.block(), &evidence.component]);
+        let component = &blocks_of_file(evidence.component.bytes()).1;
+        let file = car::write(
+            &two,
+            [evidence.receipt.block()].into_iter().chain(component),
+        );
         assert_eq!(Evidence::from_car(&file), Err(EvidenceError::Roots(2)));
-        let file = car::write(&two[1..], [&evidence.component]);
+        let file = car::write(&two[1..], component);
         assert!(matches!(
             Evidence::from_car(&file),
             Err(EvidenceError::Receipt(_))

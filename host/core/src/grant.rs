@@ -51,6 +51,7 @@
 //! itself as `HOST`, by `net=` around it, and loopback by `localhost` as `HOST`.
 
 pub mod address;
+mod covers;
 mod denied;
 mod dns;
 mod error;

@@ -24,7 +24,8 @@ mod strict;
 
 pub use self::block::{Block, BlockError, MAX_BLOCK_BYTES};
 pub use self::cid::{
-    CidError, DAG_CBOR, RAW, SHA2_256, cid_of, cid_of_dag_cbor, cid_of_raw, parse_cid,
+    CidError, DAG_CBOR, DAG_PB, IDENTITY, RAW, SHA2_256, cid_of, cid_of_dag_cbor, cid_of_raw,
+    parse_cid,
 };
 pub use self::codec::{DecodeError, EncodeError, MAX_DEPTH, decode, encode};
 pub use self::fields::FieldError;
@@ -33,6 +34,7 @@ pub use self::strict::Rule;
 pub use ::cid::Cid;
 pub use ipld_core::ipld::Ipld;
 
-pub(crate) use self::codec::kind_of;
+pub(crate) use self::cid::cid_from_bytes;
+pub(crate) use self::codec::{decode_within, kind_of};
 pub(crate) use self::fields::Fields;
-pub(crate) use self::strict::depth_of;
+pub(crate) use self::strict::{depth_of, links_of as links_of_dag_cbor};

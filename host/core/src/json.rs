@@ -21,6 +21,7 @@
 mod parse;
 mod print;
 
+pub(crate) use self::parse::{Builder, Entries, build, resolve};
 pub use self::parse::{JsonError, MAX_TEXT_BYTES, Problem, parse};
 pub use self::print::{PrintError, to_string, to_string_pretty};
 

@@ -8,13 +8,14 @@
 //! An instruction, its outcome, and the receipt that ties them together:
 //!
 //! ```
-//! use homestar_core::ipld::{Ipld, cid_of_raw};
+//! use homestar_core::ipld::Ipld;
 //! use homestar_core::key::SigningKey;
 //! use homestar_core::outcome::Outcome;
 //! use homestar_core::receipt::{Body, Meta, Receipt};
 //! use homestar_core::task::{Input, Instruction, Nonce};
+//! use homestar_core::unixfs::cid_of_file;
 //!
-//! let component = cid_of_raw(b"\0asm");
+//! let component = cid_of_file(b"\0asm");
 //! let input = Input::new("add", vec![Ipld::Integer(1), Ipld::Integer(2)]);
 //! let instruction = Instruction::new(component, input, Nonce::EMPTY)?;
 //!
@@ -50,11 +51,14 @@
 //! - [`receipt`]: the signed record of it
 //! - [`trace`]: what a task heard from outside
 //! - [`evidence`]: a receipt with all it takes to run its task again
+//! - [`unixfs`]: files and directories as blocks
 //! - [`car`]: many blocks in one file
 //! - [`key`]: keys that sign
 //! - [`ucan`]: signed tokens
 //! - [`grant`]: what a task may reach
 //! - [`vrf`]: random values that everybody can check
+//! - [`workflow`], [`plan`], [`schedule`]: many tasks, what they need of each other, and what to do next
+//! - [`quantity`]: amounts as people type them
 //! - [`wit`]: types and values of components, and how IPLD becomes them
 
 pub mod car;
@@ -64,12 +68,17 @@ pub mod ipld;
 pub mod json;
 pub mod key;
 pub mod outcome;
+pub mod plan;
+pub mod quantity;
 pub mod receipt;
+pub mod schedule;
 pub mod task;
 pub mod trace;
 pub mod ucan;
+pub mod unixfs;
 pub mod vrf;
 pub mod wit;
+pub mod workflow;
 
 #[cfg(test)]
 mod testing;

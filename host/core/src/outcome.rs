@@ -1,6 +1,11 @@
 //! How a task ended.
 
-use crate::ipld::{Block, EncodeError, FieldError, Fields, Ipld, RAW, depth_of, encode};
+mod linked;
+
+pub(crate) use self::linked::in_a_file;
+pub use self::linked::{LinkedError, read_linked};
+
+use crate::ipld::{Block, EncodeError, FieldError, Fields, Ipld, depth_of, encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -58,25 +63,23 @@ impl Outcome {
         }
     }
 
-    /// The outcome as it stands in a receipt, and the block of the value if it is linked instead.
+    /// The outcome as it stands in a receipt, and the blocks of the value if it is linked instead.
     ///
-    /// Bytes become a raw block, so that the link is the file; any other value becomes DAG-CBOR. The block
-    /// may be larger than [`MAX_BLOCK_BYTES`](crate::ipld::MAX_BLOCK_BYTES); such a one can be kept, but
-    /// not sent. Who expects large outcomes asks the guest for a stream.
-    pub fn inline_or_link(&self) -> Result<(Self, Option<Block>), EncodeError> {
+    /// Bytes become a file, so that the link is its name; any other value becomes a block of DAG-CBOR, or if that were
+    /// too large, a file of it. [`read_linked`] undoes it. The block that is linked is the last.
+    pub fn inline_or_link(&self) -> Result<(Self, Vec<Block>), EncodeError> {
         let encoded = encode(self)?;
         let is_flat = depth_of(&encoded).is_some_and(|depth| depth <= MAX_INLINE_DEPTH);
         if is_flat && encoded.len() <= MAX_INLINE_BYTES {
-            return Ok((self.clone(), None));
+            return Ok((self.clone(), Vec::new()));
         }
-        let (linked, block) = match self {
+        match self {
             Self::Ok(value) => {
-                let block = block_of(value)?;
-                (Self::Ok(Ipld::Link(*block.cid())), Some(block))
+                let (cid, blocks) = linked::link(value)?;
+                Ok((Self::Ok(Ipld::Link(cid)), blocks))
             }
-            Self::Error(failure) => failure.linked()?,
-        };
-        Ok((linked, block))
+            Self::Error(failure) => failure.linked(),
+        }
     }
 
     /// The value that is encoded.
@@ -119,11 +122,15 @@ impl Failure {
         self
     }
 
-    fn linked(&self) -> Result<(Outcome, Option<Block>), EncodeError> {
-        let block = self.value.as_ref().map(block_of).transpose()?;
+    fn linked(&self) -> Result<(Outcome, Vec<Block>), EncodeError> {
         let mut linked = Self::new(self.kind, self.message.clone());
-        linked.value = block.as_ref().map(|block| Ipld::Link(*block.cid()));
-        Ok((Outcome::Error(linked), block))
+        let mut blocks = Vec::new();
+        if let Some(value) = &self.value {
+            let (cid, of_value) = linked::link(value)?;
+            linked.value = Some(Ipld::Link(cid));
+            blocks = of_value;
+        }
+        Ok((Outcome::Error(linked), blocks))
     }
 
     fn to_ipld(&self) -> Ipld {
@@ -146,13 +153,6 @@ impl Failure {
         };
         fields.end()?;
         Ok(failure)
-    }
-}
-
-fn block_of(value: &Ipld) -> Result<Block, EncodeError> {
-    match value {
-        Ipld::Bytes(bytes) => Ok(Block::new(RAW, bytes.clone())),
-        value => Ok(Block::new(crate::ipld::DAG_CBOR, encode(value)?)),
     }
 }
 
@@ -303,8 +303,9 @@ pub enum OutcomeError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipld::decode;
+    use crate::ipld::{Cid, MAX_BLOCK_BYTES, decode};
     use crate::json;
+    use crate::unixfs::cid_of_file;
 
     #[test]
     fn the_wire_form() {
@@ -369,37 +370,64 @@ mod tests {
     #[test]
     fn small_outcomes_stay_inline() {
         let outcome = Outcome::Ok(Ipld::Bytes(vec![0; 1000]));
-        assert_eq!(outcome.inline_or_link(), Ok((outcome, None)));
+        assert_eq!(outcome.inline_or_link(), Ok((outcome, vec![])));
+    }
+
+    /// Links an outcome of this value, checks its blocks, and reads it back.
+    fn there_and_back(value: &Ipld) -> Vec<Block> {
+        let (linked, blocks) = Outcome::Ok(value.clone())
+            .inline_or_link()
+            .expect("encodes");
+        let root = *blocks.last().expect("linked").cid();
+        assert_eq!(linked, Outcome::Ok(Ipld::Link(root)));
+        assert!(
+            blocks
+                .iter()
+                .all(|block| block.bytes().len() <= MAX_BLOCK_BYTES)
+        );
+        let get = |cid: &Cid| blocks.iter().find(|block| block.cid() == cid).cloned();
+        assert_eq!(read_linked(&root, 1 << 30, get).as_ref(), Ok(value));
+        assert!(read_linked(&root, 1 << 30, |_| None).is_err());
+
+        let failure = Failure::new(Kind::Guest, "no").with_value(value.clone());
+        let (linked, same) = Outcome::Error(failure).inline_or_link().expect("encodes");
+        let failure = Failure::new(Kind::Guest, "no").with_value(Ipld::Link(root));
+        assert_eq!((linked, &same), (Outcome::Error(failure), &blocks));
+        blocks
     }
 
     #[test]
-    fn large_outcomes_are_linked() {
-        let bytes = vec![7; MAX_INLINE_BYTES];
-        let (linked, block) = Outcome::Ok(Ipld::Bytes(bytes.clone()))
-            .inline_or_link()
-            .expect("encodes");
-        let block = block.expect("linked");
-        assert_eq!(linked, Outcome::Ok(Ipld::Link(*block.cid())));
-        assert_eq!(block, Block::raw(bytes));
+    fn large_bytes_become_a_file() {
+        for bytes in [vec![7; MAX_INLINE_BYTES], vec![7; 3 << 20]] {
+            let blocks = there_and_back(&Ipld::Bytes(bytes.clone()));
+            assert_eq!(*blocks.last().unwrap().cid(), cid_of_file(&bytes));
+        }
+    }
 
-        let list = Ipld::List(vec![Ipld::String("x".repeat(MAX_INLINE_BYTES))]);
-        let failure = Failure::new(Kind::Guest, "no").with_value(list.clone());
-        let (linked, block) = Outcome::Error(failure).inline_or_link().expect("encodes");
-        let block = block.expect("linked");
-        assert_eq!(block.decode::<Ipld>(), Ok(list));
-        let value = Ipld::Link(*block.cid());
+    #[test]
+    fn large_values_become_a_block_or_a_file_of_it() {
+        let list = |bytes| Ipld::List(vec![Ipld::String("x".repeat(bytes))]);
+        let blocks = there_and_back(&list(MAX_INLINE_BYTES));
+        assert_eq!(blocks[0].decode(), Ok(list(MAX_INLINE_BYTES)));
+        assert_eq!(blocks.len(), 1);
+
+        let large = list(MAX_BLOCK_BYTES);
+        let blocks = there_and_back(&large);
+        let file = cid_of_file(&encode(&large).unwrap());
+        let root: Ipld = blocks.last().unwrap().decode().unwrap();
         assert_eq!(
-            linked,
-            Outcome::Error(Failure::new(Kind::Guest, "no").with_value(value))
+            json::to_string(&root).unwrap(),
+            format!(r#"{{"dag-cbor":{{"/":"{file}"}}}}"#)
         );
+        let get = |cid: &Cid| blocks.iter().find(|block| block.cid() == cid).cloned();
+        let short = read_linked(blocks.last().unwrap().cid(), 1 << 20, get);
+        assert!(matches!(short, Err(LinkedError::File(_))), "{short:?}");
     }
 
     #[test]
     fn deep_outcomes_are_linked() {
         let deep = (0..80).fold(Ipld::Null, |inner, _| Ipld::List(vec![inner]));
-        let (linked, block) = Outcome::Ok(deep.clone()).inline_or_link().expect("encodes");
-        assert!(matches!(linked, Outcome::Ok(Ipld::Link(_))));
-        assert_eq!(block.expect("linked").decode::<Ipld>(), Ok(deep));
+        assert_eq!(there_and_back(&deep).len(), 1);
     }
 
     #[test]

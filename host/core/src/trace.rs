@@ -4,7 +4,7 @@
 //! components and the trace can run the task again, bit for bit, without the outside.
 //!
 //! A trace is a small block that names the parts and links segments: lists of events, each in a block of its
-//! own. Long byte strings stand in the events as links to raw blocks ([`spill`]).
+//! own. Long byte strings stand in the events as links to files ([`spill`]).
 
 mod spill;
 

@@ -26,18 +26,18 @@
 //! # Ok::<(), wit::Mismatch>(())
 //! ```
 
-mod brief;
+pub(crate) mod brief;
 mod function;
 mod ipld;
-mod mismatch;
+pub(crate) mod mismatch;
 mod names;
-mod suggest;
+pub(crate) mod suggest;
 mod ty;
 mod value;
 pub mod wave;
 
 #[cfg(test)]
-mod arbitrary;
+pub(crate) mod arbitrary;
 
 pub use function::Function;
 pub use ipld::{args_from_ipld, from_ipld, into_ipld};

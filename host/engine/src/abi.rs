@@ -26,11 +26,16 @@ use wasmtime::component::__internal::wasmtime_environ::component::TypeTuple;
 use wasmtime::component::__internal::{
     CanonicalAbiInfo, ComponentTypes, InstanceType, InterfaceType, LiftContext, LowerContext,
 };
-use wasmtime::component::{ComponentNamedList, ComponentType, Func, Lift, Lower, TypedFunc};
+use wasmtime::component::{
+    ComponentNamedList, ComponentType, Func, Lift, Lower, Resource, ResourceType, TypedFunc,
+};
 
 use self::lift::Lifting;
 use self::lower::{Slots, allocate, lower, store_fields};
+use crate::content::pass::Streams;
 use crate::end::LimitReached;
+use crate::link::blocks::Blob;
+use crate::link::ipld::Held;
 
 /// Most core values that parameters, and results of asynchronous functions, are passed as; more go through memory.
 pub(crate) const FLAT_MAX: usize = 16;
@@ -50,8 +55,12 @@ fn broken<T>(text: impl Into<String>) -> wasmtime::Result<T> {
     Err(Broken(text.into()).into())
 }
 
-/// Arguments of a call. They must fit the parameters of the function: [`Value::fits`].
-pub(crate) struct Args(pub(crate) Vec<Value>);
+/// Arguments of a call. They must fit the parameters of the function: [`Value::fits`]. In the place of a handle stands
+/// a number, as [`pass`](crate::content::pass) has it.
+pub(crate) struct Args {
+    pub(crate) values: Vec<Value>,
+    pub(crate) streams: Streams,
+}
 
 /// Result of a call that hands over `FLAT` core values.
 ///
@@ -60,7 +69,11 @@ pub(crate) struct Args(pub(crate) Vec<Value>);
 /// values, or a pointer: `FLAT` is what the type flattens to, and more than [`FLAT_MAX`] stands for all above.
 /// Only functions of an async type can be lifted asynchronously, but they need not be: with more than one core
 /// value wasmtime then takes the result from memory.
-pub(crate) struct Results<const FLAT: usize>(pub(crate) Option<Value>);
+pub(crate) struct Results<const FLAT: usize> {
+    pub(crate) value: Option<Value>,
+    /// The streams in it.
+    pub(crate) streams: Streams,
+}
 
 /// What wasmtime checks before it looks at a result in memory. We check again with the real size and alignment.
 const UNKNOWN: CanonicalAbiInfo = CanonicalAbiInfo {
@@ -99,12 +112,12 @@ unsafe impl Lower for Args {
         let flat_count = tuple.abi.flat_count(FLAT_MAX);
         let mut slots = Slots::new(each(dst));
         if flat_count.is_some() {
-            for (value, ty) in self.0.iter().zip(&tuple.types) {
-                lower(cx, *ty, value, &mut slots)?;
+            for (value, ty) in self.values.iter().zip(&tuple.types) {
+                lower(cx, *ty, value, &self.streams, &mut slots)?;
             }
         } else {
             let address = allocate(cx, tuple.abi.align32, tuple.abi.size32 as usize)?;
-            store_fields(cx, &tuple.types, &self.0, address)?;
+            store_fields(cx, &tuple.types, &self.values, &self.streams, address)?;
             slots.push(ValRaw::i64(address as i64));
         }
         match slots.written() == flat_count.unwrap_or(1) {
@@ -145,13 +158,17 @@ unsafe impl<const FLAT: usize> Lift for Results<FLAT> {
     ) -> wasmtime::Result<Self> {
         let tuple = tuple(cx.types, ty)?;
         if tuple.abi.flat_count(FLAT).is_none() {
-            return from_memory(cx, tuple, src.first().map_or(0, ValRaw::get_u32)).map(Self);
+            return from_memory(cx, tuple, src.first().map_or(0, ValRaw::get_u32));
         }
-        let [ty] = &*tuple.types else {
-            return Ok(Self(None));
+        let mut lifting = Lifting::new(cx);
+        let value = match &*tuple.types {
+            [ty] => Some(lifting.lift(*ty, &mut src.iter())?),
+            _ => None,
         };
-        let value = Lifting::new(cx).lift(*ty, &mut src.iter())?;
-        Ok(Self(Some(value)))
+        Ok(Self {
+            value,
+            streams: lifting.streams,
+        })
     }
 
     fn linear_lift_from_memory(
@@ -162,22 +179,28 @@ unsafe impl<const FLAT: usize> Lift for Results<FLAT> {
         let tuple = tuple(cx.types, ty)?;
         // `bytes` is an empty slice at the result: see `UNKNOWN`.
         let address = bytes.as_ptr().addr() - cx.memory().as_ptr().addr();
-        from_memory(cx, tuple, address as u32).map(Self)
+        from_memory(cx, tuple, address as u32)
     }
 }
 
 /// Loads a result that lies at `address`.
-fn from_memory(
+fn from_memory<const FLAT: usize>(
     cx: &mut LiftContext<'_>,
     tuple: &TypeTuple,
     address: u32,
-) -> wasmtime::Result<Option<Value>> {
-    let [ty] = &*tuple.types else {
-        return Ok(None);
-    };
+) -> wasmtime::Result<Results<FLAT>> {
     let mut lifting = Lifting::new(cx);
-    let bytes = lifting.slice(address, 1, tuple.abi.size32, tuple.abi.align32)?;
-    lifting.load(*ty, bytes).map(Some)
+    let value = match &*tuple.types {
+        [ty] => {
+            let bytes = lifting.slice(address, 1, tuple.abi.size32, tuple.abi.align32)?;
+            Some(lifting.load(*ty, bytes)?)
+        }
+        _ => None,
+    };
+    Ok(Results {
+        value,
+        streams: lifting.streams,
+    })
 }
 
 /// Returns `function` as one that takes [`Args`] and returns [`Results`]. The caller sees to it that the arguments
@@ -232,6 +255,45 @@ fn flat_string<T>(cx: &mut LowerContext<'_, T>, text: &str) -> wasmtime::Result<
         .map_err(of_the_guest)?;
     // SAFETY: lowering a string initialises both values or returns an error.
     Ok(unsafe { pair.assume_init() })
+}
+
+/// Tells whether a resource is the `value` of `homestar:std/ipld`. Any other that passes is a blob.
+fn is_value(ty: &ResourceType) -> bool {
+    *ty == ResourceType::host::<Held>()
+}
+
+/// Lowers the stream, the blob or the value that a number stands for.
+fn flat_handle<T>(
+    cx: &mut LowerContext<'_, T>,
+    ty: InterfaceType,
+    value: &Value,
+    streams: &Streams,
+) -> wasmtime::Result<ValRaw> {
+    let Value::U32(number) = value else {
+        return mismatch();
+    };
+    let mut slot = MaybeUninit::uninit();
+    match ty {
+        InterfaceType::Stream(_) => match streams.get(*number as usize) {
+            Some(stream) => stream.linear_lower_to_flat(cx, ty, &mut slot)?,
+            None => return mismatch(),
+        },
+        InterfaceType::Own(index) if is_value(&cx.resource_type(index)) => {
+            Resource::<Held>::new_own(*number).linear_lower_to_flat(cx, ty, &mut slot)?;
+        }
+        InterfaceType::Borrow(index) if is_value(&cx.resource_type(index)) => {
+            Resource::<Held>::new_borrow(*number).linear_lower_to_flat(cx, ty, &mut slot)?;
+        }
+        InterfaceType::Own(_) => {
+            Resource::<Blob>::new_own(*number).linear_lower_to_flat(cx, ty, &mut slot)?;
+        }
+        InterfaceType::Borrow(_) => {
+            Resource::<Blob>::new_borrow(*number).linear_lower_to_flat(cx, ty, &mut slot)?;
+        }
+        _ => return mismatch(),
+    }
+    // SAFETY: lowering a handle initialises the value or returns an error.
+    Ok(unsafe { slot.assume_init() })
 }
 
 /// Keeps a trap or a limit as it is and makes anything else a fault of the guest.

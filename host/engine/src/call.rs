@@ -1,5 +1,6 @@
 //! One task on one component: from an instruction to its outcome.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,7 +9,9 @@ use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::task::{Input, Instruction, Limits};
 use homestar_core::wit::{self, ArgumentError, Function, NameError, Type, Value, wave};
 
+use crate::blocks::Blocks;
 use crate::component::{Component, Export};
+use crate::content::pass;
 use crate::end::End;
 use crate::engine::Engine;
 use crate::instance::{Answers, Diverged, Recording, Setting, Stage};
@@ -24,6 +27,8 @@ pub struct Call<'a> {
     pub limits: &'a Limits,
     /// Whose answers its driver calls get.
     pub answers: Answers,
+    /// Where content is read and written, such as what its arguments link to; none for a task that does neither.
+    pub blocks: Option<Arc<dyn Blocks>>,
     /// Is told of a command's standard output while it is written.
     pub on_stdout: Option<Listener>,
     /// Is told of standard error while it is written, and of standard output of anything but a command.
@@ -37,6 +42,7 @@ impl<'a> Call<'a> {
             instruction,
             limits,
             answers: Answers::default(),
+            blocks: None,
             on_stdout: None,
             on_log: None,
         }
@@ -141,6 +147,8 @@ impl Engine {
             seed: seed(call.instruction),
             instruction: call.instruction.link().to_string(),
             answers: call.answers,
+            blocks: call.blocks,
+            links: pass::links(&input.args),
             arguments: task.arguments,
             stdin: task.stdin,
             is_command: export.is_command(),
@@ -159,7 +167,12 @@ impl Engine {
         limits: &Limits,
     ) -> Result<Done, CallError> {
         let begin = Instant::now();
-        let started = Stage::new(component, setting, limits)?.start();
+        let stage = Stage::new(component, setting, limits)?;
+        let fetched = stage.fetch(export, args);
+        let (started, args) = match fetched {
+            Ok(args) => (stage.start(), args),
+            Err(end) => (Err(Box::new((end, stage))), Vec::new()),
+        };
         let start_time = begin.elapsed();
         let begin = Instant::now();
         let (returned, mut stage) = match started {

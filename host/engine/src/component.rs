@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use homestar_core::grant::{Denied, Grants};
 use homestar_core::ipld::Cid;
-use homestar_core::wit::{self, Function, NameError, Value};
+use homestar_core::wit::{self, Function, NameError, Type, Value};
 use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{self, ComponentExportIndex, Func, InstancePre};
@@ -46,6 +46,8 @@ pub(crate) struct Identity {
     pub(crate) cid: Cid,
     /// The guest, then what was wired to it.
     pub(crate) parts: Vec<Piece>,
+    /// Whether the wiring follows from the effects in their order, so that a receipt's list of them says all.
+    pub(crate) is_plain: bool,
 }
 
 /// One component of a composition.
@@ -75,6 +77,7 @@ impl Identity {
         Self {
             cid,
             parts: vec![guest],
+            is_plain: true,
         }
     }
 
@@ -112,6 +115,30 @@ pub struct Export {
     component: u64,
     index: ComponentExportIndex,
     flat_count: usize,
+    passing: Passing,
+}
+
+/// Which content passes through a function.
+#[derive(Clone, Copy, Debug)]
+struct Passing {
+    takes_links: bool,
+    gives_content: bool,
+    gives_streams: bool,
+}
+
+impl Passing {
+    fn of(function: &Function) -> Self {
+        let is_stream = |ty: &Type| matches!(ty, Type::Stream(_));
+        let result = function.result.as_ref();
+        Self {
+            takes_links: function
+                .params
+                .iter()
+                .any(|(_, ty)| ty.any(&|ty| ty.takes_link() || ty.takes_any())),
+            gives_content: result.is_some_and(|ty| ty.has_content() || ty.any(&Type::takes_any)),
+            gives_streams: result.is_some_and(|ty| ty.any(&is_stream)),
+        }
+    }
 }
 
 impl Export {
@@ -129,6 +156,21 @@ impl Export {
     pub(crate) fn takes(&self, args: &[Value]) -> bool {
         let params = &self.function.params;
         args.len() == params.len() && args.iter().zip(params).all(|(arg, (_, ty))| arg.fits(ty))
+    }
+
+    /// Tells whether an argument may be a link, or have one in it.
+    pub(crate) fn takes_links(&self) -> bool {
+        self.passing.takes_links
+    }
+
+    /// Tells whether a stream or a blob may be in the result.
+    pub(crate) fn gives_content(&self) -> bool {
+        self.passing.gives_content
+    }
+
+    /// Tells whether a stream may be in the result.
+    pub(crate) fn gives_streams(&self) -> bool {
+        self.passing.gives_streams
     }
 
     pub(crate) fn flat_count(&self) -> usize {
@@ -233,7 +275,8 @@ impl Component {
         })
     }
 
-    /// Tells whether anything that isn't deterministic can enter it.
+    /// Tells whether what it returns may depend on more than the instruction and the effects: on what enters it, or
+    /// on how it was wired.
     pub(crate) fn is_wired(&self, grants: &[Grants]) -> bool {
         let needs = &self.0.needs;
         let any = |parts: &[usize], check: fn(&Grants) -> Result<(), Denied>| {
@@ -244,6 +287,7 @@ impl Component {
             })
         };
         !needs.drivers.is_empty()
+            || !self.0.identity.is_plain
             || any(&needs.random, Grants::random)
             || any(&needs.clock, Grants::clock)
     }
@@ -341,16 +385,22 @@ impl Imports {
         for (name, item) in compiled.component_type().imports(engine) {
             let interface = item.implements.unwrap_or(name);
             imports.names.push(name.to_owned());
-            imports.add(engine, link::Import { name, interface }, &item.ty);
+            imports.add(compiled, link::Import { name, interface }, &item.ty);
         }
         imports
     }
 
-    fn add(&mut self, engine: &wasmtime::Engine, import: link::Import<'_>, item: &ComponentItem) {
+    fn add(
+        &mut self,
+        compiled: &component::Component,
+        import: link::Import<'_>,
+        item: &ComponentItem,
+    ) {
+        let engine = compiled.engine();
         let functions = match item {
             ComponentItem::ComponentInstance(instance) => functions_of(engine, instance),
-            // Types alone need no provider.
-            ComponentItem::Type(_) => return,
+            // Types alone need no provider: those with a name of their own stand for one of an interface.
+            ComponentItem::Type(_) | ComponentItem::Resource(_) => return,
             _ => Vec::new(),
         };
         let is_interface = matches!(item, ComponentItem::ComponentInstance(_));
@@ -386,7 +436,7 @@ fn exports(compiled: &component::Component) -> Result<Vec<Export>, LoadError> {
     let mut exporting = Exporting {
         component: NEXT.fetch_add(1, Ordering::Relaxed),
         compiled,
-        translator: Translator::default(),
+        translator: Translator::new(compiled),
         own: Vec::new(),
         nested: Vec::new(),
     };
@@ -410,7 +460,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 struct Exporting<'a> {
     component: u64,
     compiled: &'a component::Component,
-    translator: Translator,
+    translator: Translator<'a>,
     own: Vec<Export>,
     nested: Vec<Export>,
 }
@@ -438,6 +488,7 @@ impl Exporting<'_> {
             &mut self.nested
         };
         list.push(Export {
+            passing: Passing::of(&function),
             function,
             component: self.component,
             index,

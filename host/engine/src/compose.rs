@@ -35,6 +35,7 @@ pub(crate) fn rewire<'a>(
         chosen: chosen.collect(),
         wires: Vec::new(),
         missing: Vec::new(),
+        is_plain: false,
     };
     for (asker, part) in parts.iter().enumerate() {
         for (import, provider) in &part.imports {
@@ -46,11 +47,21 @@ pub(crate) fn rewire<'a>(
 
 /// Chooses a provider for everything that `guest` and its effects ask for.
 pub(crate) fn wire<'a>(guest: &Sheet, effects: &'a Effects) -> Result<Wiring<'a>, LoadError> {
+    let mut wiring = wire_once(guest, effects)?;
+    // Asked in this order, they may provide another interface to somebody than they do here, or be there once where
+    // grants made two of one: then only a trace tells how it was.
+    let asked = effects.in_order(&wiring.effects());
+    wiring.is_plain = wire_once(guest, &asked).is_ok_and(|plain| plain.is_like(&wiring));
+    Ok(wiring)
+}
+
+fn wire_once<'a>(guest: &Sheet, effects: &'a Effects) -> Result<Wiring<'a>, LoadError> {
     let mut wiring = Wiring {
         effects,
         chosen: Vec::new(),
         wires: Vec::new(),
         missing: Vec::new(),
+        is_plain: false,
     };
     wiring.add(0, guest)?;
     match wiring.missing.is_empty() {
@@ -68,6 +79,8 @@ pub(crate) struct Wiring<'a> {
     chosen: Vec<Node<'a>>,
     wires: Vec<Wire>,
     missing: Vec<Missing>,
+    /// Whether all of it follows from the effects in the order in which they were asked first, without any grants.
+    is_plain: bool,
 }
 
 /// An effect at work for somebody. One that acts for two parts with grants of their own is there twice, so that what
@@ -79,6 +92,7 @@ struct Node<'a> {
 }
 
 /// One import that an effect provides.
+#[derive(PartialEq, Eq)]
 struct Wire {
     asker: usize,
     import: String,
@@ -101,9 +115,19 @@ impl<'a> Wiring<'a> {
         effects
     }
 
+    /// Tells whether both join the same effects in the same way.
+    fn is_like(&self, other: &Self) -> bool {
+        let cids = |wiring: &Self| -> Vec<Cid> {
+            let nodes = wiring.chosen.iter();
+            nodes.map(|node| *node.effect.cid()).collect()
+        };
+        self.wires == other.wires && cids(self) == cids(other)
+    }
+
     /// Returns what `guest` is with what is wired to it.
     pub(crate) fn identity(&self, guest: Cid) -> Identity {
         let mut identity = Identity::of_guest(guest);
+        identity.is_plain = self.is_plain;
         let effects = self.effects();
         let number = |node: &Node<'_>| {
             let mut effects = effects.iter();

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use homestar_core::grant::Grants;
-use homestar_core::ipld::{Cid, cid_of_raw};
+use homestar_core::ipld::Cid;
+use homestar_core::unixfs::cid_of_file;
 
 use crate::compose;
 use crate::error::LoadError;
@@ -136,7 +137,7 @@ impl Effect {
     /// Returns the CID of the file.
     pub fn cid(&self) -> &Cid {
         let content = &self.content;
-        content.cid.get_or_init(|| cid_of_raw(&content.bytes))
+        content.cid.get_or_init(|| cid_of_file(&content.bytes))
     }
 
     /// Returns the bytes of the file.
@@ -286,6 +287,21 @@ impl Effects {
                 folder: effect.folder + before,
                 ..effect.clone()
             }));
+    }
+
+    /// Returns these effects and no others, each before all that follow, without pins and without grants of their own.
+    pub(crate) fn in_order(&self, effects: &[&Effect]) -> Self {
+        let effects = effects.iter().enumerate().map(|(folder, effect)| Effect {
+            folder,
+            grants: None,
+            ..(*effect).clone()
+        });
+        let effects: Vec<_> = effects.collect();
+        Self {
+            folders: effects.iter().map(|effect| effect.path.clone()).collect(),
+            effects,
+            pins: Vec::new(),
+        }
     }
 
     /// Gives the effects of the name or CID `which` grants of their own. Others act within the grants of who asks

@@ -9,6 +9,7 @@ use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::abi::{Broken, TooMuch};
+use crate::content::Ended;
 use crate::door::OverBudget;
 use crate::meter::HostFault;
 use crate::world::drive::Stop;
@@ -26,6 +27,8 @@ pub(crate) enum LimitReached {
     Time(Duration),
     #[error("returned more than {}", bytes(*.0))]
     Output(u64),
+    #[error("wrote more than {} to storage", bytes(*.0))]
+    Storage(u64),
     #[error("logged more than {}", bytes(*.0))]
     Log(u64),
     #[error(
@@ -41,6 +44,7 @@ impl LimitReached {
             Self::Memory(_) | Self::Table(_) => Kind::Memory,
             Self::Time(_) => Kind::Time,
             Self::Output(_) => Kind::Output,
+            Self::Storage(_) => Kind::Storage,
             Self::Log(_) => Kind::Log,
             Self::Calls(_) => Kind::Calls,
         }
@@ -81,13 +85,19 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
     if let Some(limit) = limit_in(error, limits) {
         return of_limit(limit);
     }
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        return of_content(ended);
+    }
     if error.is::<HostFault>() || error.is::<PoolConcurrencyLimitError>() {
         return End::Host(format!("{error:#}"));
     }
     let trap = error.downcast_ref::<Trap>();
     let backtrace = error.downcast_ref::<WasmBacktrace>();
-    let is_of_the_guest =
-        trap.is_some() || backtrace.is_some() || error.is::<Broken>() || is_stuck(error);
+    let is_of_the_guest = trap.is_some()
+        || backtrace.is_some()
+        || error.is::<Broken>()
+        || is_stuck(error)
+        || keeps_what_was_lent(error);
     if !is_of_the_guest {
         return End::Host(format!("{error:#}"));
     }
@@ -100,6 +110,20 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
         where_it_was(backtrace, &mut message);
     }
     End::Failure(Box::new(Failure::new(kind, message)))
+}
+
+fn of_content(ended: &Ended) -> End {
+    let kind = match ended {
+        Ended::Unavailable { .. } => Kind::Unavailable,
+        Ended::Input { .. } => Kind::Input,
+        Ended::Host(reason) => return End::Host(reason.clone()),
+    };
+    End::Failure(Box::new(Failure::new(kind, ended.to_string())))
+}
+
+/// Tells whether the guest has not given back handles that were lent to it. wasmtime has no type for that.
+fn keeps_what_was_lent(error: &wasmtime::Error) -> bool {
+    error.to_string().contains("borrow handles still remain")
 }
 
 fn is_stuck(error: &wasmtime::Error) -> bool {

@@ -7,10 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use homestar_core::ipld::{Cid, cid_of_raw};
+use homestar_core::ipld::Cid;
 use homestar_core::task::Limits;
 use homestar_core::trace::Trace;
+use homestar_core::unixfs::cid_of_file;
 use wasmtime::component::Linker;
+use wasmtime::component::types::ComponentItem;
 
 use crate::cache::Cache;
 use crate::compile::compile;
@@ -22,6 +24,7 @@ use crate::effects::Effects;
 use crate::end::End;
 use crate::error::{EngineError, LoadError};
 use crate::instance::{Instance, Setting, Stage, State};
+use crate::link::blocks::Known;
 use crate::parts::Part;
 use crate::ready::{Guest, Ready};
 use crate::{link, scan, world};
@@ -98,7 +101,7 @@ impl Engine {
         effects: impl FnOnce() -> E,
     ) -> Result<Component, LoadError> {
         check_size(bytes.len() as u64, self.config.component_bytes_max)?;
-        let guest = cid_of_raw(bytes);
+        let guest = cid_of_file(bytes);
         match self.ready.guest(&guest) {
             Some(Guest::Whole(component)) => Ok(component),
             Some(Guest::Asking(sheet)) => {
@@ -167,7 +170,7 @@ impl Engine {
             return Ok(component);
         }
         let bytes = compose::compose(part()?, wiring)?;
-        self.load_whole(&identity, &cid_of_raw(&bytes), &bytes)
+        self.load_whole(&identity, &cid_of_file(&bytes), &bytes)
     }
 
     /// Loads a component and its effects as they were wired when `trace` was recorded. `parts` are the bytes of its
@@ -181,7 +184,7 @@ impl Engine {
             && parts
                 .iter()
                 .zip(&trace.parts)
-                .all(|(bytes, part)| cid_of_raw(bytes.as_ref()) == part.component);
+                .all(|(bytes, part)| cid_of_file(bytes.as_ref()) == part.component);
         let (Some((guest, others)), true) = (parts.split_first(), are_the_same) else {
             return Err(LoadError::OtherParts);
         };
@@ -196,7 +199,7 @@ impl Engine {
         effects.add_built_in(names.iter().map(String::as_str).zip(bytes))?;
         let guest = guest.as_ref();
         let wiring = compose::rewire(&effects, &trace.parts)?;
-        self.load_wired(cid_of_raw(guest), &wiring, || Part::read(guest))
+        self.load_wired(cid_of_file(guest), &wiring, || Part::read(guest))
     }
 
     /// Starts `component`, to call its exports one by one. [`Engine::call`] does that for a whole task.
@@ -342,6 +345,14 @@ impl Side {
         let mut linker = Cow::Borrowed(self.world(mode)?);
         for import in imports().filter(|import| !link::is_shared(*import)) {
             link::add_to_linker(linker.to_mut(), import).map_err(link_error)?;
+        }
+        for (name, item) in ty.imports(&self.engine) {
+            if let ComponentItem::Resource(resource) = item.ty
+                && let Some(known) = Known::of(code, &resource)
+            {
+                let root = &mut linker.to_mut().root();
+                known.add(root, name).map_err(link_error)?;
+            }
         }
         Ok(linker)
     }

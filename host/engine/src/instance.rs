@@ -1,22 +1,25 @@
 //! One component at work: its memories, its world, its limits.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use homestar_core::grant::{Denied, Grants};
-use homestar_core::ipld::Block;
+use homestar_core::ipld::{Block, Cid};
 use homestar_core::task::Limits;
 use homestar_core::trace::{self, Trace};
-use homestar_core::wit::Value;
-use wasmtime::component::{Func, ResourceTable};
-use wasmtime::{Store, UpdateDeadline};
+use homestar_core::wit::{Function, Value};
+use wasmtime::component::{Func, ResourceTable, TypedFunc};
+use wasmtime::{AsContextMut as _, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
-use crate::abi::{self, Args};
+use crate::abi::{self, Args, Results};
+use crate::blocks::Blocks;
 use crate::component::{Component, Export};
+use crate::content::{Content, pass};
 use crate::door::{Budget, Divergence, Door, Live, Replay};
 use crate::end::{self, End, LimitReached};
-use crate::link::wasi_http::Http;
+use crate::link::{ipld, wasi_http::Http};
 use crate::meter::Meter;
 use crate::outside::{self, Outside};
 use crate::watchdog::{self, Watch};
@@ -30,6 +33,7 @@ pub(crate) struct State {
     http: Option<Box<Http>>,
     /// CID of the instruction and of the guest, for a guest that asks.
     pub(crate) names: [String; 2],
+    pub(crate) content: Arc<Content>,
     meter: Meter,
     deadline: Instant,
     time_max: Duration,
@@ -48,6 +52,11 @@ impl State {
         check: fn(&Grants) -> Result<(), Denied>,
     ) -> Option<&Outside> {
         self.outside().filter(|outside| outside.allows(part, check))
+    }
+
+    /// Returns what counts the task's memory.
+    pub(crate) fn meter(&mut self) -> &mut Meter {
+        &mut self.meter
     }
 
     /// Returns what `wasi:http` needs.
@@ -85,6 +94,10 @@ pub struct Setting {
     pub instruction: String,
     /// Whose answers its driver calls get.
     pub answers: Answers,
+    /// Where content is read and written; none for a task that does neither.
+    pub blocks: Option<Arc<dyn Blocks>>,
+    /// What the instruction links to, and so what the task reaches of content at first.
+    pub links: Vec<Cid>,
     /// Arguments of a command, without the name of the program.
     pub arguments: Vec<String>,
     /// Standard input.
@@ -181,6 +194,17 @@ impl Stage {
         }
     }
 
+    /// Fetches what the arguments of a call link to, as far as it is needed before that. Nothing of the guest runs.
+    pub(crate) fn fetch(&self, export: &Export, args: Vec<Value>) -> Result<Vec<Value>, End> {
+        if !export.takes_links() || !export.takes(&args) {
+            return Ok(args);
+        }
+        let content = &self.store.data().content;
+        let params = &export.function().params;
+        let fetched = pass::fetch(content, args, params, self.limits.memory_bytes);
+        fetched.map_err(|error| end::of(&error, &self.limits))
+    }
+
     /// Returns the fuel used so far.
     pub(crate) fn fuel(&self) -> u64 {
         self.limits
@@ -270,7 +294,7 @@ impl Instance {
                 export.function()
             )));
         }
-        let returned = self.enter(export, Args(args));
+        let returned = self.pass(export, args);
         let end = match (returned, self.stage.exceeded()) {
             (Ok(value), None) => return self.weighed(value),
             (_, Some(limit)) => end::of_limit(limit),
@@ -295,28 +319,58 @@ impl Instance {
         }
     }
 
+    /// Passes arguments in and the result out, with the content that they link to.
+    fn pass(&mut self, export: &Export, args: Vec<Value>) -> wasmtime::Result<Option<Value>> {
+        let Function { params, result, .. } = export.function();
+        let mut opened = pass::Opened::plain(args);
+        if export.takes_links() {
+            let content = self.stage.store.data().content.clone();
+            let memory_bytes = self.stage.limits.memory_bytes;
+            let values = pass::fetch(&content, opened.values, params, memory_bytes)?;
+            opened = pass::open(&mut self.stage.store, values, params)?;
+        }
+        let pass::Opened {
+            values,
+            streams,
+            lent,
+        } = opened;
+        let (mut value, files) = self.enter(export, Args { values, streams })?;
+        pass::take_back(self.stage.store.as_context_mut(), &lent)?;
+        let store = self.stage.store.as_context_mut();
+        if let (Some(returned), Some(ty)) = (value.take_if(|_| export.gives_content()), result) {
+            value = Some(pass::close(store, returned, ty, &files)?);
+        }
+        self.stage.store.data().content.finish()?;
+        Ok(value)
+    }
+
     /// Picks the way by which the result comes back: see [`abi::Results`].
-    fn enter(&mut self, export: &Export, args: Args) -> wasmtime::Result<Option<Value>> {
+    fn enter(
+        &mut self,
+        export: &Export,
+        args: Args,
+    ) -> wasmtime::Result<(Option<Value>, Vec<Cid>)> {
+        let gives_streams = export.gives_streams();
         let function = export.in_instance(&mut self.stage.store, &self.instance)?;
         match export.flat_count() {
-            0 => self.enter_as::<0>(function, args),
-            1 => self.enter_as::<1>(function, args),
-            2 => self.enter_as::<2>(function, args),
-            3 => self.enter_as::<3>(function, args),
-            4 => self.enter_as::<4>(function, args),
-            5 => self.enter_as::<5>(function, args),
-            6 => self.enter_as::<6>(function, args),
-            7 => self.enter_as::<7>(function, args),
-            8 => self.enter_as::<8>(function, args),
-            9 => self.enter_as::<9>(function, args),
-            10 => self.enter_as::<10>(function, args),
-            11 => self.enter_as::<11>(function, args),
-            12 => self.enter_as::<12>(function, args),
-            13 => self.enter_as::<13>(function, args),
-            14 => self.enter_as::<14>(function, args),
-            15 => self.enter_as::<15>(function, args),
-            16 => self.enter_as::<16>(function, args),
-            _ => self.enter_as::<17>(function, args),
+            0 => self.enter_as::<0>(function, args, gives_streams),
+            1 => self.enter_as::<1>(function, args, gives_streams),
+            2 => self.enter_as::<2>(function, args, gives_streams),
+            3 => self.enter_as::<3>(function, args, gives_streams),
+            4 => self.enter_as::<4>(function, args, gives_streams),
+            5 => self.enter_as::<5>(function, args, gives_streams),
+            6 => self.enter_as::<6>(function, args, gives_streams),
+            7 => self.enter_as::<7>(function, args, gives_streams),
+            8 => self.enter_as::<8>(function, args, gives_streams),
+            9 => self.enter_as::<9>(function, args, gives_streams),
+            10 => self.enter_as::<10>(function, args, gives_streams),
+            11 => self.enter_as::<11>(function, args, gives_streams),
+            12 => self.enter_as::<12>(function, args, gives_streams),
+            13 => self.enter_as::<13>(function, args, gives_streams),
+            14 => self.enter_as::<14>(function, args, gives_streams),
+            15 => self.enter_as::<15>(function, args, gives_streams),
+            16 => self.enter_as::<16>(function, args, gives_streams),
+            _ => self.enter_as::<17>(function, args, gives_streams),
         }
     }
 
@@ -324,18 +378,42 @@ impl Instance {
         &mut self,
         function: Func,
         args: Args,
-    ) -> wasmtime::Result<Option<Value>> {
+        gives_streams: bool,
+    ) -> wasmtime::Result<(Option<Value>, Vec<Cid>)> {
         let function = abi::typed::<FLAT>(function);
         let store = &mut self.stage.store;
-        let results = if self.stage.component.may_wait() {
-            let idle = store.data().idle();
-            let with_tasks = self.stage.component.starts_tasks();
-            idle.run(function.call_async(store, args), with_tasks)??
-        } else {
-            function.call(store, args)?
-        };
-        Ok(results.0)
+        if !self.stage.component.may_wait() {
+            return Ok((function.call(store, args)?.value, Vec::new()));
+        }
+        let idle = store.data().idle();
+        let with_tasks = self.stage.component.starts_tasks();
+        if gives_streams {
+            return idle.run(call_with_streams(store, function, args), with_tasks)?;
+        }
+        let results = idle.run(function.call_async(store, args), with_tasks)??;
+        Ok((results.value, Vec::new()))
     }
+}
+
+/// Calls `function` and goes on until the streams that it returns have ended. Returns the files that they became.
+async fn call_with_streams<const FLAT: usize>(
+    store: &mut Store<State>,
+    function: TypedFunc<Args, Results<FLAT>>,
+    args: Args,
+) -> wasmtime::Result<(Option<Value>, Vec<Cid>)> {
+    store
+        .run_concurrent(async |accessor| {
+            let call = accessor.with(|access| function.start_call_concurrent(access, args))?;
+            let Results { value, streams } =
+                function.finish_call_concurrent(accessor, call).await?;
+            let files = accessor.with(|access| pass::pipe(access, streams))?;
+            let mut cids = Vec::new();
+            for file in files {
+                cids.push(pass::finish(file).await?);
+            }
+            Ok((value, cids))
+        })
+        .await?
 }
 
 fn store(
@@ -354,14 +432,17 @@ fn store(
         stdout: stdout.clone(),
         stderr: log.clone(),
     };
+    // A time beyond what the clock can hold is a time that never comes; a century will do.
+    let deadline = now.checked_add(limits.time).unwrap_or(now + CENTURY);
+    let content = Content::new(setting.blocks, setting.links, limits, deadline);
     let state = State {
         world: World::new(given),
         outside: outside.map(Box::new),
         http: None,
         names: [setting.instruction, component.cid().to_string()],
+        content: Arc::new(content),
         meter: Meter::new(limits),
-        // A time beyond what the clock can hold is a time that never comes; a century will do.
-        deadline: now.checked_add(limits.time).unwrap_or(now + CENTURY),
+        deadline,
         time_max: limits.time,
     };
     let mut store = Store::new(component.engine(), state);
@@ -454,6 +535,7 @@ fn weight(value: &Value) -> u64 {
     let rest = match value {
         Value::String(text) => text.len() as u64,
         Value::Bytes(bytes) => bytes.len() as u64,
+        Value::Any(value) => ipld::weight(value),
         Value::List(values) | Value::Record(values) | Value::Tuple(values) => {
             values.iter().map(weight).sum()
         }

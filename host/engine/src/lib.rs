@@ -13,12 +13,14 @@
 //! connection, and keeps nothing but compiled code.
 
 mod abi;
+mod blocks;
 mod cache;
 mod call;
 mod compile;
 mod component;
 mod compose;
 mod config;
+mod content;
 mod door;
 pub mod drivers;
 mod effects;
@@ -39,6 +41,7 @@ mod watchdog;
 pub mod wit;
 mod world;
 
+pub use blocks::{Blocks, BlocksError, MemoryBlocks};
 pub use call::{Call, CallError, Done};
 pub use compile::{WorkerFailure, compile_worker};
 pub use component::{Component, Export, Origin};

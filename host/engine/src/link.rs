@@ -4,12 +4,15 @@
 //! In a composition each part imports them under a name of its own, made by [`label`]. So every function knows which
 //! part is asking, and what was granted to that part.
 
+pub(crate) mod blocks;
+mod blocks_streams;
 mod clock;
 mod dns;
 mod entropy;
 mod guest;
 mod http;
 mod http_streams;
+pub(crate) mod ipld;
 mod keys;
 mod keyvalue;
 mod state;
@@ -89,6 +92,10 @@ const OUTSIDE: &[(&str, &str, &str)] = &[
 
 /// The interfaces that don't, with the start of their versions.
 const INSIDE: &[(&str, &str)] = &[
+    ("homestar:blocks/dag", "0.1."),
+    ("homestar:blocks/files", "0.1."),
+    ("homestar:blocks/streams", "0.1."),
+    ("homestar:std/ipld", "0.1."),
     ("homestar:std/log", "0.1."),
     ("homestar:std/task", "0.1."),
     ("wasi:http/types", "0.2."),
@@ -176,6 +183,9 @@ pub(crate) fn add_to_linker(
         .unwrap_or((import.interface, ""));
     let mut instance = linker.instance(import.name)?;
     match base {
+        "homestar:blocks/dag" => blocks::add_dag(&mut instance),
+        "homestar:blocks/files" => blocks::add_files(&mut instance),
+        "homestar:blocks/streams" => blocks_streams::add(&mut instance),
         "homestar:driver/clock" => clock::add(&mut instance, part),
         "homestar:driver/dns" => dns::add(&mut instance, part),
         "homestar:driver/http" => http::add(&mut instance, part),
@@ -188,6 +198,7 @@ pub(crate) fn add_to_linker(
         "homestar:driver/keys" => keys::add(&mut instance, part),
         "homestar:driver/state" => state::add(&mut instance, part),
         "homestar:driver/vrf" => vrf::add(&mut instance, part),
+        "homestar:std/ipld" => ipld::add(&mut instance),
         "homestar:std/log" => guest::add_log(&mut instance),
         "homestar:std/task" => guest::add_task(&mut instance),
         "wasi:keyvalue/batch" => keyvalue::add_batch(&mut instance),

@@ -10,6 +10,8 @@ use crate::end::LimitReached;
 #[derive(Debug)]
 pub(crate) struct Meter {
     memory_bytes: Count,
+    /// Bytes of what the host holds for the task.
+    held_bytes: u64,
     table_elements: Count,
 }
 
@@ -22,8 +24,25 @@ impl Meter {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             memory_bytes: Count::new(limits.memory_bytes, LimitReached::Memory),
+            held_bytes: 0,
             table_elements: Count::new(limits.table_elements, LimitReached::Table),
         }
+    }
+
+    /// Counts what the host holds for the task: it takes of the same limit as linear memory.
+    pub(crate) fn hold(&mut self, bytes: u64) -> Result<(), LimitReached> {
+        let held = self.held_bytes.saturating_add(bytes);
+        let Count { used, max, .. } = self.memory_bytes;
+        if used.saturating_add(held) > max {
+            return Err(LimitReached::Memory(max));
+        }
+        self.held_bytes = held;
+        Ok(())
+    }
+
+    /// Forgets what the host no longer holds.
+    pub(crate) fn release(&mut self, bytes: u64) {
+        self.held_bytes = self.held_bytes.saturating_sub(bytes);
     }
 
     /// Returns the bytes of linear memory in use. Memory never shrinks, so this is also the most there were.
@@ -49,12 +68,14 @@ impl Count {
         }
     }
 
-    /// Lets one thing grow from `current` to `desired`. Beyond its own type's `maximum` the instruction says no.
+    /// Lets one thing grow from `current` to `desired`, while so much of the limit is taken by others. Beyond its own
+    /// type's `maximum` the instruction says no.
     fn grow(
         &mut self,
         current: usize,
         desired: usize,
         maximum: Option<usize>,
+        taken: u64,
     ) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
@@ -62,7 +83,7 @@ impl Count {
         let after = self
             .used
             .saturating_add(desired.saturating_sub(current) as u64);
-        if after > self.max {
+        if after.saturating_add(taken) > self.max {
             return Err((self.limit)(self.max).into());
         }
         self.used = after;
@@ -77,7 +98,8 @@ impl ResourceLimiter for Meter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.memory_bytes.grow(current, desired, maximum)
+        let held = self.held_bytes;
+        self.memory_bytes.grow(current, desired, maximum, held)
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -94,7 +116,7 @@ impl ResourceLimiter for Meter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.table_elements.grow(current, desired, maximum)
+        self.table_elements.grow(current, desired, maximum, 0)
     }
 }
 

@@ -2,23 +2,37 @@
 
 use homestar_core::wit::{Case, Field, Function, Type};
 use wasmtime::component::types::{self, ComponentFunc};
+use wasmtime::component::{Component, ResourceType};
 
 use crate::error::LoadError;
+use crate::link::blocks::Known;
 
 /// Most parts that the types of all functions of a component may have together. Types may name others many times
 /// over, so a few lines can stand for more parts than there is memory.
 const NODES_MAX: usize = 1_000_000;
 
 /// Translates types, up to [`NODES_MAX`] parts in all.
-#[derive(Debug, Default)]
-pub(crate) struct Translator {
+pub(crate) struct Translator<'a> {
     nodes: usize,
+    compiled: &'a Component,
 }
 
 /// A component uses a type of the component model that is not switched on.
 const NOT_ON: &str = "maps and lists of fixed length are not part of WASI 0.3's component model";
 
-impl Translator {
+impl<'a> Translator<'a> {
+    pub(crate) fn new(compiled: &'a Component) -> Self {
+        Self { nodes: 0, compiled }
+    }
+
+    fn resource(&self, ty: &ResourceType) -> &'static str {
+        match Known::of(self.compiled, ty) {
+            Some(Known::Blob) => Type::BLOB,
+            Some(Known::Value) => Type::VALUE,
+            _ => "resource",
+        }
+    }
+
     /// Translates the signature of the function `name` of `interface`.
     pub(crate) fn function(
         &mut self,
@@ -74,8 +88,8 @@ impl Translator {
                 Type::result(self.maybe(result.ok())?, self.maybe(result.err())?)
             }
             types::Type::Flags(flags) => Type::flags(flags.names()),
-            types::Type::Own(_) => Type::Own("resource".into()),
-            types::Type::Borrow(_) => Type::Borrow("resource".into()),
+            types::Type::Own(ty) => Type::Own(self.resource(ty).into()),
+            types::Type::Borrow(ty) => Type::Borrow(self.resource(ty).into()),
             types::Type::Future(future) => Type::Future(self.maybe(future.ty())?.map(Into::into)),
             types::Type::Stream(stream) => Type::Stream(self.maybe(stream.ty())?.map(Into::into)),
             types::Type::ErrorContext => Type::ErrorContext,

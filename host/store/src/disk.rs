@@ -435,7 +435,7 @@ impl Inner {
     fn read_place(&self, cid: &Cid, place: &Place) -> Result<Block, Flaw> {
         match place {
             Place::Inline(bytes) => {
-                Block::verify_large(*cid, bytes.clone()).map_err(|_| Flaw::Bytes)
+                Block::verify(*cid, bytes.clone()).map_err(|_| Flaw::Bytes)
             }
             Place::Lost => Err(Flaw::Missing),
             Place::Segment(spot) => match self.segments.file(spot.segment) {
@@ -471,7 +471,7 @@ fn under(cid: &Cid, block: Block) -> Result<Block, StoreError> {
     }
     let (_, bytes) = block.into_parts();
     let (cid, flaw) = (*cid, Flaw::Bytes);
-    Block::verify_large(cid, bytes).map_err(|_| StoreError::Corrupt { cid, flaw })
+    Block::verify(cid, bytes).map_err(|_| StoreError::Corrupt { cid, flaw })
 }
 
 impl Store for Disk {

@@ -1,14 +1,15 @@
 //! `homestar inspect`
 
-use std::path::PathBuf;
-
 use clap::Args;
-use homestar_core::ipld::{Ipld, cid_of_raw};
+use homestar_core::ipld::Ipld;
+use homestar_core::unixfs::cid_of_file;
 use homestar_engine::wit::{self, Description, Import, Signature};
 use homestar_engine::{Effect, Effects, LoadError};
+use homestar_node::Reference;
 
 use super::limits::ConfigOptions;
 use super::load;
+use super::storage::StorageOptions;
 use super::wiring::Doors;
 use crate::authority::Authority;
 use crate::error::CommandError;
@@ -25,8 +26,8 @@ Examples:
   homestar inspect add.wasm --wit > add.wit
   homestar inspect add.wasm --json")]
 pub(crate) struct Options {
-    /// The component's file; - is standard input
-    component: PathBuf,
+    /// The component: its file, its CID, ipfs://CID/PATH, or - for standard input
+    component: Reference,
     /// Print the component's type as a WIT document
     #[arg(long, conflicts_with = "json")]
     wit: bool,
@@ -35,10 +36,14 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     #[command(flatten)]
     config: ConfigOptions,
+    #[command(flatten)]
+    storage: StorageOptions,
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
-    let bytes = load::bytes(&options.component)?;
+    let settings = options.config.settings()?;
+    let data = options.storage.data(&settings)?;
+    let bytes = load::bytes(&options.component, &data)?;
     if options.wit {
         let document = wit::print(&bytes).map_err(load::explained)?;
         return print::out(document.as_bytes());
@@ -48,7 +53,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let mut effects = Effects::new();
     if asks {
         effects = folders::effects(&[]);
-        Authority::new(&options.config.settings()?, &[], &[]).give(&mut effects)?;
+        Authority::new(&settings, &[], &[]).give(&mut effects)?;
     }
     let wiring = match asks {
         true => effects.wired_to(&bytes),
@@ -61,7 +66,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         })
     });
     let facts = Facts {
-        cid: cid_of_raw(&bytes).to_string(),
+        cid: cid_of_file(&bytes).to_string(),
         bytes: bytes.len() as u64,
         wiring,
         description,

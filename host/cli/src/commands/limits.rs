@@ -5,11 +5,12 @@ use std::time::Duration;
 use std::path::PathBuf;
 
 use clap::Args;
+use homestar_core::quantity;
 use homestar_core::task::Limits;
 
 use crate::error::CommandError;
 use crate::paths;
-use crate::quantity;
+use crate::print;
 use crate::settings::Settings;
 
 /// What a task may use.
@@ -30,6 +31,10 @@ pub(super) struct LimitOptions {
     /// Largest result, a command's standard output included [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
     output_limit: Option<u64>,
+
+    /// Most that is written to storage: blobs, nodes and streams that are returned [default: 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
+    storage_limit: Option<u64>,
 
     /// Longest log, which is all that goes to standard error [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, help_heading = "Limits")]
@@ -52,12 +57,54 @@ impl LimitOptions {
             memory_bytes: self.memory.unwrap_or(usual.memory_bytes),
             time: self.time.unwrap_or(usual.time),
             output_bytes: self.output_limit.unwrap_or(usual.output_bytes),
+            storage_bytes: self.storage_limit.unwrap_or(usual.storage_bytes),
             log_bytes: self.log_limit.unwrap_or(usual.log_bytes),
             calls: self.calls.unwrap_or(usual.calls),
             call_bytes: self.call_bytes.unwrap_or(usual.call_bytes),
             ..usual
         };
         limits.clamp(Limits::MAX)
+    }
+
+    /// Returns these limits over those of the settings. An option that asks for more than the operator allows is
+    /// refused: whoever asked would wonder why the task ends.
+    pub(super) fn within(&self, settings: &Settings) -> Result<Limits, CommandError> {
+        let max = settings.limits_max();
+        let most = |option: &str, asked: Option<u64>, max: u64, print: fn(u64) -> String| {
+            let is_too_much = asked.is_some_and(|asked| asked > max);
+            is_too_much.then(|| (option.to_owned(), print(max)))
+        };
+        let time = self.time.filter(|time| *time > max.time);
+        let beyond = most("--fuel", self.fuel, max.fuel, print::number)
+            .or_else(|| most("--memory", self.memory, max.memory_bytes, print::size))
+            .or_else(|| time.map(|_| ("--time".to_owned(), format!("{:?}", max.time))))
+            .or_else(|| {
+                most(
+                    "--output-limit",
+                    self.output_limit,
+                    max.output_bytes,
+                    print::size,
+                )
+            })
+            .or_else(|| {
+                most(
+                    "--storage-limit",
+                    self.storage_limit,
+                    max.storage_bytes,
+                    print::size,
+                )
+            })
+            .or_else(|| most("--log-limit", self.log_limit, max.log_bytes, print::size))
+            .or_else(|| most("--calls", self.calls, max.calls, print::number))
+            .or_else(|| most("--call-bytes", self.call_bytes, max.call_bytes, print::size));
+        let Some((option, most)) = beyond.filter(|_| settings.has_limits_max()) else {
+            return Ok(self.over(settings.limits()));
+        };
+        let error = CommandError::usage(format!("{option} asks for more than {most}"));
+        Err(error.hint(format!(
+            "that is the most that `[limits.max]` of {} lets a task use",
+            settings.name()
+        )))
     }
 }
 

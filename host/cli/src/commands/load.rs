@@ -3,17 +3,21 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use homestar_core::ipld::{Block, Cid};
+use homestar_core::evidence;
+use homestar_core::ipld::Cid;
 use homestar_engine::{
     Compiler, Component, Config, DriverSettings, Effect, Effects, Engine, EngineError, LoadError,
     Missing,
 };
 
+use homestar_node::Reference;
+
+use super::data::Data;
 use crate::authority::Authority;
 use crate::cli::WORKER;
 use crate::error::CommandError;
@@ -69,23 +73,30 @@ impl Loading {
         }
     }
 
-    /// Returns the component in the file at `path`, or on standard input for `-`.
+    /// Returns the component that is named.
     pub(super) fn component(
         &self,
         engine: &Engine,
-        path: &Path,
+        named: &Reference,
         stdin: &mut Stdin,
+        data: &Data,
     ) -> Result<Loaded, CommandError> {
         let found = Found::new(self)?;
         let effects = || found.effects();
-        let (loaded, source) = match path.to_str() {
-            Some("-") => {
-                let bytes = stdin.read(COMPONENT, Config::default().component_bytes_max)?;
+        let (loaded, source) = match named {
+            Reference::Stdin | Reference::Content(_) => {
+                let (name, bytes) = match named {
+                    Reference::Content(path) => {
+                        let bytes_max = Config::default().component_bytes_max;
+                        (path.to_string(), data.read(path, bytes_max)?)
+                    }
+                    _ => (COMPONENT.to_owned(), read_stdin(stdin)?),
+                };
                 let load = || engine.load_with(&bytes, effects);
-                let loaded = self.while_it_compiles(COMPONENT, bytes.len() as u64, load);
-                (loaded, Source::Stdin(bytes))
+                let loaded = self.while_it_compiles(&name, bytes.len() as u64, load);
+                (loaded, Source::Bytes(bytes))
             }
-            _ => {
+            Reference::Path(path) => {
                 let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
                 let load = || engine.load_file_with(path, effects);
                 let loaded = self.while_it_compiles(&path.display().to_string(), bytes, load);
@@ -177,23 +188,25 @@ pub(super) struct Loaded {
 #[derive(Debug)]
 enum Source {
     File(PathBuf),
-    Stdin(Vec<u8>),
+    Bytes(Vec<u8>),
 }
 
 impl Loaded {
     /// Returns the bytes that it was loaded from.
     pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>, CommandError> {
         match &self.source {
-            Source::File(path) => bytes(path).map(Cow::Owned),
-            Source::Stdin(bytes) => Ok(Cow::Borrowed(bytes)),
+            Source::File(path) => {
+                files::read(path, Config::default().component_bytes_max).map(Cow::Owned)
+            }
+            Source::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
         }
     }
 
-    /// Returns the component as a block.
-    pub(super) fn block(&self) -> Result<Block, CommandError> {
-        let block = Block::raw(self.bytes()?.into_owned());
-        match block.cid() == self.component.cid() {
-            true => Ok(block),
+    /// Returns the component as it goes into evidence.
+    pub(super) fn guest(&self) -> Result<evidence::Component, CommandError> {
+        let guest = evidence::Component::new(self.bytes()?.into_owned());
+        match guest.cid() == self.component.cid() {
+            true => Ok(guest),
             false => Err(CommandError::input(
                 "the component's file was changed while the task ran",
             )),
@@ -208,26 +221,31 @@ impl Loaded {
             .filter(|effect| wired.contains(effect.cid()))
     }
 
-    /// Returns the effects that are wired to it as blocks, in the order of its receipt.
-    pub(super) fn effects(&self) -> Result<Vec<Block>, CommandError> {
-        let block = |cid: &Cid| {
+    /// Returns the effects that are wired to it as they go into evidence, in the order of its receipt.
+    pub(super) fn effects(&self) -> Result<Vec<evidence::Component>, CommandError> {
+        let named = |cid: &Cid| {
             let effect = self.effects.iter().find(|effect| effect.cid() == cid);
             match effect {
-                Some(effect) => Ok(Block::raw(effect.bytes().to_vec())),
+                Some(effect) => Ok(evidence::Component::new(effect.bytes().to_vec())),
                 None => Err(CommandError::host(format!("the effect {cid} is gone"))),
             }
         };
-        self.component.effects().iter().map(block).collect()
+        self.component.effects().iter().map(named).collect()
     }
 }
 
-/// Returns the bytes of the component in the file at `path`, or on standard input for `-`.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, CommandError> {
+/// Returns the bytes of the component that is named.
+pub(super) fn bytes(named: &Reference, data: &Data) -> Result<Vec<u8>, CommandError> {
     let bytes_max = Config::default().component_bytes_max;
-    match path.to_str() {
-        Some("-") => Stdin::default().read(COMPONENT, bytes_max),
-        _ => files::read(path, bytes_max),
+    match named {
+        Reference::Stdin => read_stdin(&mut Stdin::default()),
+        Reference::Path(path) => files::read(path, bytes_max),
+        Reference::Content(path) => data.read(path, bytes_max),
     }
+}
+
+fn read_stdin(stdin: &mut Stdin) -> Result<Vec<u8>, CommandError> {
+    stdin.read(COMPONENT, Config::default().component_bytes_max)
 }
 
 /// What standard input is read for.

@@ -89,7 +89,9 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 /// Returns what a file holds beside the receipt, all of which was checked.
 fn held(evidence: &Evidence) -> String {
     let mut held = vec!["the instruction".to_owned()];
-    held.extend(evidence.value.as_ref().map(|_| "the value".to_owned()));
+    if !evidence.value.is_empty() {
+        held.push("the value".to_owned());
+    }
     held.extend(evidence.heard.as_ref().map(|_| "the trace".to_owned()));
     held.push("the component".to_owned());
     match evidence.effects.len() {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use homestar_core::evidence::Evidence;
-use homestar_core::ipld::{Block, Ipld};
+use homestar_core::evidence::{self, Evidence};
+use homestar_core::ipld::Ipld;
 use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::task::Limits;
 use homestar_core::trace::{Part, Trace};
@@ -126,9 +126,9 @@ impl Recorded {
     /// Returns the bytes of the parts that a trace names. All are there: it was seen when the file was read.
     fn parts(&self, trace: &Trace) -> Vec<&[u8]> {
         let all = || self.0.effects.iter().chain([&self.0.component]);
-        let bytes = |part: &Part| all().find(|block| *block.cid() == part.component);
-        let parts = trace.parts.iter().filter_map(bytes);
-        parts.map(Block::bytes).collect()
+        let named = |part: &Part| all().find(|component| *component.cid() == part.component);
+        let parts = trace.parts.iter().filter_map(named);
+        parts.map(evidence::Component::bytes).collect()
     }
 
     /// Returns the effects of a task that heard nothing, which are asked in the order in which they were asked first.
@@ -152,6 +152,10 @@ impl Recorded {
                 false => usual.fuel.max(meta.fuel),
             },
             memory_bytes: usual.memory_bytes.max(meta.memory_peak),
+            storage_bytes: match ended_by(Kind::Storage) {
+                true => usual.storage_bytes,
+                false => Limits::MAX.storage_bytes,
+            },
             ..usual
         }
     }

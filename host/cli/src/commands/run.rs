@@ -20,12 +20,15 @@ use homestar_core::outcome::Outcome;
 use homestar_core::task::{Instruction, Limits, Nonce, Resource};
 use homestar_core::wit::ArgumentError;
 use homestar_engine::{Answers, Call, CallError, Component, Done, Engine, Origin, wit};
+use homestar_node::Reference;
 
 use self::ask::Asked;
 use self::live::Live;
+use super::data::Data;
 use super::inspect;
 use super::limits::{CompileOptions, ConfigOptions, LimitOptions};
 use super::load::{self, Loaded, Loading};
+use super::storage::StorageOptions;
 use crate::authority::{Allow, Authority, Pin};
 use crate::error::{CommandError, code_of};
 use crate::files::Stdin;
@@ -37,13 +40,17 @@ use crate::print;
 /// bytes for list<u8>, text for string, WAVE for any other type; @- is standard input. Without CALL a component that
 /// is a command runs, with what follows -- as its arguments; of any other the functions are listed.
 ///
+/// Content is named by its CID, or by ipfs://CID/PATH: an argument @bafy… is content of the store or of a gateway. A
+/// function that takes a stream or a blob gets it as that; for such a one an argument @FILE is put into the store. A
+/// stream or a blob that is returned is in the store too, and its CID is printed; -o writes the content to a file.
+///
 /// The result is printed as WAVE. Bytes, a list<u8>, are printed as they are, but not on a terminal.
 /// What the guest logs goes to standard error.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// The component's file; - is standard input
-    component: PathBuf,
+    /// The component: its file, its CID, ipfs://CID/PATH, or - for standard input
+    component: Reference,
 
     /// The function and its arguments, such as 'add(1, 2)'
     ///
@@ -115,6 +122,9 @@ pub(crate) struct Options {
     config: ConfigOptions,
 
     #[command(flatten)]
+    storage: StorageOptions,
+
+    #[command(flatten)]
     limits: LimitOptions,
 
     #[command(flatten)]
@@ -139,6 +149,7 @@ const EXAMPLES: &str = r#"Examples:
   homestar run add.wasm 'add(1, 2)'
   homestar run add.wasm --args '[1, 2]'
   homestar run image.wasm 'grayscale(@cat.png)' -o gray.png
+  homestar run lines.wasm 'filter(@big.log, "error")' -o errors.log
   homestar run text.wasm 'word-count(@-)' < declaration.txt
   homestar run wc.wasm -- -l < declaration.txt
   homestar run add.wasm 'add(1, 2)' --receipt sum.receipt --stats
@@ -170,6 +181,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
 fn run(options: &Options) -> Result<u8, CommandError> {
     let mut stdin = Stdin::default();
     let settings = options.config.settings()?;
+    let limits = options.limits.within(&settings)?;
     let authority = Authority::new(&settings, &options.allow, &options.pin);
     let loading = Loading {
         use_cache: !options.no_cache,
@@ -181,11 +193,12 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     };
     let engine = loading.engine()?;
     let begin = Instant::now();
-    let loaded = loading.component(&engine, &options.component, &mut stdin)?;
+    let data = Arc::new(options.storage.data(&settings)?);
+    let loaded = loading.component(&engine, &options.component, &mut stdin, &data)?;
     let component = &loaded.component;
     let load_time = begin.elapsed();
     warn_of_code_not_kept(component);
-    let Some(asked) = ask::asked(options, component, &mut stdin)? else {
+    let Some(asked) = ask::asked(options, component, &mut stdin, &data)? else {
         return list(options, &loaded).map(|()| 0);
     };
     let is_command = asked.is_command;
@@ -193,27 +206,35 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let signing = sign::key(options)?;
     let task = Task {
         instruction: &instruction,
-        limits: options.limits.over(settings.limits()),
+        limits,
         grants: loading.authority.task(),
         is_command,
+        data: Arc::clone(&data),
     };
     let (mut done, unread) = call(options, &engine, component, task)?;
     let calls = done
         .recording
         .as_ref()
         .map(|heard| print::calls(&heard.trace));
+    // What was heard goes into the receipt.
+    let hints = match options.json {
+        true => Vec::new(),
+        false => doors::hints(&loading.authority, &loaded, &done),
+    };
+    let signing = signing.or_else(|| sign::key_for_store(&data));
     let signed = match signing {
         Some(key) => Some(sign::sign(&key, component, &instruction, &mut done)?),
         None => None,
     };
+    if let Some(signed) = &signed {
+        signed.record(&data, &instruction)?;
+    }
     if let (Some(path), Some(signed)) = (&options.receipt, &signed) {
         signed.write(path, &loaded, &instruction)?;
     }
-    let shown = show::outcome(options, &done, is_command);
-    if !options.json {
-        for hint in doors::hints(&loading.authority, &loaded, &done) {
-            print::err(&print::hint(&hint));
-        }
+    let shown = show::outcome(options, &done, is_command, &data);
+    for hint in hints {
+        print::err(&print::hint(&hint));
     }
     if options.stats {
         let stats = show::Stats {
@@ -260,6 +281,8 @@ struct Task<'a> {
     limits: Limits,
     grants: Grants,
     is_command: bool,
+    /// Where it reads and writes content.
+    data: Arc<Data>,
 }
 
 /// Runs the task. Beside what came of it returns why not all of a command's output was passed on, if so.
@@ -271,6 +294,7 @@ fn call(
 ) -> Result<(Done, Option<CommandError>), CommandError> {
     let mut call = Call::new(task.instruction, &task.limits);
     call.answers = Answers::Drivers(task.grants);
+    call.blocks = Some(task.data);
     call.on_log = Some(Arc::new(print::log));
     let is_shown = task.is_command && !options.json && options.output.is_none();
     let live = is_shown.then(|| Live::new(options.receipt.is_some()));
@@ -290,9 +314,9 @@ fn call(
 impl Options {
     /// Returns the component as the person calls it.
     fn name(&self) -> String {
-        match self.component.to_str() {
-            Some("-") => "the component".to_owned(),
-            _ => self.component.display().to_string(),
+        match &self.component {
+            Reference::Stdin => "the component".to_owned(),
+            named => named.to_string(),
         }
     }
 }

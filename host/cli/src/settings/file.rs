@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use homestar_core::grant::Grant;
+use homestar_core::quantity;
 use homestar_engine::drivers::resolver::Servers;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-
-use crate::quantity;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -28,6 +27,9 @@ pub(crate) struct File {
     pub(crate) limits: LimitTable,
     pub(crate) https: HttpsTable,
     pub(crate) dns: DnsTable,
+    pub(crate) store: StoreTable,
+    /// Whom to ask for content that isn't in the store, in that order.
+    pub(crate) gateways: Vec<String>,
     /// By name.
     pub(crate) secret: BTreeMap<String, SecretTable>,
 }
@@ -53,11 +55,27 @@ pub(crate) struct LimitTable {
     #[serde(deserialize_with = "size")]
     pub(crate) output: Option<u64>,
     #[serde(deserialize_with = "size")]
+    pub(crate) storage: Option<u64>,
+    #[serde(deserialize_with = "size")]
     pub(crate) log: Option<u64>,
     #[serde(deserialize_with = "count")]
     pub(crate) calls: Option<u64>,
     #[serde(deserialize_with = "size")]
     pub(crate) call_bytes: Option<u64>,
+    /// The most that options may ask for.
+    #[serde(deserialize_with = "maxima")]
+    pub(crate) max: Option<Box<Self>>,
+}
+
+/// Where content is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoreTable {
+    /// The folder, instead of the user's.
+    pub(crate) path: Option<PathBuf>,
+    /// How many bytes of blocks it may hold.
+    #[serde(deserialize_with = "size")]
+    pub(crate) quota: Option<u64>,
 }
 
 /// Whom HTTP trusts.
@@ -117,6 +135,14 @@ impl TryFrom<SecretFields> for SecretTable {
             source,
             hosts: fields.hosts,
         })
+    }
+}
+
+fn maxima<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<LimitTable>>, D::Error> {
+    let table = LimitTable::deserialize(deserializer)?;
+    match table.max {
+        Some(_) => Err(D::Error::unknown_field("max", &[])),
+        None => Ok(Some(Box::new(table))),
     }
 }
 

@@ -143,7 +143,7 @@ fn one_of_yours_is_asked_before_one_that_comes_with_homestar() {
     it.put("effects/mine.wasm", &mine);
     it.run(&["run", "dice.wasm", "roll", "--receipt", "r"]);
     let facts = it.run(&["receipt", "show", "r", "--json"]).json();
-    let cid = homestar_core::ipld::cid_of_raw(&mine).to_string();
+    let cid = homestar_core::unixfs::cid_of_file(&mine).to_string();
     assert_eq!(facts["meta"]["effects"][0]["/"], cid);
 }
 

@@ -240,7 +240,8 @@ fn neutral_line(line: &str) -> String {
     without_cids(line)
 }
 
-/// Returns `line` with every CID as its first letters and `…`.
+/// Returns `line` with every CID as its first letters and `…`. A file's are those of a raw block, also if it has several
+/// blocks: how large components are is up to their compilers.
 fn without_cids(line: &str) -> String {
     let is_part = |c: char| matches!(c, 'a'..='z' | '2'..='7');
     let mut text = String::new();
@@ -249,7 +250,7 @@ fn without_cids(line: &str) -> String {
         let (before, from) = rest.split_at(start);
         let end = from.find(|c| !is_part(c)).unwrap_or(from.len());
         let shown = if end > 50 {
-            format!("{}…", &from[..5])
+            format!("{}…", from[..5].replace("bafyb", "bafkr"))
         } else {
             from[..end].to_owned()
         };

@@ -10,6 +10,7 @@ fn what_is_denied_says_what_would_allow_it() {
     assert_snapshot!(it.run(&["run", "dice.wasm", "roll"]), @r#"
     --- stderr
     error: the guest returned the error "randomness is not granted; it takes `--allow random`"
+    hint: `--allow random` allows it
     --- exit code 1
     "#);
     let said = it.run(&["run", "dice.wasm", "roll", "--allow", "random", "--json"]);
@@ -19,6 +20,7 @@ fn what_is_denied_says_what_would_allow_it() {
     assert_snapshot!(it.run(&["run", "dice.wasm", "roll", "--allow", "clock"]), @r#"
     --- stderr
     error: the guest returned the error "randomness is not granted; it takes `--allow random`"
+    hint: `--allow random` allows it
     --- exit code 1
     "#);
 }

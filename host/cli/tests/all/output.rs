@@ -149,3 +149,27 @@ fn what_it_cost() {
     --- exit code 0
     "#);
 }
+
+/// A value of any shape is written and shown as DAG-JSON.
+#[test]
+fn a_value_may_be_anything() {
+    let it = Environment::with(&["shapes"]);
+    let twice = |args: &[&str]| it.run(&[&["run", "shapes.wasm"], args].concat());
+    assert_eq!(twice(&["twice([1, 2.5, true])"]).stdout(), "[2,2.5,true]\n");
+    let json = r#"[{"a": {"/": {"bytes": "AQI"}}, "b": [1, null]}]"#;
+    let doubled = "{\"a\":{\"/\":{\"bytes\":\"AQI\"}},\"b\":[2,null]}\n";
+    assert_eq!(twice(&["twice", "--args", json]).stdout(), doubled);
+    let said = twice(&[r#"twice("{\"b\": 1}")"#]);
+    assert_eq!(said.stdout(), "{\"b\":2}\n");
+    assert_snapshot!(twice(&["twice({b: 1})"]), @r#"
+    --- stderr
+    error: can't read the argument `of`
+      because: what isn't DAG-JSON is written as a string of it: line 1, column 2: expected a key at column 1
+    --- exit code 4
+    "#);
+    let said = twice(&[r#"find("{}", ["", "a"])"#]);
+    assert_eq!(
+        said.stdout(),
+        "(\"bafyreigbtj4x7ip5legnfznufuopl4sg4knzc2cof6duas4b3q2fy6swua\", [some(\"{}\"), none])\n"
+    );
+}

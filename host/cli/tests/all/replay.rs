@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::{self, JoinHandle};
 
 use homestar_core::car;
-use homestar_core::evidence::Evidence;
+use homestar_core::evidence::{Component, Evidence};
 use homestar_core::ipld::{Block, Ipld};
 use homestar_core::key::SigningKey;
 use homestar_core::outcome::{Kind, Outcome};
@@ -184,6 +184,66 @@ fn two_effects_are_wired_as_they_were() {
     assert_eq!(it.run(&["replay", "r.car"]).code, Some(0));
 }
 
+/// Counts its calls.
+const COUNTER: &str = r#"(component
+    (core module $m
+        (global $n (mut i32) (i32.const 0))
+        (func (export "next") (result i32)
+            (global.set $n (i32.add (global.get $n) (i32.const 1)))
+            (global.get $n)))
+    (core instance $i (instantiate $m))
+    (func $next (result u32) (canon lift (core func $i "next")))
+    (instance $counter (export "next" (func $next)))
+    (export "acme:count/counter@0.1.0" (instance $counter)))"#;
+
+/// Asks the counter for others.
+const CLERK: &str = r#"(component
+    (import "acme:count/counter@0.1.0" (instance $counter (export "next" (func (result u32)))))
+    (core func $ask (canon lower (func $counter "next")))
+    (core module $m
+        (import "counter" "next" (func $next (result i32)))
+        (export "next" (func $next)))
+    (core instance $i (instantiate $m (with "counter" (instance (export "next" (func $ask))))))
+    (func $next (result u32) (canon lift (core func $i "next")))
+    (instance $clerk (export "next" (func $next)))
+    (export "acme:count/clerk@0.1.0" (instance $clerk)))"#;
+
+/// Asks the counter, and then the clerk.
+const CUSTOMER: &str = r#"(component
+    (import "acme:count/counter@0.1.0" (instance $counter (export "next" (func (result u32)))))
+    (import "acme:count/clerk@0.1.0" (instance $clerk (export "next" (func (result u32)))))
+    (core func $ask (canon lower (func $counter "next")))
+    (core func $ask-clerk (canon lower (func $clerk "next")))
+    (core module $m
+        (import "" "counter" (func $counter (result i32)))
+        (import "" "clerk" (func $clerk (result i32)))
+        (func (export "both") (result i32) (drop (call $counter)) (call $clerk)))
+    (core instance $i (instantiate $m (with "" (instance
+        (export "counter" (func $ask))
+        (export "clerk" (func $ask-clerk))))))
+    (func (export "both") (result u32) (canon lift (core func $i "both"))))"#;
+
+/// With grants of its own the clerk has a counter of its own. Nothing enters such a task, and yet its receipt's list of
+/// effects doesn't tell how they were wired.
+#[test]
+fn copies_are_wired_as_they_were() {
+    let it = Environment::new().with_key();
+    it.put("customer.wasm", wat::parse_str(CUSTOMER).unwrap());
+    it.put("effects/counter.wasm", wat::parse_str(COUNTER).unwrap());
+    it.put("effects/clerk.wasm", wat::parse_str(CLERK).unwrap());
+    let run = ["run", "customer.wasm", "both()", "--receipt", "r.car"];
+    let is_pure = || it.run(&["receipt", "verify", "r.car", "--json"]).json()["pure"].clone();
+
+    assert_eq!(it.run(&run).stdout(), "2\n");
+    assert_eq!(is_pure(), true);
+    assert_eq!(it.run(&["replay", "r.car"]).code, Some(0));
+
+    let with_own = [&run[..], &["--allow", "clerk:random"]].concat();
+    assert_eq!(it.run(&with_own).stdout(), "1\n");
+    assert_eq!(is_pure(), false);
+    assert_eq!(it.run(&["replay", "r.car"]).code, Some(0));
+}
+
 #[test]
 fn what_comes_out_otherwise_is_named() {
     let it = rolled();
@@ -289,7 +349,7 @@ fn a_file_that_was_touched_is_refused() {
 fn another_guest_in_its_place_is_refused() {
     let it = rolled();
     changed(&it, |evidence, _| {
-        evidence.component = Block::raw(b"\0asm".to_vec())
+        evidence.component = Component::new(b"\0asm".to_vec())
     });
     assert_snapshot!(it.run(&["receipt", "verify", "changed.car"]), @r#"
     --- stderr
@@ -298,7 +358,7 @@ fn another_guest_in_its_place_is_refused() {
     --- exit code 4
     "#);
     changed(&it, |evidence, body| {
-        evidence.component = Block::raw(b"\0asm".to_vec());
+        evidence.component = Component::new(b"\0asm".to_vec());
         body.meta.component = *evidence.component.cid();
     });
     let said = it.run(&["replay", "changed.car"]);

@@ -53,7 +53,7 @@ fn nothing_is_granted_beyond_the_ceiling() {
     assert_snapshot!(roll(&it, &["--allow", "random"]), @r#"
     --- stderr
     error: the guest returned the error "randomness is not granted; it takes `--allow random`"
-    hint: nothing is granted beyond the ceiling in $HOME/.config/homestar/homestar.toml
+    hint: `--allow random` allows it as far as the ceiling in $HOME/.config/homestar/homestar.toml does
     --- exit code 1
     "#);
     assert_eq!(roll(&it, &["--allow", "random:random"]).code, Some(1));
@@ -73,7 +73,7 @@ fn an_effect_has_what_it_was_granted_by_name() {
     assert_snapshot!(roll(&it, &["--allow", "random"]), @r#"
     --- stderr
     error: the guest returned the error "randomness is not granted; it takes `--allow random`"
-    hint: the effect random has grants of its own: `--allow random:GRANT` gives it one
+    hint: `--allow random:random` allows it
     --- exit code 1
     "#);
     assert_eq!(roll(&it, &["--allow", "random:random"]).code, Some(0));
@@ -140,6 +140,29 @@ fn limits_are_used_where_no_option_is_given() {
     );
     assert_eq!(roll(&it, &["--fuel", "1M"]).code, Some(1));
     assert_eq!(roll(&it, &["--fuel", "1M", "--calls", "1"]).code, Some(0));
+}
+
+#[test]
+fn no_option_goes_beyond_the_most_that_the_operator_allows() {
+    let it = Environment::with(&["hostile"]);
+    it.put(USERS, "[limits.max]\nfuel = \"1k\"\nmemory = \"1GiB\"");
+    let spin = ["run", "hostile.wasm", "spin"];
+    // What nobody asked for is bounded too.
+    let said = it.run(&[&spin[..], &["--json"]].concat());
+    assert_eq!(said.json()["error"]["kind"], "fuel");
+    let said = it.run(&[&spin[..], &["--fuel", "1M"]].concat());
+    assert_snapshot!(said, @r#"
+    --- stderr
+    error: --fuel asks for more than 1,000
+    hint: that is the most that `[limits.max]` of $HOME/.config/homestar/homestar.toml lets a task use
+    --- exit code 2
+    "#);
+    let said = it.run(&[&spin[..], &["--fuel", "1k", "--memory", "2GiB"]].concat());
+    assert!(said.stderr.contains("--memory asks for more than 1.0 GiB"));
+    assert_eq!(
+        it.run(&[&spin[..], &["--fuel", "1k"]].concat()).code,
+        Some(3)
+    );
 }
 
 #[test]

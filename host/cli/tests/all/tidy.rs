@@ -68,6 +68,7 @@ fn dependencies_point_one_way() {
         ("host/core", &[][..]),
         ("host/engine", &["homestar-core"]),
         ("host/store", &["homestar-core"]),
+        ("host/net", &["homestar-core"]),
         (
             "host/cli",
             &["homestar-core", "homestar-effects", "homestar-engine"],
@@ -91,6 +92,7 @@ fn dependencies_point_one_way() {
 fn heavy_dependencies_have_one_home() {
     for (word, home) in [
         ("wasmtime", "host/engine"),
+        ("hyper", "host/net"),
         ("rusqlite", "host/store"),
         ("clap", "host/cli"),
     ] {
@@ -129,6 +131,7 @@ fn only_cli_prints_and_reads_the_environment() {
     assert_eq!(found("host/core/src", &printing, &[]), NOTHING);
     assert_eq!(found("host/engine/src", &printing, &[]), NOTHING);
     assert_eq!(found("host/store/src", &printing, &[]), NOTHING);
+    assert_eq!(found("host/net/src", &printing, &[]), NOTHING);
     let reading = ["env::var", "env::home_dir"];
     assert_eq!(
         found("host/", &reading, &["host/cli/src/paths.rs"]),

@@ -31,6 +31,13 @@ impl DnsRule {
     pub(super) fn matches(&self, name: &str, record_type: RecordType) -> bool {
         (self.types.is_empty() || self.types.contains(&record_type)) && self.name.matches(name)
     }
+
+    /// True if every record that the other allows is allowed.
+    pub(super) fn covers(&self, inner: &Self) -> bool {
+        let types = self.types.is_empty()
+            || (!inner.types.is_empty() && inner.types.iter().all(|ty| self.types.contains(ty)));
+        types && self.name.covers(&inner.name)
+    }
 }
 
 fn parse_types(text: &str) -> Result<Box<[RecordType]>, Wrong> {

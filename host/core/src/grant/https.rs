@@ -42,6 +42,17 @@ impl HttpsRule {
             && self.origin.matches(target)
             && self.path.matches(target.path)
     }
+
+    /// True if every request that the other allows is allowed.
+    pub(super) fn covers(&self, inner: &Self) -> bool {
+        let methods = self.methods.is_empty()
+            || (!inner.methods.is_empty()
+                && inner
+                    .methods
+                    .iter()
+                    .all(|method| self.methods.contains(method)));
+        methods && self.origin.covers(&inner.origin) && self.path.covers(&inner.path)
+    }
 }
 
 fn parse_methods(text: &str) -> Result<Box<[Box<str>]>, Wrong> {

@@ -46,6 +46,19 @@ impl NamePattern {
         }
     }
 
+    /// True if every name that the other means is meant.
+    pub(super) fn covers(&self, inner: &Self) -> bool {
+        match (self, inner) {
+            (Self::Any, _) => true,
+            (_, Self::Any) => false,
+            (_, Self::Exact(name)) => self.matches(name),
+            (Self::Beneath(parent), Self::Beneath(name)) => {
+                parent == name || is_beneath(name, parent)
+            }
+            (Self::Exact(_), Self::Beneath(_)) => false,
+        }
+    }
+
     /// True if every name that is meant is `localhost` or beneath it (RFC 6761, 6.3).
     pub(super) fn is_localhost(&self) -> bool {
         match self {

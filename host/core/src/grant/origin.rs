@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use super::covers::is_any_address;
 use super::error::Wrong;
 use super::name::{NamePattern, is_localhost};
 
@@ -98,6 +99,20 @@ impl Origin {
             HostPattern::Address(named) => *named == address,
             HostPattern::Name(name) => name.is_localhost() && address.is_loopback(),
         }
+    }
+
+    /// True if every origin that the other means is meant.
+    pub(super) fn covers(&self, inner: &Self) -> bool {
+        let hosts = match (&self.host, &inner.host) {
+            (HostPattern::Name(outer), HostPattern::Name(inner)) => outer.covers(inner),
+            (HostPattern::Name(outer), HostPattern::Address(address)) => {
+                *outer == NamePattern::Any && is_any_address(*address)
+            }
+            (HostPattern::Address(outer), HostPattern::Address(inner)) => outer == inner,
+            (HostPattern::Address(_), HostPattern::Name(_)) => false,
+        };
+        let ports = self.port.is_none() || self.port == inner.port;
+        self.scheme == inner.scheme && ports && hosts
     }
 
     /// True if requests are sent in the clear.

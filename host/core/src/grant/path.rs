@@ -58,6 +58,18 @@ impl PathPattern {
     }
 }
 
+impl PathPattern {
+    /// True if every path that the other means is meant.
+    pub(super) fn covers(&self, inner: &Self) -> bool {
+        match (self, inner) {
+            (Self::Any, _) => true,
+            (_, Self::Any) | (Self::Exact(_), Self::Beneath(_)) => false,
+            (_, Self::Exact(path)) => self.matches(path),
+            (Self::Beneath(parent), Self::Beneath(path)) => path.starts_with(&**parent),
+        }
+    }
+}
+
 impl fmt::Display for PathPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,8 @@
 //! Bytes with their CID.
 
-use super::{Cid, DAG_CBOR, DecodeError, EncodeError, RAW, SHA2_256, cid_of, decode, encode};
+use super::{
+    Cid, DAG_CBOR, DecodeError, EncodeError, IDENTITY, RAW, SHA2_256, cid_of, decode, encode,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -32,7 +34,7 @@ impl Block {
 
     /// Returns the raw block of these bytes.
     ///
-    /// Keep them within [`MAX_BLOCK_BYTES`] if the block is to travel; more is for a chunker to cut.
+    /// Keep them within [`MAX_BLOCK_BYTES`]; more is a file ([`FileWriter`](crate::unixfs::FileWriter)).
     pub fn raw(bytes: Vec<u8>) -> Self {
         Self::new(RAW, bytes)
     }
@@ -46,26 +48,27 @@ impl Block {
         Ok(Self::new(DAG_CBOR, bytes))
     }
 
+    /// Returns the block that a CID holds in itself, if it does. Nobody needs to be asked for it.
+    pub fn inline(cid: &Cid) -> Option<Self> {
+        let bytes = cid.hash().digest().to_vec();
+        (cid.hash().code() == IDENTITY).then_some(Self { cid: *cid, bytes })
+    }
+
     /// Takes bytes from outside under the name they came with, if they have it.
     pub fn verify(cid: Cid, bytes: Vec<u8>) -> Result<Self, BlockError> {
         if bytes.len() > MAX_BLOCK_BYTES {
             let len = bytes.len();
             return Err(BlockError::TooLarge { cid, len });
         }
-        Self::verify_large(cid, bytes)
-    }
-
-    /// Takes bytes under the name they came with, however many they are. For files that a person names, where
-    /// whole components are blocks; what travels goes through [`Block::verify`].
-    pub fn verify_large(cid: Cid, bytes: Vec<u8>) -> Result<Self, BlockError> {
-        if cid.hash().code() != SHA2_256 {
-            let code = cid.hash().code();
-            return Err(BlockError::UnknownHash { cid, code });
+        let is_named = match cid.hash().code() {
+            SHA2_256 => cid_of(cid.codec(), &bytes).hash() == cid.hash(),
+            IDENTITY => bytes == cid.hash().digest(),
+            code => return Err(BlockError::UnknownHash { cid, code }),
+        };
+        match is_named {
+            true => Ok(Self { cid, bytes }),
+            false => Err(BlockError::WrongHash { cid }),
         }
-        if cid_of(cid.codec(), &bytes).hash() != cid.hash() {
-            return Err(BlockError::WrongHash { cid });
-        }
-        Ok(Self { cid, bytes })
     }
 
     /// The name of the bytes.
@@ -153,10 +156,22 @@ mod tests {
             Err(BlockError::TooLarge { cid, len })
         );
 
-        let identity = multihash::Multihash::wrap(0, b"hi").expect("short");
-        let cid = Cid::new_v1(RAW, identity);
+        let sha3 = multihash::Multihash::wrap(0x16, &[7; 32]).expect("short");
+        let cid = Cid::new_v1(RAW, sha3);
         let refused = Block::verify(cid, b"hi".to_vec());
-        assert_eq!(refused, Err(BlockError::UnknownHash { cid, code: 0 }));
+        assert_eq!(refused, Err(BlockError::UnknownHash { cid, code: 0x16 }));
+    }
+
+    #[test]
+    fn a_cid_may_hold_its_block() {
+        let identity = multihash::Multihash::wrap(IDENTITY, b"hi").expect("short");
+        let cid = Cid::new_v1(RAW, identity);
+        let block = Block::inline(&cid).expect("held");
+        assert_eq!(block.bytes(), b"hi");
+        assert_eq!(Block::verify(cid, b"hi".to_vec()), Ok(block));
+        let others = Block::verify(cid, b"ho".to_vec());
+        assert_eq!(others, Err(BlockError::WrongHash { cid }));
+        assert_eq!(Block::inline(&super::super::cid_of_raw(b"hi")), None);
     }
 
     #[test]

@@ -8,10 +8,14 @@ use thiserror::Error;
 
 /// The multicodec of DAG-CBOR, the codec of every structured block.
 pub const DAG_CBOR: u64 = 0x71;
+/// The multicodec of dag-pb, the codec of directories and of files that don't fit a block.
+pub const DAG_PB: u64 = 0x70;
 /// The multicodec of raw bytes, the codec of leaves and files.
 pub const RAW: u64 = 0x55;
-/// The multihash code of SHA2-256, the only hash we write and verify.
+/// The multihash code of SHA2-256, the only hash we compute.
 pub const SHA2_256: u64 = 0x12;
+/// The multihash code of no hash at all: the bytes stand in the CID. Some write small blocks like that.
+pub const IDENTITY: u64 = 0;
 
 /// The longest text read as a CID. A 64-byte digest in base 2 is about 560 characters; no CID in use
 /// comes near, and base58 takes quadratic time to read.
@@ -70,7 +74,7 @@ pub fn parse_cid(text: &str) -> Result<Cid, CidError> {
 /// Reads a CID that fills `bytes` exactly.
 ///
 /// `Cid::try_from` stops at the end of the CID, so the same link could be written in many ways.
-pub(super) fn cid_from_bytes(bytes: &[u8]) -> Result<Cid, CidError> {
+pub(crate) fn cid_from_bytes(bytes: &[u8]) -> Result<Cid, CidError> {
     let cid = Cid::try_from(bytes).map_err(|_| CidError::NotACid)?;
     if cid.to_bytes() == bytes {
         Ok(cid)

@@ -32,7 +32,12 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
 }
 
 fn decode_value(bytes: &[u8]) -> Result<Ipld, DecodeError> {
-    if bytes.len() > MAX_BLOCK_BYTES {
+    decode_within(bytes, MAX_BLOCK_BYTES)
+}
+
+/// Reads a value of at most so many bytes. More than a block may have are in a file.
+pub(crate) fn decode_within(bytes: &[u8], bytes_max: usize) -> Result<Ipld, DecodeError> {
+    if bytes.len() > bytes_max {
         return Err(DecodeError::TooLarge { len: bytes.len() });
     }
     strict::check(bytes).map_err(|(at, rule)| DecodeError::NotStrict { at, rule })?;

@@ -4,6 +4,7 @@
 //! a rule is broken, and needs neither the stack nor memory in proportion to the input. What it adds:
 //! a bound on depth, links whose bytes are exactly a CID, and rules for parts a type would skip.
 
+use super::Cid;
 use super::cid::cid_from_bytes;
 use super::codec::MAX_DEPTH;
 use thiserror::Error;
@@ -75,12 +76,24 @@ pub(crate) fn depth_of(bytes: &[u8]) -> Option<usize> {
     walk(bytes).ok()
 }
 
+/// The links in an encoded value, in the order in which they stand there. Nothing is built from the rest.
+pub(crate) fn links_of(bytes: &[u8]) -> Result<Vec<Cid>, Breach> {
+    let mut links = Vec::new();
+    walk_with(bytes, |link| links.push(link))?;
+    Ok(links)
+}
+
 fn walk(bytes: &[u8]) -> Result<usize, Breach> {
+    walk_with(bytes, |_| {})
+}
+
+fn walk_with(bytes: &[u8], links: impl FnMut(Cid)) -> Result<usize, Breach> {
     let mut walk = Walk {
         bytes,
         at: 0,
         open: Vec::new(),
         deepest: 0,
+        links,
     };
     walk.value()?;
     while walk.step()? {}
@@ -102,11 +115,13 @@ const TAG: u8 = 6;
 /// The tag of a link.
 const LINK_TAG: u64 = 42;
 
-struct Walk<'a> {
+struct Walk<'a, F> {
     bytes: &'a [u8],
     at: usize,
     open: Vec<Open<'a>>,
     deepest: usize,
+    /// Is told of every link.
+    links: F,
 }
 
 /// A list or map whose entries are being read.
@@ -123,7 +138,7 @@ struct Head {
     number: u64,
 }
 
-impl<'a> Walk<'a> {
+impl<'a, F: FnMut(Cid)> Walk<'a, F> {
     /// Reads one more entry, or closes what has none left. False when all is closed.
     fn step(&mut self) -> Result<bool, Breach> {
         let Some(open) = self.open.last_mut() else {
@@ -201,10 +216,13 @@ impl<'a> Walk<'a> {
         if head.major != BYTES {
             return Err((head.at, Rule::NotALink));
         }
-        match self.take(head.number)?.split_first() {
-            Some((0, cid)) if cid_from_bytes(cid).is_ok() => Ok(()),
-            _ => Err((head.at, Rule::NotALink)),
-        }
+        let not_a_link = (head.at, Rule::NotALink);
+        let Some((0, cid)) = self.take(head.number)?.split_first() else {
+            return Err(not_a_link);
+        };
+        let cid = cid_from_bytes(cid).map_err(|_| not_a_link)?;
+        (self.links)(cid);
+        Ok(())
     }
 
     fn simple(&mut self) -> Result<(), Breach> {

@@ -80,14 +80,62 @@ pub enum Problem {
 /// The text may come from anyone: it is limited in size and depth and never causes a panic. Integers of up
 /// to 128 bits are taken; whether DAG-CBOR has a form for one is for [`encode`](crate::ipld::encode) to say.
 pub fn parse(text: &str) -> Result<Ipld, JsonError> {
+    build(text, Values)
+}
+
+/// Reads a text, and builds from it what `builder` makes of its parts.
+pub(crate) fn build<B: Builder>(text: &str, builder: B) -> Result<B::Tree, JsonError> {
     let mut parser = Parser {
         text,
         at: 0,
         depth: 0,
+        builder,
     };
     parser
         .document()
         .map_err(|(at, problem)| locate(text, at, problem))
+}
+
+/// What becomes of the parts of a text, each told where it begins: at which byte.
+pub(crate) trait Builder {
+    /// What a part becomes.
+    type Tree;
+
+    fn leaf(&self, at: usize, leaf: Ipld) -> Self::Tree;
+    fn list(&self, at: usize, items: Vec<Self::Tree>) -> Self::Tree;
+    /// A map, or the leaf that it stands for: a link or bytes. Tells whether it is a leaf.
+    fn map(&self, at: usize, entries: Entries<Self::Tree>) -> Result<(Self::Tree, bool), Problem>;
+    /// True for the map in `{"/": {"bytes": …}}`.
+    fn is_bytes_body(&self, tree: &Self::Tree) -> bool;
+}
+
+/// The entries of a map, with where their keys begin.
+pub(crate) type Entries<T> = BTreeMap<String, (usize, T)>;
+
+/// Builds values and forgets where they stood.
+struct Values;
+
+impl Builder for Values {
+    type Tree = Ipld;
+
+    fn leaf(&self, _at: usize, leaf: Ipld) -> Ipld {
+        leaf
+    }
+
+    fn list(&self, _at: usize, items: Vec<Ipld>) -> Ipld {
+        Ipld::List(items)
+    }
+
+    fn map(&self, _at: usize, entries: Entries<Ipld>) -> Result<(Ipld, bool), Problem> {
+        let entry = |(key, (_, value))| (key, value);
+        let value = resolve(entries.into_iter().map(entry).collect())?;
+        let is_leaf = !matches!(value, Ipld::Map(_));
+        Ok((value, is_leaf))
+    }
+
+    fn is_bytes_body(&self, tree: &Ipld) -> bool {
+        matches!(tree, Ipld::Map(inner) if inner.len() == 1 && inner.contains_key(BYTES_KEY))
+    }
 }
 
 fn locate(text: &str, at: usize, problem: Problem) -> JsonError {
@@ -102,14 +150,18 @@ fn locate(text: &str, at: usize, problem: Problem) -> JsonError {
 
 type Fault = (usize, Problem);
 
-struct Parser<'a> {
+/// What was built, and whether it is a leaf.
+type Built<B> = Result<(<B as Builder>::Tree, bool), Fault>;
+
+struct Parser<'a, B> {
     text: &'a str,
     at: usize,
     depth: usize,
+    builder: B,
 }
 
-impl Parser<'_> {
-    fn document(&mut self) -> Result<Ipld, Fault> {
+impl<B: Builder> Parser<'_, B> {
+    fn document(&mut self) -> Result<B::Tree, Fault> {
         if self.text.len() > MAX_TEXT_BYTES {
             return Err((0, Problem::TooLong));
         }
@@ -122,21 +174,23 @@ impl Parser<'_> {
         }
     }
 
-    fn value(&mut self) -> Result<Ipld, Fault> {
+    fn value(&mut self) -> Result<B::Tree, Fault> {
         self.skip_space();
-        match self.peek()? {
-            b'{' => self.nested(Self::map),
-            b'[' => self.nested(Self::list),
+        let start = self.at;
+        let leaf = match self.peek()? {
+            b'{' => return self.nested(Self::map),
+            b'[' => return self.nested(Self::list),
             b'"' => self.string().map(Ipld::String),
             b'-' | b'0'..=b'9' => self.number(),
             b'n' => self.word("null", Ipld::Null),
             b't' => self.word("true", Ipld::Bool(true)),
             b'f' => self.word("false", Ipld::Bool(false)),
             _ => Err((self.at, Problem::Expected("a value"))),
-        }
+        };
+        Ok(self.builder.leaf(start, leaf?))
     }
 
-    fn nested(&mut self, read: fn(&mut Self) -> Result<Ipld, Fault>) -> Result<Ipld, Fault> {
+    fn nested(&mut self, read: fn(&mut Self) -> Built<B>) -> Result<B::Tree, Fault> {
         // A link or bytes lie in one or two maps of text but are leaves of the value.
         if self.depth == MAX_DEPTH + 2 {
             return Err((self.at, Problem::TooDeep));
@@ -144,53 +198,47 @@ impl Parser<'_> {
         let start = self.at;
         self.at += 1;
         self.depth += 1;
-        let value = read(self)?;
+        let (tree, is_leaf) = read(self)?;
         self.depth -= 1;
-        match value {
-            Ipld::List(_) | Ipld::Map(_)
-                if self.depth >= MAX_DEPTH && !self.is_bytes_body(&value) =>
-            {
-                Err((start, Problem::TooDeep))
-            }
-            value => Ok(value),
+        let is_deep = self.depth >= MAX_DEPTH && !is_leaf;
+        if is_deep && !(self.depth == MAX_DEPTH + 1 && self.builder.is_bytes_body(&tree)) {
+            return Err((start, Problem::TooDeep));
         }
+        Ok(tree)
     }
 
-    /// True for the map in `{"/": {"bytes": …}}` where it may lie one level below the deepest value.
-    fn is_bytes_body(&self, value: &Ipld) -> bool {
-        let is_body =
-            matches!(value, Ipld::Map(inner) if inner.len() == 1 && inner.contains_key(BYTES_KEY));
-        is_body && self.depth == MAX_DEPTH + 1
-    }
-
-    fn list(&mut self) -> Result<Ipld, Fault> {
+    /// A list, which is no leaf.
+    fn list(&mut self) -> Built<B> {
+        let start = self.at - 1;
         let mut items = Vec::new();
-        if self.closes(b']')? {
-            return Ok(Ipld::List(items));
-        }
-        loop {
-            items.push(self.value()?);
-            if self.ends(b']', "`,` or `]`")? {
-                return Ok(Ipld::List(items));
+        if !self.closes(b']')? {
+            loop {
+                items.push(self.value()?);
+                if self.ends(b']', "`,` or `]`")? {
+                    break;
+                }
             }
         }
+        Ok((self.builder.list(start, items), false))
     }
 
-    fn map(&mut self) -> Result<Ipld, Fault> {
+    /// A map, or a leaf that is written as one.
+    fn map(&mut self) -> Built<B> {
         let start = self.at - 1;
         let mut entries = BTreeMap::new();
-        if self.closes(b'}')? {
-            return Ok(Ipld::Map(entries));
-        }
-        loop {
-            self.entry(&mut entries)?;
-            if self.ends(b'}', "`,` or `}`")? {
-                return resolve(entries).map_err(|problem| (start, problem));
+        if !self.closes(b'}')? {
+            loop {
+                self.entry(&mut entries)?;
+                if self.ends(b'}', "`,` or `}`")? {
+                    break;
+                }
             }
         }
+        let built = self.builder.map(start, entries);
+        built.map_err(|problem| (start, problem))
     }
 
-    fn entry(&mut self, entries: &mut BTreeMap<String, Ipld>) -> Result<(), Fault> {
+    fn entry(&mut self, entries: &mut Entries<B::Tree>) -> Result<(), Fault> {
         self.skip_space();
         let start = self.at;
         if self.peek()? != b'"' {
@@ -205,7 +253,7 @@ impl Parser<'_> {
         let value = self.value()?;
         match entries.entry(key) {
             Entry::Vacant(entry) => {
-                entry.insert(value);
+                entry.insert((start, value));
                 Ok(())
             }
             Entry::Occupied(entry) => Err((start, Problem::KeyTwice(entry.key().clone()))),
@@ -394,7 +442,7 @@ fn float(digits: &str) -> Result<Ipld, Problem> {
 }
 
 /// What a map stands for: itself, a link or bytes.
-fn resolve(mut entries: BTreeMap<String, Ipld>) -> Result<Ipld, Problem> {
+pub(crate) fn resolve(mut entries: BTreeMap<String, Ipld>) -> Result<Ipld, Problem> {
     if !looks_reserved(&entries) {
         return Ok(Ipld::Map(entries));
     }

@@ -16,8 +16,10 @@ pub struct Limits {
     pub table_elements: u64,
     /// Time on the wall, waiting included.
     pub time: Duration,
-    /// Bytes of the encoded outcome, streams and written blobs included.
+    /// Bytes of the encoded outcome. What it only links to counts as storage.
     pub output_bytes: u64,
+    /// Bytes that are written to storage: blobs, nodes, and the streams that are returned.
+    pub storage_bytes: u64,
     /// Bytes of log lines, standard output and standard error of a command apart.
     pub log_bytes: u64,
     /// Driver calls. One more is answered by an error of the interface that says so.
@@ -36,6 +38,7 @@ impl Limits {
         table_elements: u32::MAX as u64,
         time: Duration::from_secs(30 * 24 * 60 * 60),
         output_bytes: u64::MAX,
+        storage_bytes: u64::MAX,
         log_bytes: u64::MAX,
         calls: u64::MAX,
         call_bytes: u64::MAX,
@@ -50,6 +53,7 @@ impl Limits {
             table_elements: self.table_elements.min(max.table_elements),
             time: self.time.min(max.time),
             output_bytes: self.output_bytes.min(max.output_bytes),
+            storage_bytes: self.storage_bytes.min(max.storage_bytes),
             log_bytes: self.log_bytes.min(max.log_bytes),
             calls: self.calls.min(max.calls),
             call_bytes: self.call_bytes.min(max.call_bytes),
@@ -65,7 +69,9 @@ impl Default for Limits {
     ///   fuel would have run for minutes;
     /// - 1 GiB of memory, enough for a picture or a language runtime and far from filling a laptop;
     /// - a million table elements, more functions than a language runtime has;
-    /// - 64 MiB of output as a value; more should be a stream, which this bounds too unless raised;
+    /// - 64 MiB of output as a value; more should be a stream;
+    /// - 4 GiB of storage, an evening of film, and more than is copied in most minutes: it ends what writes forever
+    ///   before a disk is full;
     /// - 1 MiB of log, a long read;
     /// - 10,000 driver calls that move 256 MiB: all of it is kept in the task's trace.
     fn default() -> Self {
@@ -75,6 +81,7 @@ impl Default for Limits {
             table_elements: 1_000_000,
             time: Duration::from_secs(60),
             output_bytes: 64 << 20,
+            storage_bytes: 4 << 30,
             log_bytes: 1 << 20,
             calls: 10_000,
             call_bytes: 256 << 20,

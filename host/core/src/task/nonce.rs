@@ -45,7 +45,7 @@ impl Nonce {
         *self == Self::EMPTY
     }
 
-    pub(super) fn from_ipld(value: Ipld) -> Result<Self, NonceError> {
+    pub(crate) fn from_ipld(value: Ipld) -> Result<Self, NonceError> {
         match value {
             Ipld::String(text) => Self::text(text),
             Ipld::Bytes(bytes) => Self::bytes(&bytes),
@@ -53,7 +53,7 @@ impl Nonce {
         }
     }
 
-    pub(super) fn to_ipld(&self) -> Ipld {
+    pub(crate) fn to_ipld(&self) -> Ipld {
         match &self.0 {
             Form::Text(text) => Ipld::String(text.clone()),
             Form::Bytes12(bytes) => Ipld::Bytes(bytes.to_vec()),

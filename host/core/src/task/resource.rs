@@ -46,7 +46,7 @@ impl Resource {
         }
     }
 
-    pub(super) fn from_ipld(value: Ipld) -> Result<Self, ResourceError> {
+    pub(crate) fn from_ipld(value: Ipld) -> Result<Self, ResourceError> {
         match value {
             Ipld::Link(cid) => Ok(Self::Link(cid)),
             Ipld::String(text) => Self::parse_url(&text),
@@ -54,7 +54,7 @@ impl Resource {
         }
     }
 
-    pub(super) fn to_ipld(&self) -> Ipld {
+    pub(crate) fn to_ipld(&self) -> Ipld {
         match self {
             Self::Link(cid) => Ipld::Link(*cid),
             Self::Url(url) => Ipld::String(url.text.clone()),

@@ -1,14 +1,18 @@
-//! Long byte strings leave an event and become raw blocks.
+//! Long byte strings leave an event and become files.
 
-use crate::ipld::{Block, Cid, Ipld, MAX_BLOCK_BYTES, RAW};
+use crate::ipld::{Block, Cid, Ipld};
+use crate::unixfs::{FileWriter, Layout, ReadError, read_file};
+use std::convert::Infallible;
 use thiserror::Error;
 
-/// Byte strings longer than this become blocks of their own.
+/// Byte strings longer than this become files of their own.
 pub const SPILL_BYTES: usize = 4 << 10;
 
-/// Replaces each long byte string in `value` by a link: to a raw block, or if one block can't hold it, to a DAG-CBOR
-/// block that lists links to raw blocks. `keep` gets the blocks. Driver calls have no links of their own, so what is
-/// a link afterwards was bytes.
+/// The most bytes of such a string that are read back: more than an evidence file has. Few blocks can make a long file.
+const MAX_SPILLED_BYTES: u64 = 1 << 30;
+
+/// Replaces each long byte string in `value` by a link to a file of it. `keep` gets the blocks. Driver calls have no
+/// links of their own, so what is a link afterwards was bytes.
 pub fn spill(mut value: Ipld, keep: &mut impl FnMut(Block)) -> Ipld {
     spill_within(&mut value, keep);
     value
@@ -29,19 +33,20 @@ fn spill_within(value: &mut Ipld, keep: &mut impl FnMut(Block)) {
 }
 
 fn spilled(bytes: Vec<u8>, keep: &mut impl FnMut(Block)) -> Cid {
-    if bytes.len() <= MAX_BLOCK_BYTES {
-        return kept(Block::raw(bytes), keep);
+    let layout = Layout::default();
+    if bytes.len() <= layout.chunk_bytes() {
+        let (file, block) = layout.leaf(bytes);
+        keep(block);
+        return file.cid;
     }
-    let pieces = bytes.chunks(MAX_BLOCK_BYTES);
-    let links = pieces.map(|piece| Ipld::Link(kept(Block::raw(piece.to_vec()), keep)));
-    let index = Block::of_dag_cbor(&Ipld::List(links.collect()));
-    kept(index.expect("a list of links has an encoding"), keep)
-}
-
-fn kept(block: Block, keep: &mut impl FnMut(Block)) -> Cid {
-    let cid = *block.cid();
-    keep(block);
-    cid
+    let mut put = |block| {
+        keep(block);
+        Ok::<_, Infallible>(())
+    };
+    let mut writer = FileWriter::new(layout);
+    let Ok(()) = writer.write(&bytes, &mut put);
+    let Ok(file) = writer.finish(&mut put);
+    file.cid
 }
 
 /// Undoes [`spill`]. `block` gives a block, checked against its CID.
@@ -65,30 +70,13 @@ pub fn unspill(
 }
 
 fn bytes(cid: &Cid, block: &mut impl FnMut(&Cid) -> Option<Block>) -> Result<Vec<u8>, SpillError> {
-    let found = block(cid).ok_or(SpillError(*cid))?;
-    if cid.codec() == RAW {
-        return Ok(found.into_parts().1);
-    }
-    let Ok(Ipld::List(links)) = found.decode::<Ipld>() else {
-        return Err(SpillError(*cid));
-    };
-    let mut whole = Vec::new();
-    for link in links {
-        match link {
-            Ipld::Link(piece) if piece.codec() == RAW => {
-                let piece = block(&piece).ok_or(SpillError(piece))?;
-                whole.extend_from_slice(piece.bytes());
-            }
-            _ => return Err(SpillError(*cid)),
-        }
-    }
-    Ok(whole)
+    read_file(cid, MAX_SPILLED_BYTES, block).map_err(SpillError)
 }
 
-/// A block with bytes of an event is not there.
+/// Bytes of an event are not there, or are no file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the trace's block {0} is not there, or holds something else")]
-pub struct SpillError(pub Cid);
+#[error("a long answer of the trace can't be read")]
+pub struct SpillError(#[source] ReadError);
 
 #[cfg(test)]
 mod tests {
@@ -107,13 +95,8 @@ mod tests {
 
     #[test]
     fn only_long_bytes_leave() {
-        let sizes = [
-            0,
-            SPILL_BYTES,
-            SPILL_BYTES + 1,
-            MAX_BLOCK_BYTES,
-            MAX_BLOCK_BYTES + 1,
-        ];
+        let chunk = Layout::default().chunk_bytes();
+        let sizes = [0, SPILL_BYTES, SPILL_BYTES + 1, chunk, chunk + 1];
         for (size, count) in sizes.into_iter().zip([0, 0, 1, 1, 3]) {
             let value = Ipld::Map([("body".to_owned(), Ipld::Bytes(vec![7; size]))].into());
             let back = there_and_back(&value);
@@ -132,6 +115,7 @@ mod tests {
     fn a_missing_block_is_named() {
         let block = Block::raw(vec![1]);
         let link = Ipld::Link(*block.cid());
-        assert_eq!(unspill(link, &mut |_| None), Err(SpillError(*block.cid())));
+        let missing = ReadError::Missing(*block.cid());
+        assert_eq!(unspill(link, &mut |_| None), Err(SpillError(missing)));
     }
 }

@@ -8,12 +8,19 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{Type, Value};
+use crate::json;
+use crate::testing::any_ipld;
 
 /// Any type that has values, to a depth of four.
-pub(super) fn ty() -> impl Strategy<Value = Type> {
+pub(crate) fn ty() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![
         primitive(),
-        Just(Type::list(Type::U8)),
+        proptest::sample::select(vec![
+            Type::list(Type::U8),
+            Type::stream(Type::U8),
+            Type::Own(Type::BLOB.into()),
+            Type::Own(Type::VALUE.into()),
+        ]),
         names().prop_map(|names| Type::enumeration(names.iter().map(String::as_str))),
         flag_names().prop_map(|names| Type::flags(names.iter().map(String::as_str))),
     ];
@@ -83,7 +90,7 @@ fn borrowed<T: Clone>(named: &[(String, T)]) -> impl Iterator<Item = (&str, T)> 
 }
 
 /// Any type with a value of it.
-pub(super) fn ty_and_value() -> impl Strategy<Value = (Type, Value)> {
+pub(crate) fn ty_and_value() -> impl Strategy<Value = (Type, Value)> {
     ty().prop_flat_map(|ty| {
         let value = value(&ty);
         (Just(ty), value)
@@ -91,7 +98,7 @@ pub(super) fn ty_and_value() -> impl Strategy<Value = (Type, Value)> {
 }
 
 /// Any value of this type.
-pub(super) fn value(ty: &Type) -> BoxedStrategy<Value> {
+pub(crate) fn value(ty: &Type) -> BoxedStrategy<Value> {
     match ty {
         Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Type::S8 => any::<i8>().prop_map(Value::S8).boxed(),
@@ -108,7 +115,15 @@ pub(super) fn value(ty: &Type) -> BoxedStrategy<Value> {
         Type::F64 => float().prop_map(Value::F64).boxed(),
         Type::Char => any::<char>().prop_map(Value::Char).boxed(),
         Type::String => text().prop_map(Value::String).boxed(),
-        Type::List(_) if ty.is_bytes() => vec(any::<u8>(), 0..9).prop_map(Value::Bytes).boxed(),
+        ty if ty.takes_link() => prop_oneof![
+            3 => vec(any::<u8>(), 0..9).prop_map(Value::Bytes),
+            1 => Just(Value::Link(cid::Cid::default())),
+        ]
+        .boxed(),
+        ty if ty.takes_any() => any_ipld()
+            .prop_filter("it has a text", |any| json::to_string(any).is_ok())
+            .prop_map(Value::Any)
+            .boxed(),
         Type::List(element) => vec(value(element), 0..4).prop_map(Value::List).boxed(),
         Type::Record(fields) => all(fields.iter().map(|field| &field.ty))
             .prop_map(Value::Record)
@@ -177,7 +192,7 @@ fn payload(ty: Option<&Type>) -> BoxedStrategy<Option<Box<Value>>> {
 }
 
 /// Any IPLD, more often than not of a kind that some type would take.
-pub(super) fn ipld() -> impl Strategy<Value = Ipld> {
+pub(crate) fn ipld() -> impl Strategy<Value = Ipld> {
     let leaf = prop_oneof![
         Just(Ipld::Null),
         any::<bool>().prop_map(Ipld::Bool),

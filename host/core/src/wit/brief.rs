@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 /// Returns the text of `value`, cut after `chars_max` characters and then ended with `…`.
 ///
 /// What would be cut is never produced, so a brief look at a large value is cheap.
-pub(super) fn brief(value: impl Display, chars_max: usize) -> String {
+pub(crate) fn brief(value: impl Display, chars_max: usize) -> String {
     let mut text = Brief::new(chars_max);
     // The only error is our own, raised to stop early.
     let _ = write!(text, "{value}");
@@ -14,7 +14,7 @@ pub(super) fn brief(value: impl Display, chars_max: usize) -> String {
 
 /// A writer that takes a number of characters and refuses the rest.
 #[derive(Debug)]
-pub(super) struct Brief {
+pub(crate) struct Brief {
     text: String,
     chars_left: usize,
     cut: bool,
@@ -22,7 +22,7 @@ pub(super) struct Brief {
 
 impl Brief {
     /// Returns an empty text that takes `chars_max` characters.
-    pub(super) fn new(chars_max: usize) -> Self {
+    pub(crate) fn new(chars_max: usize) -> Self {
         Self {
             text: String::new(),
             chars_left: chars_max,
@@ -31,7 +31,7 @@ impl Brief {
     }
 
     /// Returns what was taken, ended with `…` if something was refused.
-    pub(super) fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         if self.cut {
             self.text.push('…');
         }

@@ -11,7 +11,8 @@
 //! | `f32`, `f64` | float; the strings `nan`, `inf`, `-inf`, `-0` | an integer that the float holds exactly |
 //! | `char` | string of one scalar value | |
 //! | `string` | string | |
-//! | `list<u8>` | bytes | list of integers 0 to 255 |
+//! | `list<u8>` | bytes | link to them; list of integers 0 to 255 |
+//! | `stream<u8>`, `own<blob>`, `borrow<blob>` | link | bytes |
 //! | `list<tuple<string, T>>` | list of `[key, value]` | map, in the order DAG-CBOR gives its keys |
 //! | `list<T>` | list | |
 //! | `tuple<..>` | list of that length | |
@@ -19,14 +20,15 @@
 //! | `variant` | map of one key, `{case: payload}`, null for no payload | the case's name, if it has no payload |
 //! | `enum` | string, the case's name | |
 //! | `option<T>` | null, or the value | |
-//! | `option<option<T>>` | null, or a list of one | |
+//! | `option<option<T>>`, `option<value>` | null, or a list of one | |
+//! | `value` of `homestar:std/ipld` | whatever it is | |
 //! | `result<T, E>` | `{"ok": value}` or `{"error": value}`, null for no payload | `[value, null]`, `[null, error]` |
 //! | `flags` | list of the names that are set, in the type's order | in any order |
 //!
 //! DAG-CBOR has no NaN, no infinities, and writes `-0.0` as `0.0`. So those four are strings, and a
 //! float that is one of them is refused: it would become another value, or none, once encoded.
 //!
-//! Handles have no form. See [`Type::handle`].
+//! Other handles have no form. See [`Type::handle`].
 
 mod read;
 mod write;

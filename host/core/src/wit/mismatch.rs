@@ -43,7 +43,7 @@ impl Display for Mismatch {
 }
 
 impl Mismatch {
-    pub(super) fn new(expected: impl Display, found: impl Into<String>) -> Self {
+    pub(crate) fn new(expected: impl Display, found: impl Into<String>) -> Self {
         Self {
             path: String::new(),
             expected: brief(expected, TYPE_CHARS_MAX),
@@ -53,31 +53,33 @@ impl Mismatch {
     }
 
     /// IPLD of a kind that can't be read as `expected`.
-    pub(super) fn of_ipld(expected: impl Display, found: &Ipld) -> Self {
+    pub(crate) fn of_ipld(expected: impl Display, found: &Ipld) -> Self {
         let mismatch = Self::new(expected, describe(found));
         match found {
-            Ipld::Link(_) => mismatch.hint("data by link can't be passed yet"),
+            Ipld::Link(_) => {
+                mismatch.hint("a link stands for bytes: a `list<u8>`, a `stream<u8>` or a blob")
+            }
             _ => mismatch,
         }
     }
 
     /// A value that was made for another type.
-    pub(super) fn of_value(expected: &Type, found: &Value) -> Self {
+    pub(crate) fn of_value(expected: &Type, found: &Value) -> Self {
         Self::new(expected, format!("a value of another `{}`", found.kind()))
     }
 
     /// A type that has no values outside the components that pass it.
-    pub(super) fn of_handle(expected: &Type, found: impl Into<String>) -> Self {
+    pub(crate) fn of_handle(expected: &Type, found: impl Into<String>) -> Self {
         Self::new(expected, found)
             .hint("a handle means something only between components and can't be passed as data")
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    pub(super) fn did_you_mean(self, name: Option<&str>) -> Self {
+    pub(crate) fn did_you_mean(self, name: Option<&str>) -> Self {
         match name {
             Some(name) => self.hint(format!("did you mean `{name}`?")),
             None => self,
@@ -85,14 +87,14 @@ impl Mismatch {
     }
 
     /// Says that this happened inside the element with this index.
-    pub(super) fn in_element(mut self, index: usize) -> Self {
+    pub(crate) fn in_element(mut self, index: usize) -> Self {
         let separator = separator_before(&self.path);
         self.path = format!("[{index}]{separator}{}", self.path);
         self
     }
 
     /// Says that this happened inside the field, case, key or parameter with this name.
-    pub(super) fn in_field(mut self, name: &str) -> Self {
+    pub(crate) fn in_field(mut self, name: &str) -> Self {
         let separator = separator_before(&self.path);
         self.path = format!("{}{separator}{}", segment(name), self.path);
         self
@@ -119,12 +121,12 @@ fn segment(name: &str) -> String {
 }
 
 /// Returns `text` in quotes, with control characters escaped, cut where it grows long.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", brief(text.escape_debug(), FOUND_CHARS_MAX))
 }
 
 /// Returns a few words on what `ipld` is, whatever its size.
-pub(super) fn describe(ipld: &Ipld) -> String {
+pub(crate) fn describe(ipld: &Ipld) -> String {
     match ipld {
         Ipld::Null => "null".into(),
         Ipld::Bool(value) => format!("boolean {value}"),
@@ -139,7 +141,7 @@ pub(super) fn describe(ipld: &Ipld) -> String {
 }
 
 /// Returns `1 byte`, `2 bytes`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }
@@ -163,7 +165,7 @@ pub enum ArgumentError {
 }
 
 impl ArgumentError {
-    pub(super) fn count(function: &Function, found: usize) -> Self {
+    pub(crate) fn count(function: &Function, found: usize) -> Self {
         Self::Count {
             function: brief(function, TYPE_CHARS_MAX),
             expected: function.params.len(),

@@ -6,7 +6,7 @@ const NAME_CHARS_MAX: usize = 128;
 
 /// Returns `name` as lower-case words with `-` between them, whichever of `kebab-case`,
 /// `snake_case`, `camelCase` or `PascalCase` it is written in. Other punctuation stays.
-pub(super) fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     let mut folded = String::with_capacity(name.len() + 4);
     let mut in_word = false;
     for character in name.chars() {
@@ -23,7 +23,7 @@ pub(super) fn fold(name: &str) -> String {
 }
 
 /// Returns the name in `known` that `written` is most likely a slip of, if there is one.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

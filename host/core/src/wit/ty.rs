@@ -107,6 +107,18 @@ impl Case {
 }
 
 impl Type {
+    /// The name of the resource `blob` of `homestar:blocks`, the one resource that has a form outside of components.
+    /// No other is given this name.
+    pub const BLOB: &'static str = "blob";
+
+    /// The name of the resource `value` of `homestar:std/ipld`, which stands for any IPLD. No other is given this name.
+    pub const VALUE: &'static str = "value";
+
+    /// Returns `stream<element>`.
+    pub fn stream(element: Self) -> Self {
+        Self::Stream(Some(Arc::new(element)))
+    }
+
     /// Returns `list<element>`.
     pub fn list(element: Self) -> Self {
         Self::List(Arc::new(element))
@@ -157,6 +169,49 @@ impl Type {
         matches!(self, Self::List(element) if **element == Self::U8)
     }
 
+    /// Whether a link is a value of this: it is `list<u8>`, `stream<u8>`, or a blob.
+    pub fn takes_link(&self) -> bool {
+        match self {
+            Self::Stream(Some(element)) => **element == Self::U8,
+            Self::Own(name) | Self::Borrow(name) => **name == *Self::BLOB,
+            _ => self.is_bytes(),
+        }
+    }
+
+    /// Whether any IPLD is a value of this: it is a `value` of `homestar:std/ipld`.
+    pub fn takes_any(&self) -> bool {
+        matches!(self, Self::Own(name) | Self::Borrow(name) if **name == *Self::VALUE)
+    }
+
+    /// Whether null is a value of this, so that an option of it has to tell two nulls apart.
+    pub(super) fn takes_null(&self) -> bool {
+        self.is_option() || self.takes_any()
+    }
+
+    /// Whether this has a `stream<u8>` or a blob in it, at any depth: content that isn't held in memory.
+    pub fn has_content(&self) -> bool {
+        self.any(&|ty| ty.takes_link() && !ty.is_bytes())
+    }
+
+    /// Whether this or a type in it is such a one.
+    pub fn any(&self, is_one: &impl Fn(&Self) -> bool) -> bool {
+        is_one(self)
+            || match self {
+                Self::List(ty) | Self::Option(ty) => ty.any(is_one),
+                Self::Record(fields) => fields.iter().any(|field| field.ty.any(is_one)),
+                Self::Tuple(types) => types.iter().any(|ty| ty.any(is_one)),
+                Self::Variant(cases) => cases
+                    .iter()
+                    .filter_map(|case| case.ty.as_ref())
+                    .any(|ty| ty.any(is_one)),
+                Self::Result { ok, err } => {
+                    [ok, err].into_iter().flatten().any(|ty| ty.any(is_one))
+                }
+                Self::Stream(Some(ty)) | Self::Future(Some(ty)) => ty.any(is_one),
+                _ => false,
+            }
+    }
+
     /// Whether this is `option<_>`.
     pub fn is_option(&self) -> bool {
         matches!(self, Self::Option(_))
@@ -176,14 +231,16 @@ impl Type {
         }
     }
 
-    /// Returns the first handle in this type: a resource, stream, future or error context.
+    /// Returns the first handle in this type that has no form: a resource, stream, future or error context.
     ///
     /// A handle means something only between the components that pass it, so it has no [`Value`]
-    /// and no form in IPLD. Callers ask this first, to refuse with a clear error.
+    /// and no form in IPLD. Callers ask this first, to refuse with a clear error. A `stream<u8>` and a
+    /// blob are content, whose form is a link, and a `value` is its own form.
     ///
     /// [`Value`]: super::Value
     pub fn handle(&self) -> Option<&Self> {
         match self {
+            ty if ty.takes_link() || ty.takes_any() => None,
             Self::Own(_)
             | Self::Borrow(_)
             | Self::Stream(_)
@@ -334,6 +391,18 @@ mod tests {
         }
         let plain = Type::result(Some(Type::list(Type::U8)), Some(Type::flags(["a"])));
         assert_eq!(plain.handle(), None);
+    }
+
+    #[test]
+    fn content_is_no_handle() {
+        let blob = Type::Own(Type::BLOB.into());
+        for ty in [blob, Type::stream(Type::U8)] {
+            let ty = Type::result(Some(Type::list(ty)), None);
+            assert!(ty.handle().is_none() && ty.has_content(), "{ty}");
+        }
+        assert!(!Type::list(Type::list(Type::U8)).has_content());
+        let numbers = Type::stream(Type::U16);
+        assert_eq!(numbers.handle(), Some(&numbers));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! WIT values.
 
+use cid::Cid;
+use ipld_core::ipld::Ipld;
+
 use super::Type;
 
 /// A value of some [`Type`].
@@ -38,7 +41,7 @@ pub enum Value {
     Char(char),
     /// Of `string`.
     String(String),
-    /// Of `list<u8>`, and its only form: one allocation, whatever its length.
+    /// Of `list<u8>`: one allocation, whatever its length. Also of `stream<u8>` and of a blob, as what is in it.
     Bytes(Vec<u8>),
     /// Of any other list.
     List(Vec<Self>),
@@ -54,6 +57,10 @@ pub enum Value {
     Option(Option<Box<Self>>),
     /// Of a result, with a payload on the side that has one.
     Result(Result<Option<Box<Self>>, Option<Box<Self>>>),
+    /// Of `stream<u8>`, of a blob, or of a `list<u8>` that lies elsewhere: the content of this name.
+    Link(Cid),
+    /// Of a `value` of `homestar:std/ipld`, which may be anything.
+    Any(Ipld),
     /// Of flags: 32 to a word, the first flag in the lowest bit of the first word, as the
     /// canonical ABI has them. As many words as the type's flags need.
     Flags(Vec<u32>),
@@ -76,7 +83,8 @@ impl Value {
             | (Self::F64(_), Type::F64)
             | (Self::Char(_), Type::Char)
             | (Self::String(_), Type::String) => true,
-            (Self::Bytes(_), list) => list.is_bytes(),
+            (Self::Bytes(_) | Self::Link(_), ty) => ty.takes_link(),
+            (Self::Any(_), ty) => ty.takes_any(),
             (Self::List(values), Type::List(element)) => {
                 !ty.is_bytes() && values.iter().all(|value| value.fits(element))
             }
@@ -126,6 +134,8 @@ impl Value {
             Self::Enum(_) => "enum",
             Self::Option(_) => "option",
             Self::Result(_) => "result",
+            Self::Link(_) => "link",
+            Self::Any(_) => "value",
             Self::Flags(_) => "flags",
         }
     }
@@ -195,6 +205,8 @@ impl PartialEq for Value {
             (Self::Enum(a), Self::Enum(b)) => a == b,
             (Self::Option(a), Self::Option(b)) => a == b,
             (Self::Result(a), Self::Result(b)) => a == b,
+            (Self::Link(a), Self::Link(b)) => a == b,
+            (Self::Any(a), Self::Any(b)) => a == b,
             (Self::Flags(a), Self::Flags(b)) => a == b,
             _ => false,
         }
@@ -227,6 +239,27 @@ mod tests {
         assert!(!Value::List(vec![]).fits(&bytes));
         assert!(!Value::Bytes(vec![]).fits(&Type::list(Type::S8)));
         assert!(Value::List(vec![Value::S8(1)]).fits(&Type::list(Type::S8)));
+    }
+
+    #[test]
+    fn a_link_stands_for_bytes_wherever_they_go() {
+        let link = Value::Link(Cid::default());
+        for ty in [
+            Type::list(Type::U8),
+            Type::stream(Type::U8),
+            Type::Own(Type::BLOB.into()),
+            Type::Borrow(Type::BLOB.into()),
+        ] {
+            assert!(link.fits(&ty) && Value::Bytes(vec![1]).fits(&ty), "{ty}");
+        }
+        for ty in [
+            Type::String,
+            Type::list(Type::S8),
+            Type::stream(Type::U16),
+            Type::Own("file".into()),
+        ] {
+            assert!(!link.fits(&ty) && !Value::Bytes(vec![1]).fits(&ty), "{ty}");
+        }
     }
 
     #[test]

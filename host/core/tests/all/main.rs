@@ -2,8 +2,12 @@
 
 mod cars;
 mod page;
+mod schema;
 mod tokens;
+mod unixfs;
 mod values;
+mod workflow_page;
+mod workflows;
 
 use serde_json::Value;
 

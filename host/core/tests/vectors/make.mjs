@@ -137,6 +137,31 @@ const car = async (name, blocks) => {
   return { name, car: hex(file), blocks: named.map(entry) }
 }
 
+// The same as version 2: with a header before it, and an index behind it.
+const second = async ({ name, car: inner, blocks }) => {
+  const first = Buffer.from(inner, 'hex')
+  const numbers = Buffer.alloc(24)
+  const place = 51 + 5
+  ;[place, first.length, place + first.length].forEach((number, at) => numbers.writeBigUInt64LE(BigInt(number), at * 8))
+  const pragma = Buffer.concat([Buffer.from([10]), cbor.encode({ version: 2 })])
+  const file = Buffer.concat([pragma, Buffer.alloc(16), numbers, Buffer.alloc(5), first, utf8('index')])
+  const reader = await CarReader.fromBytes(file)
+  const read = []
+  for await (const { cid, bytes } of reader.blocks()) read.push({ cid: cid.toString(), bytes: hex(bytes) })
+  if (reader.version !== 2 || JSON.stringify(read) !== JSON.stringify(blocks)) throw new Error(name)
+  return { name: `version 2: ${name}`, car: hex(file), blocks }
+}
+
+const cars = [
+  await car('one raw block', [[RAW, utf8('hello')]]),
+  await car('blocks of two codecs, one of them empty', [
+    [cbor.code, cbor.encode({ link: hello })],
+    [RAW, utf8('hello')],
+    [RAW, new Uint8Array()],
+  ]),
+  await car('a block whose length takes two bytes', [[RAW, new Uint8Array(300).fill(7)]]),
+]
+
 const outcomes = [
   await vector('a value', ok),
   await vector('an error of the guest', { error: { kind: 'guest', message: 'no such city', value: { code: 404 } } }),
@@ -209,15 +234,8 @@ const document = {
   key: { seed: hex(seed), did: signer.did, other: other.did },
   instruction,
   outcomes,
-  cars: [
-    await car('one raw block', [[RAW, utf8('hello')]]),
-    await car('blocks of two codecs, one of them empty', [
-      [cbor.code, cbor.encode({ link: hello })],
-      [RAW, utf8('hello')],
-      [RAW, new Uint8Array()],
-    ]),
-    await car('a block whose length takes two bytes', [[RAW, new Uint8Array(300).fill(7)]]),
-  ],
+  cars,
+  second_cars: await Promise.all(cars.map(second)),
   invocations: [
     await mint('a receipt', '1.0.0', receipt),
     await mint('a receipt of the release candidate', '1.0.0-rc.1', receipt),

@@ -6,13 +6,18 @@ use wasmtime::component::__internal::wasmtime_environ::component::{
     StringEncoding, TypeVariant, VariantInfo,
 };
 use wasmtime::component::__internal::{ComponentTypes, InterfaceType, LiftContext};
-use wasmtime::component::Lift as _;
+use wasmtime::component::{Lift as _, Resource, StreamReader};
 
-use super::{TooMuch, broken, mismatch, of_the_guest};
+use super::{TooMuch, broken, is_value, mismatch, of_the_guest};
+use crate::content::pass::Streams;
+use crate::link::blocks::Blob;
+use crate::link::ipld::Held;
 
 pub(super) struct Lifting<'a, 'b> {
     cx: &'a mut LiftContext<'b>,
     types: &'b ComponentTypes,
+    /// The streams that were lifted.
+    pub(super) streams: Streams,
 }
 
 type Flat<'a> = std::slice::Iter<'a, ValRaw>;
@@ -27,6 +32,7 @@ impl<'a, 'b> Lifting<'a, 'b> {
         Self {
             types: cx.types,
             cx,
+            streams: Streams::new(),
         }
     }
 
@@ -113,6 +119,10 @@ impl<'a, 'b> Lifting<'a, 'b> {
                 let words = (0..count.div_ceil(32)).map(|_| Ok(next(flat)?.get_u32()));
                 flags(words.collect::<wasmtime::Result<_>>()?, count)
             }
+            InterfaceType::Stream(_) | InterfaceType::Own(_) => {
+                let handle = next(flat)?;
+                self.handle(ty, handle.get_u32())?
+            }
             ty => {
                 let cases = Cases::of(types, ty)?;
                 let case = next(flat)?.get_u32();
@@ -169,6 +179,9 @@ impl<'a, 'b> Lifting<'a, 'b> {
                     u32::from_le_bytes(word)
                 });
                 flags(words.collect(), types[index].names.len())
+            }
+            InterfaceType::Stream(_) | InterfaceType::Own(_) => {
+                self.handle(ty, u32::from_le_bytes(array(bytes)))?
             }
             ty => {
                 let cases = Cases::of(types, ty)?;
@@ -239,6 +252,24 @@ impl<'a, 'b> Lifting<'a, 'b> {
                 .map(|bytes| self.load(element, bytes))
                 .collect::<Result<_, _>>()?,
         ))
+    }
+
+    /// Takes a stream, a blob or a value of the guest, and returns the number that stands for it.
+    fn handle(&mut self, ty: InterfaceType, index: u32) -> wasmtime::Result<Value> {
+        let raw = ValRaw::u32(index);
+        if let InterfaceType::Stream(_) = ty {
+            let stream = StreamReader::<u8>::linear_lift_from_flat(self.cx, ty, &raw);
+            self.streams.push(stream.map_err(of_the_guest)?);
+            return Ok(Value::U32(self.streams.len() as u32 - 1));
+        }
+        if let InterfaceType::Own(index) = ty
+            && is_value(&self.cx.resource_type(index))
+        {
+            let value = Resource::<Held>::linear_lift_from_flat(self.cx, ty, &raw);
+            return Ok(Value::U32(value.map_err(of_the_guest)?.rep()));
+        }
+        let blob = Resource::<Blob>::linear_lift_from_flat(self.cx, ty, &raw);
+        Ok(Value::U32(blob.map_err(of_the_guest)?.rep()))
     }
 
     fn case(

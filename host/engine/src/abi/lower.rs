@@ -8,7 +8,8 @@ use wasmtime::component::__internal::wasmtime_environ::component::VariantInfo;
 use wasmtime::component::__internal::{ComponentTypes, InterfaceType, LowerContext};
 use wasmtime::component::Lower as _;
 
-use super::{FLAT_MAX, broken, flat_string, mismatch, of_the_guest};
+use super::{FLAT_MAX, broken, flat_handle, flat_string, mismatch, of_the_guest};
+use crate::content::pass::Streams;
 
 /// Core values of a call, in order. wasm reads as many as its signature has, so no more are written.
 pub(super) struct Slots<'a> {
@@ -52,6 +53,7 @@ pub(super) fn lower<T>(
     cx: &mut LowerContext<'_, T>,
     ty: InterfaceType,
     value: &Value,
+    streams: &Streams,
     slots: &mut Slots<'_>,
 ) -> wasmtime::Result<()> {
     let types = cx.types;
@@ -74,30 +76,33 @@ pub(super) fn lower<T>(
                 .for_each(|value| slots.push(value));
         }
         (InterfaceType::List(index), value) => {
-            let (address, count) = store_list(cx, types[index].element, value)?;
+            let (address, count) = store_list(cx, types[index].element, value, streams)?;
             slots.push(ValRaw::i64(address as i64));
             slots.push(ValRaw::i64(count as i64));
         }
         (InterfaceType::Record(index), Value::Record(values)) => {
             for (value, field) in values.iter().zip(&types[index].fields) {
-                lower(cx, field.ty, value, slots)?;
+                lower(cx, field.ty, value, streams, slots)?;
             }
         }
         (InterfaceType::Tuple(index), Value::Tuple(values)) => {
             for (value, ty) in values.iter().zip(&types[index].types) {
-                lower(cx, *ty, value, slots)?;
+                lower(cx, *ty, value, streams, slots)?;
             }
         }
         (InterfaceType::Enum(_), Value::Enum(case)) => slots.push(ValRaw::u32(*case)),
         (InterfaceType::Flags(_), Value::Flags(words)) => {
             words.iter().for_each(|word| slots.push(ValRaw::u32(*word)));
         }
+        (InterfaceType::Stream(_) | InterfaceType::Own(_) | InterfaceType::Borrow(_), value) => {
+            slots.push(flat_handle(cx, ty, value, streams)?);
+        }
         (ty, value) => {
             let variant = Variant::of(types, ty, value)?;
             let end = slots.next + variant.flat_count;
             slots.push(ValRaw::u32(variant.case));
             if let Some((ty, payload)) = variant.payload {
-                lower(cx, ty, payload, slots)?;
+                lower(cx, ty, payload, streams, slots)?;
             }
             slots.pad(end);
         }
@@ -110,6 +115,7 @@ fn store<T>(
     cx: &mut LowerContext<'_, T>,
     ty: InterfaceType,
     value: &Value,
+    streams: &Streams,
     address: usize,
 ) -> wasmtime::Result<()> {
     let types = cx.types;
@@ -131,22 +137,26 @@ fn store<T>(
                 .map_err(of_the_guest)?;
         }
         (InterfaceType::List(index), value) => {
-            let (list, count) = store_list(cx, types[index].element, value)?;
+            let (list, count) = store_list(cx, types[index].element, value, streams)?;
             *cx.get(address) = (list as u32).to_le_bytes();
             *cx.get(address + 4) = (count as u32).to_le_bytes();
         }
         (InterfaceType::Record(index), Value::Record(values)) => {
             let fields = types[index].fields.iter().map(|field| field.ty);
-            store_each(cx, fields, values, address)?;
+            store_each(cx, fields, values, streams, address)?;
         }
         (InterfaceType::Tuple(index), Value::Tuple(values)) => {
-            store_fields(cx, &types[index].types, values, address)?;
+            store_fields(cx, &types[index].types, values, streams, address)?;
         }
         (InterfaceType::Enum(index), Value::Enum(case)) => {
             store_case(cx, &types[index].info, *case, address);
         }
         (InterfaceType::Flags(index), Value::Flags(words)) => {
             store_flags(cx, types[index].abi.size32, words, address);
+        }
+        (InterfaceType::Stream(_) | InterfaceType::Own(_) | InterfaceType::Borrow(_), value) => {
+            let handle = flat_handle(cx, ty, value, streams)?;
+            *cx.get(address) = handle.get_u32().to_le_bytes();
         }
         (ty, value) => {
             let variant = Variant::of(types, ty, value)?;
@@ -156,6 +166,7 @@ fn store<T>(
                     cx,
                     ty,
                     payload,
+                    streams,
                     address + variant.info.payload_offset32 as usize,
                 )?;
             }
@@ -168,21 +179,23 @@ pub(super) fn store_fields<T>(
     cx: &mut LowerContext<'_, T>,
     types: &[InterfaceType],
     values: &[Value],
+    streams: &Streams,
     address: usize,
 ) -> wasmtime::Result<()> {
-    store_each(cx, types.iter().copied(), values, address)
+    store_each(cx, types.iter().copied(), values, streams, address)
 }
 
 fn store_each<T>(
     cx: &mut LowerContext<'_, T>,
     types: impl Iterator<Item = InterfaceType>,
     values: &[Value],
+    streams: &Streams,
     mut address: usize,
 ) -> wasmtime::Result<()> {
     for (ty, value) in types.zip(values) {
         let abi = cx.types.canonical_abi(&ty);
         let field = abi.next_field32_size(&mut address);
-        store(cx, ty, value, field)?;
+        store(cx, ty, value, streams, field)?;
     }
     Ok(())
 }
@@ -192,6 +205,7 @@ fn store_list<T>(
     cx: &mut LowerContext<'_, T>,
     element: InterfaceType,
     list: &Value,
+    streams: &Streams,
 ) -> wasmtime::Result<(usize, usize)> {
     match list {
         Value::Bytes(bytes) => {
@@ -207,7 +221,7 @@ fn store_list<T>(
             };
             let address = allocate(cx, align, bytes)?;
             for (number, value) in values.iter().enumerate() {
-                store(cx, element, value, address + number * size)?;
+                store(cx, element, value, streams, address + number * size)?;
             }
             Ok((address, values.len()))
         }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::tracked::{Change, Tracked};
+use super::tracked::{Change, Tracked, is_begun};
 use super::watch::{Ear, News, Watch};
 use super::{EffectError, Effects};
 
@@ -313,11 +313,15 @@ impl Watching {
         }
         let now = Instant::now();
         self.doubts.retain(|path, at| {
-            let is_due = *at <= now;
-            if is_due {
-                tracked.look_at(path);
+            if *at > now {
+                return true;
             }
-            !is_due
+            if is_begun(path) {
+                *at = soon;
+                return true;
+            }
+            tracked.look_at(path);
+            false
         });
         let links = tracked.interest().links;
         shared.publish(&mut tracked);

@@ -7,7 +7,8 @@ use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use homestar_core::ipld::{Cid, cid_of_raw};
+use homestar_core::ipld::Cid;
+use homestar_core::unixfs::cid_of_file;
 
 use super::watch::Interest;
 use super::{Effect, EffectError, Effects, effect, files};
@@ -116,6 +117,11 @@ impl Seen {
     fn is_still(&self, now: &Self) -> bool {
         !self.is_young && !now.is_young && self == now
     }
+
+    /// Whether somebody is about to write: nothing is in it, and it was made a moment ago.
+    fn is_begun(&self) -> bool {
+        self.bytes == 0 && self.is_young
+    }
 }
 
 impl Tracked {
@@ -164,7 +170,8 @@ impl Tracked {
         }
     }
 
-    /// Looks at everything. Returns the files that are not there any more; they count until [`Self::look_at`].
+    /// Looks at everything. Returns the files that are not there any more, or that somebody is about to write; they
+    /// count as they did until [`Self::look_at`].
     pub(super) fn look(&mut self) -> BTreeSet<PathBuf> {
         let mut gone: BTreeSet<_> = self.files.keys().cloned().collect();
         let mut found = Vec::new();
@@ -191,7 +198,8 @@ impl Tracked {
             let known = self.files.get(&path).and_then(|file| file.seen.as_ref());
             let is_still =
                 matches!((known, &seen), (Some(known), Some(seen)) if known.is_still(seen));
-            if !is_still && !self.look_at(&path) {
+            let is_begun = seen.is_some_and(|seen| seen.is_begun());
+            if is_begun || (!is_still && !self.look_at(&path)) {
                 gone.insert(path);
             }
         }
@@ -301,7 +309,7 @@ impl File {
         let change = |what| Some(Change { path, what });
         let read = match read {
             Ok(bytes) => {
-                let cid = cid_of_raw(&bytes);
+                let cid = cid_of_file(&bytes);
                 if self
                     .effect
                     .as_ref()
@@ -339,7 +347,12 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn content(path: &Path) -> Option<Cid> {
-    fs::read(path).ok().map(|bytes| cid_of_raw(&bytes))
+    fs::read(path).ok().map(|bytes| cid_of_file(&bytes))
+}
+
+/// Tells whether somebody is about to write the file at `path`.
+pub(super) fn is_begun(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| Seen::of(&metadata).is_begun())
 }
 
 /// Returns the file that the link at `path` leads to, if it is one.

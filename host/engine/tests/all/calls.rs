@@ -113,13 +113,6 @@ fn async_functions_return_in_every_way_there_is() {
 }
 
 #[test]
-fn streams_are_refused_until_there_are_links() {
-    let guest = load(homestar_guests::asynchronous());
-    let error = call(&guest, "count", vec![int(5)]).unwrap_err().to_string();
-    assert!(error.contains("stream<u8>"), "{error}");
-}
-
-#[test]
 fn a_core_module_with_a_component_type_runs() {
     let plain = load(homestar_guests::plain());
     assert_eq!(ok(&plain, "multiply", vec![int(6), int(7)]), int(42));

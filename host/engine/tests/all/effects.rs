@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use homestar_core::ipld::{Ipld, cid_of_raw};
+use homestar_core::ipld::Ipld;
 use homestar_core::outcome::{Kind, Outcome};
 use homestar_core::task::Input;
+use homestar_core::unixfs::cid_of_file;
 use homestar_engine::{Call, Component, EffectError, Effects, LoadError, PinError};
 
 use crate::{engine, instruction, limits, text};
@@ -50,7 +51,7 @@ fn says(words: &str) -> Outcome {
 }
 
 fn cid(path: &Path) -> homestar_core::ipld::Cid {
-    cid_of_raw(&fs::read(path).unwrap())
+    cid_of_file(&fs::read(path).unwrap())
 }
 
 #[test]
@@ -315,7 +316,7 @@ fn an_effect_may_be_in_another_language() {
 fn types_alone_ask_for_nothing() {
     let bytes = fs::read(homestar_guests::image()).unwrap();
     let component = engine().load_with(&bytes, Effects::new).unwrap();
-    assert_eq!(component.cid(), &cid_of_raw(&bytes));
+    assert_eq!(component.cid(), &cid_of_file(&bytes));
     let again = engine()
         .load_with(&bytes, || -> Effects { panic!("nobody asked for effects") })
         .unwrap();

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use homestar_core::ipld::{Cid, cid_of_raw};
+use homestar_core::ipld::Cid;
 use homestar_core::outcome::Outcome;
 use homestar_core::task::Input;
+use homestar_core::unixfs::cid_of_file;
 use homestar_engine::{Call, Component, Effects, Live, LoadError, Snapshot, What};
 
 use crate::{engine, instruction, int, limits};
@@ -86,7 +87,7 @@ fn cids(snapshot: &Snapshot) -> Vec<Cid> {
 }
 
 fn has(snapshot: &Snapshot, bytes: &[u8]) -> bool {
-    cids(snapshot).contains(&cid_of_raw(bytes))
+    cids(snapshot).contains(&cid_of_file(bytes))
 }
 
 fn load(live: &Live, guest: &[u8]) -> Result<Component, LoadError> {
@@ -215,6 +216,22 @@ fn a_broken_file_is_named_and_the_others_work() {
     let snapshot = until(&live, |snapshot| has(snapshot, &whole));
     assert!(snapshot.errors.is_empty());
     assert_eq!(snapshot.effects.iter().count(), 2);
+}
+
+#[test]
+fn a_file_that_somebody_is_about_to_write_is_not_broken() {
+    let (_place, place) = place();
+    let folder = place.join("effects");
+    let live = open(&folder);
+    fs::create_dir(&folder).unwrap();
+    let mut begun = File::create(folder.join("begun.wasm")).unwrap();
+    by_rename(&folder.join("other.wasm"), &effect_of("two", 2));
+    let snapshot = until(&live, |it| has(it, &effect_of("two", 2)));
+    assert!(snapshot.errors.is_empty(), "{:?}", snapshot.errors);
+    begun.write_all(&effect(1)).unwrap();
+    drop(begun);
+    let snapshot = until(&live, |it| has(it, &effect(1)));
+    assert!(snapshot.errors.is_empty(), "{:?}", snapshot.errors);
 }
 
 #[test]
@@ -369,12 +386,12 @@ fn an_unchanged_wiring_is_ready() {
     let engine = homestar_engine::Engine::new(homestar_engine::Config::default()).unwrap();
     fs::write(&path, effect(31)).unwrap();
     let live = open(&folder);
-    let cid = cid_of_raw(&guest);
+    let cid = cid_of_file(&guest);
     let ready = || engine.ready(&cid, || live.effects()).unwrap();
     assert!(ready().is_none());
     engine.load_with(&guest, || live.effects()).unwrap();
     let effects = |component: Component| component.effects().to_vec();
-    assert_eq!(effects(ready().unwrap()), [cid_of_raw(&effect(31))]);
+    assert_eq!(effects(ready().unwrap()), [cid_of_file(&effect(31))]);
     // An effect that it isn't wired to changes nothing.
     by_rename(&folder.join("two.wasm"), &effect_of("two", 1));
     until(&live, |snapshot| snapshot.effects.iter().count() == 2);
@@ -383,8 +400,8 @@ fn an_unchanged_wiring_is_ready() {
     until(&live, |snapshot| has(snapshot, &effect(32)));
     assert!(ready().is_none());
     let component = engine.load_with(&guest, || live.effects()).unwrap();
-    assert_eq!(effects(component), [cid_of_raw(&effect(32))]);
+    assert_eq!(effects(component), [cid_of_file(&effect(32))]);
     by_rename(&path, &effect(31));
     until(&live, |snapshot| has(snapshot, &effect(31)));
-    assert_eq!(effects(ready().unwrap()), [cid_of_raw(&effect(31))]);
+    assert_eq!(effects(ready().unwrap()), [cid_of_file(&effect(31))]);
 }

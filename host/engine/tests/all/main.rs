@@ -1,5 +1,6 @@
 //! The engine with real components. Each file is about one promise.
 
+mod blocks;
 mod cache;
 mod calls;
 mod drivers;
@@ -11,12 +12,14 @@ mod live;
 mod load;
 mod net;
 mod net_dns;
+mod net_drand;
 mod net_policy;
 mod net_real;
 mod net_server;
 mod net_types;
 mod outside;
 mod replay;
+mod shapes;
 mod values;
 mod wit_folder;
 mod world;

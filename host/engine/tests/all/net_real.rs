@@ -20,10 +20,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::net_server::*;
 
 /// A program that runs until it is dropped, in a folder of its own.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    port: u16,
-    folder: tempfile::TempDir,
+    pub(crate) port: u16,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Drop for Program {
@@ -138,7 +138,7 @@ http {
 "#;
 
 /// nginx over TLS, with HTTP/2 if `protocol` says so.
-fn nginx(protocol: &str) -> Option<Program> {
+pub(crate) fn nginx(protocol: &str) -> Option<Program> {
     let prepare = |folder: &Path, port: u16| {
         let config = NGINX
             .replace("PORT", &port.to_string())

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use homestar_core::ipld::{Ipld, cid_of_raw};
+use homestar_core::ipld::Ipld;
 use homestar_core::key::SigningKey;
 use homestar_core::outcome::{Failure, Outcome};
+use homestar_core::unixfs::cid_of_file;
 use homestar_engine::drivers::resolver::{ResolverSettings, Servers};
 use homestar_engine::{Done, DriverSettings, LoadError, NodeKey};
 
@@ -300,7 +301,7 @@ fn a_composition_is_joined_again_from_its_trace() {
     let mut parts = Vec::new();
     for part in &recording.trace.parts {
         let mut all = homestar_effects::all().iter();
-        let effect = all.find(|effect| cid_of_raw(effect.bytes) == part.component);
+        let effect = all.find(|effect| cid_of_file(effect.bytes) == part.component);
         parts.push(match effect {
             Some(effect) => effect.bytes.to_vec(),
             None => std::fs::read(homestar_guests::fetch()).expect("a file"),

@@ -180,7 +180,7 @@ fn block(new: &Transaction<'_>, row: &Row<'_>) -> Result<(), Fault> {
     let codec = integer(row, 1)?;
     let bytes = row.get_ref(6)?.as_blob().map_err(|_| NO_SENSE)?;
     let cid = key.cid(codec.cast_unsigned()).ok_or(NO_SENSE)?;
-    let block = Block::verify_large(cid, bytes.to_vec()).map_err(|_| NO_SENSE)?;
+    let block = Block::verify(cid, bytes.to_vec()).map_err(|_| NO_SENSE)?;
     let sql = "INSERT INTO blocks (hash, codec, touched, length, bytes) VALUES (?1, ?2, ?3, ?4, ?5) \
                ON CONFLICT (hash) DO NOTHING";
     new.prepare_cached(sql)?.execute(params![

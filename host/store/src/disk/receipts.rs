@@ -145,7 +145,7 @@ impl Inner {
             let cid = found.hash.cid(DAG_CBOR);
             let cid = cid.ok_or_else(|| self.damaged("a hash is none"))?;
             let block = match found.inline {
-                Some(bytes) => Block::verify_large(cid, bytes).ok(),
+                Some(bytes) => Block::verify(cid, bytes).ok(),
                 None => match self.get(&cid) {
                     Err(StoreError::Corrupt { .. }) => None,
                     got => got?,

@@ -134,7 +134,7 @@ pub(super) fn read_bytes(
 ) -> Result<Block, Flaw> {
     let mut bytes = vec![0; length as usize];
     match read_exact(file, &mut bytes, offset + HEADER_BYTES as u64) {
-        Ok(true) => Block::verify_large(*cid, bytes).map_err(|_| Flaw::Bytes),
+        Ok(true) => Block::verify(*cid, bytes).map_err(|_| Flaw::Bytes),
         Ok(false) => Err(Flaw::Missing),
         Err(error) => Err(Flaw::Unreadable(error.to_string())),
     }

@@ -4,9 +4,11 @@ use homestar_core::ipld::Ipld;
 use homestar_core::json;
 use homestar_core::wit::wave::{self, Arg};
 use homestar_core::wit::{self, ArgumentError, Function, Type, Value};
+use homestar_node::Reference;
 
+use super::super::data::Data;
 use crate::error::{Caused, CommandError};
-use crate::files::Stdin;
+use crate::files::{BYTES_MAX, Stdin};
 
 /// Arguments that can't be passed.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub(super) fn typed(
     function: &Function,
     args: &[Arg],
     stdin: &mut Stdin,
+    data: &Data,
 ) -> Result<Vec<Ipld>, Fault> {
     if args.len() != function.params.len() {
         return Err(Fault::from(ArgumentError::Count {
@@ -47,29 +50,47 @@ pub(super) fn typed(
     }
     let pairs = args.iter().zip(&function.params);
     let read = |(arg, (name, ty)): (&Arg, &(String, Type))| -> Result<Ipld, Fault> {
-        let value = value(arg, name, ty, stdin)?;
+        let value = value(arg, name, ty, stdin, data)?;
         Ok(wit::into_ipld(value, ty).map_err(CommandError::input)?)
     };
     pairs.map(read).collect()
 }
 
-fn value(arg: &Arg, name: &str, ty: &Type, stdin: &mut Stdin) -> Result<Value, CommandError> {
+fn value(
+    arg: &Arg,
+    name: &str,
+    ty: &Type,
+    stdin: &mut Stdin,
+    data: &Data,
+) -> Result<Value, CommandError> {
     let parse = |text: &str| {
         wave::parse(text, ty).map_err(|error| {
             let words = format!("can't read the argument `{name}`");
             CommandError::input(Caused::new(words, error))
         })
     };
-    match arg {
-        Arg::Wave(text) => parse(text),
-        Arg::File(path) => {
-            let bytes = stdin.read_path(path, &format!("the argument `{name}`"))?;
-            match ty {
-                ty if ty.is_bytes() => Ok(Value::Bytes(bytes)),
-                Type::String => text(bytes, path).map(Value::String),
-                _ => parse(text(bytes, path)?.trim()),
-            }
+    let named = match arg {
+        Arg::Wave(text) => return parse(text),
+        Arg::File(named) => named,
+    };
+    let reference: Reference = named.parse().map_err(CommandError::input)?;
+    let purpose = format!("the argument `{name}`");
+    // Bytes of a file are passed as they are, and what is content already as a link.
+    let is_content = ty.takes_link() && !ty.is_bytes();
+    let bytes = match &reference {
+        Reference::Content(path) if ty.takes_link() => return data.resolve(path).map(Value::Link),
+        Reference::Path(path) if is_content => return data.add_path(path).map(Value::Link),
+        Reference::Stdin if is_content => {
+            stdin.take(&purpose)?;
+            return data.add_stdin().map(Value::Link);
         }
+        Reference::Content(path) => data.read(path, BYTES_MAX)?,
+        Reference::Path(_) | Reference::Stdin => stdin.read_path(named, &purpose)?,
+    };
+    match ty {
+        ty if ty.is_bytes() => Ok(Value::Bytes(bytes)),
+        Type::String => text(bytes, named).map(Value::String),
+        _ => parse(text(bytes, named)?.trim()),
     }
 }
 

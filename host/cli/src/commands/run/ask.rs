@@ -5,6 +5,7 @@ use homestar_core::wit::wave::{Arg, Call};
 use homestar_core::wit::{Function, NameError};
 use homestar_engine::{Component, Export};
 
+use super::super::data::Data;
 use super::{Options, args, example};
 use crate::error::{Caused, CommandError};
 use crate::files::Stdin;
@@ -21,6 +22,7 @@ pub(super) fn asked(
     options: &Options,
     component: &Component,
     stdin: &mut Stdin,
+    data: &Data,
 ) -> Result<Option<Asked>, CommandError> {
     let asks_for_function =
         options.call.is_some() || options.func.is_some() || options.args.is_some();
@@ -28,7 +30,7 @@ pub(super) fn asked(
         Some(entry) if !asks_for_function => command(options, component, entry, stdin).map(Some),
         _ => {
             refuse_what_is_for_commands(options, component)?;
-            function(options, component, stdin)
+            function(options, component, stdin, data)
         }
     }
 }
@@ -89,6 +91,7 @@ fn function(
     options: &Options,
     component: &Component,
     stdin: &mut Stdin,
+    data: &Data,
 ) -> Result<Option<Asked>, CommandError> {
     let call = options.call.as_deref().map(parse).transpose()?;
     let name = match &call {
@@ -113,12 +116,12 @@ fn function(
                 "the arguments stand in the call and in --args",
             ));
         }
-        (Some(typed), None) => args::typed(function, typed, stdin),
+        (Some(typed), None) => args::typed(function, typed, stdin, data),
         (None, Some(json)) => args::json(function, json, stdin),
         (None, None) if function.params.is_empty() => Ok(Vec::new()),
         // Nothing was asked: the only function takes arguments.
         (None, None) if name.is_none() => return Ok(None),
-        (None, None) => args::typed(function, &[], stdin),
+        (None, None) => args::typed(function, &[], stdin, data),
     };
     let hinted = |error: CommandError| {
         let hint = example::hint(options, component, Some(&function.full_name()));

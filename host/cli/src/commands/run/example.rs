@@ -27,8 +27,8 @@ pub(super) fn call(
     if call.len() > CALL_BYTES_MAX {
         return None;
     }
-    let path = options.component.to_str()?;
-    Some(format!("homestar run {} {}", word(path), quoted(&call)))
+    let named = options.component.to_string();
+    Some(format!("homestar run {} {}", word(&named), quoted(&call)))
 }
 
 /// Returns such a command as a hint.
@@ -44,7 +44,7 @@ pub(super) fn hint(
 const CALL_BYTES_MAX: usize = 300;
 
 fn argument(ty: &Type) -> String {
-    match ty.is_bytes() {
+    match ty.takes_link() {
         true => "@FILE".to_owned(),
         false => {
             let mut text = String::new();

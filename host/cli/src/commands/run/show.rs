@@ -4,12 +4,14 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use homestar_core::ipld::Ipld;
+use homestar_core::json;
 use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
 use homestar_core::wit::{Type, Value, wave};
 use homestar_engine::{Component, Done, Origin};
 
+use super::super::data::Data;
 use super::Options;
 use crate::error::CommandError;
 use crate::{files, print};
@@ -19,6 +21,7 @@ pub(super) fn outcome(
     options: &Options,
     done: &Done,
     is_command: bool,
+    data: &Data,
 ) -> Result<(), CommandError> {
     if options.json {
         return print::out(print::json_line(&done.outcome.to_ipld())?.as_bytes());
@@ -30,11 +33,14 @@ pub(super) fn outcome(
         }
         // It was passed on while it was written.
         Outcome::Ok(_) if is_command && options.output.is_none() => Ok(()),
-        Outcome::Ok(returned) => value(options, done, returned),
+        Outcome::Ok(returned) => value(options, done, returned, data),
     }
 }
 
-fn value(options: &Options, done: &Done, returned: &Ipld) -> Result<(), CommandError> {
+fn value(options: &Options, done: &Done, returned: &Ipld, data: &Data) -> Result<(), CommandError> {
+    if let (Some((Value::Link(cid), _)), Some(path)) = (&done.value, &options.output) {
+        return data.export(cid, path);
+    }
     let form = match (&done.value, returned) {
         (Some((value, ty)), _) => Form::of(value, ty),
         (None, Ipld::Bytes(stdout)) => Form::Bytes(stdout),
@@ -58,6 +64,10 @@ enum Form<'a> {
     Nothing,
     Bytes(&'a [u8]),
     Text(&'a str),
+    /// Of content: its CID.
+    Link(String),
+    /// Of a value that may be anything.
+    Json(String),
     Other(&'a Value, &'a Type),
 }
 
@@ -66,6 +76,11 @@ impl<'a> Form<'a> {
         match value {
             Value::Bytes(bytes) => Self::Bytes(bytes),
             Value::String(text) => Self::Text(text),
+            Value::Link(cid) => Self::Link(cid.to_string()),
+            Value::Any(any) => match json::to_string(any) {
+                Ok(json) => Self::Json(json),
+                Err(_) => Self::Other(value, ty),
+            },
             _ => Self::Other(value, ty),
         }
     }
@@ -75,6 +90,7 @@ impl<'a> Form<'a> {
             Self::Nothing => Vec::new(),
             Self::Bytes(bytes) => bytes.to_vec(),
             Self::Text(text) => text.as_bytes().to_vec(),
+            Self::Json(text) | Self::Link(text) => format!("{text}\n").into_bytes(),
             Self::Other(value, ty) => line(value, ty),
         }
     }
@@ -120,6 +136,7 @@ fn options_for(failure: &Failure) -> &'static [&'static str] {
         Kind::Memory if failure.message.ends_with("of memory") => &["--memory"],
         Kind::Time => &["--time"],
         Kind::Output => &["--output-limit"],
+        Kind::Storage => &["--storage-limit"],
         Kind::Log => &["--log-limit"],
         Kind::Calls => &["--calls", "--call-bytes"],
         // The guest passed on what it was told.

@@ -8,7 +8,9 @@ use homestar_core::key::SigningKey;
 use homestar_core::receipt::{Body, Meta, Receipt};
 use homestar_core::task::Instruction;
 use homestar_engine::{Component, Done, NAME};
+use homestar_node::Record;
 
+use super::super::data::{self, Data};
 use super::super::load::Loaded;
 use super::Options;
 use crate::error::{Caused, CommandError};
@@ -30,12 +32,28 @@ pub(super) fn key(options: &Options) -> Result<Option<SigningKey>, CommandError>
     }
 }
 
+/// Returns the key if a task used the store: its receipt is kept there, and with it what the task wrote.
+pub(super) fn key_for_store(data: &Data) -> Option<SigningKey> {
+    data.opened()?;
+    match keyring::key() {
+        Ok(key) => Some(key),
+        Err(error) => {
+            let words = format!(
+                "what it wrote is kept until `homestar gc`, since there is no receipt: {}",
+                error.message()
+            );
+            print::warning(&words);
+            None
+        }
+    }
+}
+
 /// A receipt, and what it links.
 #[derive(Debug)]
 pub(super) struct Signed {
     pub(super) receipt: Receipt,
-    /// The value, if it was too large for the receipt.
-    value: Option<Block>,
+    /// The blocks of the value, if it was too large for the receipt.
+    value: Vec<Block>,
     heard: Option<Heard>,
 }
 
@@ -82,6 +100,36 @@ fn trace(heard: &Heard) -> Result<Cid, CommandError> {
 }
 
 impl Signed {
+    /// Keeps the receipt in the store, if the task used that.
+    pub(super) fn record(
+        &self,
+        data: &Data,
+        instruction: &Instruction,
+    ) -> Result<(), CommandError> {
+        let Some(content) = data.opened() else {
+            return Ok(());
+        };
+        let mut blocks = vec![instruction.block().clone()];
+        blocks.extend(self.value.clone());
+        if let Some(heard) = &self.heard {
+            let trace = heard.trace.encode().map_err(CommandError::host)?;
+            blocks.push(trace.root);
+            blocks.extend(trace.segments);
+            blocks.extend(heard.blocks.iter().cloned());
+        }
+        let record = Record {
+            receipt: &self.receipt,
+            blocks: &blocks,
+            is_believed: true,
+            at_ms: data::now_ms(),
+        };
+        let recorded = content.source().store().record(&[record]);
+        recorded.map_err(|error| {
+            let words = "can't keep the receipt in the store";
+            CommandError::host(Caused::new(words, error))
+        })
+    }
+
     /// Writes the receipt to the file at `path`; if its name says so, with all it takes to run the task again.
     pub(super) fn write(
         &self,
@@ -97,7 +145,7 @@ impl Signed {
             receipt: self.receipt.clone(),
             instruction: instruction.clone(),
             value: self.value.clone(),
-            component: loaded.block()?,
+            component: loaded.guest()?,
             effects: loaded.effects()?,
             heard: self.heard.clone(),
         };

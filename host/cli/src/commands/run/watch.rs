@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use homestar_core::ipld::Cid;
 use homestar_engine::{Change, Effects, Live, Snapshot, What};
+use homestar_node::Reference;
 
 use super::Options;
 use crate::authority::Authority;
@@ -20,11 +21,18 @@ pub(super) fn main(
     options: &Options,
     run: impl Fn(&Options) -> Result<u8, CommandError>,
 ) -> ExitCode {
-    if options.component.to_str() == Some("-") {
-        let error = CommandError::usage("standard input can't be watched");
-        return print::error(&error, options.json);
-    }
-    let watched = Watched::new(options);
+    let component = match &options.component {
+        Reference::Path(path) => path,
+        Reference::Stdin => {
+            let error = CommandError::usage("standard input can't be watched");
+            return print::error(&error, options.json);
+        }
+        Reference::Content(_) => {
+            let error = CommandError::usage("what is named by its content never changes");
+            return print::error(&error, options.json);
+        }
+    };
+    let watched = Watched::new(options, component);
     loop {
         let snapshot = watched.live.snapshot();
         let wiring = watched.wiring(&snapshot);
@@ -51,9 +59,9 @@ struct Watched<'a> {
 type Wiring = Result<Vec<(PathBuf, Cid)>, String>;
 
 impl<'a> Watched<'a> {
-    fn new(options: &'a Options) -> Self {
+    fn new(options: &'a Options, component: &'a Path) -> Self {
         let live = folders::live(&options.effects);
-        live.follow(&options.component);
+        live.follow(component);
         let config = options.config.path();
         if let Some(config) = &config {
             live.follow(config);
@@ -66,7 +74,7 @@ impl<'a> Watched<'a> {
         Self {
             live,
             options,
-            component: &options.component,
+            component,
             config,
         }
     }

@@ -30,7 +30,8 @@ pub(super) fn value(ipld: Ipld, ty: &Type) -> Result<Value, Mismatch> {
         Type::F64 => float(ipld, ty, F64_BITS).map(Value::F64),
         Type::Char => character(ipld, ty),
         Type::String => string(ipld, ty).map(Value::String),
-        Type::List(_) if ty.is_bytes() => bytes(ipld, ty).map(Value::Bytes),
+        ty if ty.takes_link() => content(ipld, ty),
+        ty if ty.takes_any() => Ok(Value::Any(ipld)),
         Type::List(element) => list(ipld, ty, element),
         Type::Record(fields) => record(ipld, ty, fields),
         Type::Tuple(types) => tuple(ipld, ty, types),
@@ -116,11 +117,15 @@ fn string(ipld: Ipld, ty: &Type) -> Result<String, Mismatch> {
     }
 }
 
-fn bytes(ipld: Ipld, ty: &Type) -> Result<Vec<u8>, Mismatch> {
+/// Bytes, or a link to them.
+fn content(ipld: Ipld, ty: &Type) -> Result<Value, Mismatch> {
     match ipld {
-        Ipld::Bytes(bytes) => Ok(bytes),
-        Ipld::List(items) => each(items, |item| integer(item, &Type::U8)),
-        other => Err(Mismatch::of_ipld(ty, &other)),
+        Ipld::Link(cid) => Ok(Value::Link(cid)),
+        Ipld::Bytes(bytes) => Ok(Value::Bytes(bytes)),
+        Ipld::List(items) if ty.is_bytes() => {
+            each(items, |item| integer(item, &Type::U8)).map(Value::Bytes)
+        }
+        other => Err(Mismatch::of_ipld(ty, &other).hint("it takes a link or bytes")),
     }
 }
 
@@ -245,14 +250,17 @@ fn payload(ipld: Ipld, ty: Option<&Type>) -> Result<Option<Box<Value>>, Mismatch
 fn option(ipld: Ipld, ty: &Type, some: &Type) -> Result<Option<Box<Value>>, Mismatch> {
     let inner = match ipld {
         Ipld::Null => return Ok(None),
-        other if !some.is_option() => value(other, some)?,
+        other if !some.takes_null() => value(other, some)?,
         Ipld::List(items) if items.len() == 1 => {
             let mut values = each(items, |item| value(item, some))?;
             return Ok(values.pop().map(Box::new));
         }
         other => {
-            return Err(Mismatch::of_ipld(ty, &other)
-                .hint("an option in an option is null or a list of one"));
+            let hint = match some.is_option() {
+                true => "an option in an option is null or a list of one",
+                false => "an option of what may be null is null or a list of one",
+            };
+            return Err(Mismatch::of_ipld(ty, &other).hint(hint));
         }
     };
     Ok(Some(Box::new(inner)))
@@ -317,10 +325,7 @@ fn flag_index(name: &str, ty: &Type, names: &[Arc<str>]) -> Result<usize, Mismat
 }
 
 fn handle(ipld: &Ipld, ty: &Type) -> Result<Value, Mismatch> {
-    match ipld {
-        Ipld::Link(_) => Err(Mismatch::of_ipld(ty, ipld)),
-        other => Err(Mismatch::of_handle(ty, describe(other))),
-    }
+    Err(Mismatch::of_handle(ty, describe(ipld)))
 }
 
 /// Reads every item, and says in which one it failed.

@@ -332,12 +332,22 @@ fn a_mismatch_says_where_what_and_why() {
         (
             link(),
             Type::String,
-            "expected `string`, found link baeaaaaa; data by link can't be passed yet",
+            "expected `string`, found link baeaaaaa; a link stands for bytes: a `list<u8>`, a `stream<u8>` or a blob",
         ),
         (
             link(),
             Type::Stream(None),
-            "expected `stream`, found link baeaaaaa; data by link can't be passed yet",
+            "expected `stream`, found link baeaaaaa; a handle means something only between components and can't be passed as data",
+        ),
+        (
+            ipld!("a"),
+            Type::list(Type::U8),
+            "expected `list<u8>`, found string \"a\"; it takes a link or bytes",
+        ),
+        (
+            ipld!([1]),
+            Type::stream(Type::U8),
+            "expected `stream<u8>`, found list of 1 item; it takes a link or bytes",
         ),
     ];
     for (ipld, ty, message) in cases {

@@ -24,7 +24,9 @@ pub(super) fn ipld(value: Value, ty: &Type) -> Result<Ipld, Mismatch> {
         (Value::F64(value), Type::F64) => Ok(float(value)),
         (Value::Char(value), Type::Char) => Ok(Ipld::String(value.into())),
         (Value::String(value), Type::String) => Ok(Ipld::String(value)),
-        (Value::Bytes(bytes), Type::List(_)) if ty.is_bytes() => Ok(Ipld::Bytes(bytes)),
+        (Value::Bytes(bytes), ty) if ty.takes_link() => Ok(Ipld::Bytes(bytes)),
+        (Value::Link(cid), ty) if ty.takes_link() => Ok(Ipld::Link(cid)),
+        (Value::Any(ipld), ty) if ty.takes_any() => Ok(ipld),
         (Value::List(values), Type::List(element)) if !ty.is_bytes() => list(values, element),
         (Value::Record(values), Type::Record(fields)) if values.len() == fields.len() => {
             record(values, fields)
@@ -119,12 +121,12 @@ fn one_key(name: &str, payload: Option<Box<Value>>, ty: Option<&Type>) -> Result
     Ok(Ipld::Map(BTreeMap::from([(name.to_owned(), inner)])))
 }
 
-/// Null or the value itself, except that an option in an option is wrapped: otherwise its none and
-/// the outer one would be the same null.
+/// Null or the value itself, except that an option in an option is wrapped, and what may be anything: otherwise its null
+/// and the outer none would be the same.
 fn option(value: Option<Box<Value>>, some: &Type) -> Result<Ipld, Mismatch> {
     match value {
         None => Ok(Ipld::Null),
-        Some(value) if some.is_option() => list(vec![*value], some),
+        Some(value) if some.takes_null() => list(vec![*value], some),
         Some(value) => ipld(*value, some),
     }
 }

@@ -18,6 +18,8 @@ use super::super::suggest::nearest;
 use super::super::value::{no_flags, set_flag};
 use super::super::{Case, Field, Type, Value};
 use super::WaveError;
+use crate::ipld::parse_cid;
+use crate::json;
 
 /// How much of a type, and of the text that was found, is printed.
 const EXPECTED_CHARS_MAX: usize = 200;
@@ -78,7 +80,8 @@ impl<'a> Reader<'a> {
                 .leaf(node, ty, node.as_char(self.text))
                 .map(Value::Char),
             Type::String => self.string(node, ty).map(Value::String),
-            Type::List(_) if ty.is_bytes() => self.bytes(node, ty).map(Value::Bytes),
+            ty if ty.takes_link() => self.content(node, ty),
+            ty if ty.takes_any() => self.anything(node),
             Type::List(element) => self.list(node, ty, element),
             Type::Record(fields) => self.record(node, ty, fields),
             Type::Tuple(types) => self.tuple(node, ty, types),
@@ -155,6 +158,37 @@ impl<'a> Reader<'a> {
 
     fn string(self, node: &Node, ty: &Type) -> Result<String, WaveError> {
         self.leaf(node, ty, node.as_str(self.text)).map(Into::into)
+    }
+
+    /// Bytes as a list, or the CID that names them as a string.
+    fn content(self, node: &Node, ty: &Type) -> Result<Value, WaveError> {
+        if !matches!(node.ty(), NodeType::String | NodeType::MultilineString) {
+            return self.bytes(node, ty).map(Value::Bytes);
+        }
+        let text = self.string(node, ty)?;
+        let cid = parse_cid(text.strip_prefix("ipfs://").unwrap_or(&text));
+        cid.map(Value::Link).map_err(|error| {
+            self.error(
+                node,
+                format!("a string in the place of bytes is their CID: {error}"),
+            )
+        })
+    }
+
+    /// A string of DAG-JSON, or what is written alike in both: numbers, lists of them.
+    fn anything(self, node: &Node) -> Result<Value, WaveError> {
+        let is_text = matches!(node.ty(), NodeType::String | NodeType::MultilineString);
+        let json = match is_text {
+            true => self.string(node, &Type::String)?,
+            false => self.slice(node).to_owned(),
+        };
+        json::parse(&json).map(Value::Any).map_err(|error| {
+            let words = match is_text {
+                true => "a string in the place of a value is DAG-JSON",
+                false => "what isn't DAG-JSON is written as a string of it",
+            };
+            self.error(node, format!("{words}: {error}"))
+        })
     }
 
     fn bytes(self, node: &Node, ty: &Type) -> Result<Vec<u8>, WaveError> {

@@ -11,6 +11,7 @@ use wasm_wave::writer::{Writer, WriterError};
 
 use super::super::value::flags_set;
 use super::super::{Type, Value};
+use crate::json;
 
 /// What is broken if a [`Typed`] doesn't hold what its type says.
 const CHECKED: &str = "the value was checked to be of its type";
@@ -89,6 +90,11 @@ impl WasmValue for Typed<'_> {
     type Type = Unused;
 
     fn kind(&self) -> WasmTypeKind {
+        match (self.item, self.ty) {
+            (Item::Value(Value::Link(_) | Value::Any(_)), _) => return WasmTypeKind::String,
+            (Item::Value(Value::Bytes(_)), _) => return WasmTypeKind::List,
+            _ => {}
+        }
         match self.ty {
             Type::Bool => WasmTypeKind::Bool,
             Type::S8 => WasmTypeKind::S8,
@@ -143,16 +149,20 @@ impl WasmValue for Typed<'_> {
     fn unwrap_string(&self) -> Cow<'_, str> {
         match self.value() {
             Value::String(text) => text.into(),
+            Value::Link(cid) => cid.to_string().into(),
+            Value::Any(ipld) => json::to_string(ipld)
+                .unwrap_or_else(|error| format!("<a value that isn't shown: {error}>"))
+                .into(),
             _ => unreachable!("{CHECKED}"),
         }
     }
 
     fn unwrap_list(&self) -> Items<'_, Cow<'_, Self>> {
         match (self.value(), self.ty) {
-            (Value::Bytes(bytes), Type::List(ty)) => Box::new(bytes.iter().map(|byte| {
+            (Value::Bytes(bytes), _) => Box::new(bytes.iter().map(|byte| {
                 Cow::Owned(Typed {
                     item: Item::Byte(*byte),
-                    ty,
+                    ty: &Type::U8,
                 })
             })),
             (Value::List(values), Type::List(ty)) => {

@@ -1,4 +1,4 @@
-//! Amounts as people type them: `10M`, `64MiB`, `1.5s`.
+//! Amounts as people type them, in options, in settings and in workflows: `10M`, `64MiB`, `1.5s`.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ const THOUSANDS: [(&str, u64); 5] = [
 ];
 
 /// Reads an amount of fuel: `2_000_000`, or with one of the units k, M, G, T for thousands.
-pub(crate) fn fuel(text: &str) -> Result<u64, String> {
+pub fn fuel(text: &str) -> Result<u64, String> {
     whole(text, &THOUSANDS).map_err(|fault| fault.words("fuel", "2_000_000, 500k, 10M, 3G or 1T"))
 }
 
 /// Reads how many of something, with the same units.
-pub(crate) fn count(text: &str) -> Result<u64, String> {
+pub fn count(text: &str) -> Result<u64, String> {
     whole(text, &THOUSANDS).map_err(|fault| fault.words("a number", "100, 10_000 or 10k"))
 }
 
-/// Reads an amount of memory or text.
-pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+/// Reads an amount of memory or text: `64MiB`, `1GB`.
+pub fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 8] = [
         ("", 1),
         ("B", 1),
@@ -35,8 +35,8 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     whole(text, &UNITS).map_err(|fault| fault.words("a size", "4096, 512KiB, 64MiB or 1GB"))
 }
 
-/// Reads a time, which needs a unit.
-pub(crate) fn time(text: &str) -> Result<Duration, String> {
+/// Reads a time, which needs a unit: `200ms`, `1h`.
+pub fn time(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     let fault = |fault: Fault| fault.words("a time", "200ms, 1.5s, 2m or 1h");
     let (number, unit) = split(text);

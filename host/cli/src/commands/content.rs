@@ -1,0 +1,78 @@
+//! The commands about content: files and folders in the store, and out of it.
+
+pub(crate) mod add;
+pub(crate) mod car;
+pub(crate) mod cat;
+pub(crate) mod gc;
+pub(crate) mod get;
+pub(crate) mod ls;
+pub(crate) mod pin;
+pub(crate) mod serve;
+pub(crate) mod stat;
+pub(crate) mod store;
+
+use std::path::Path;
+
+use clap::Args;
+use homestar_core::ipld::Cid;
+use homestar_node::{ContentPath, Pin, Reference, Source};
+
+use super::data::{Data, now_ms};
+use super::limits::ConfigOptions;
+use super::storage::StorageOptions;
+use crate::error::{Caused, CommandError};
+use crate::settings::Settings;
+
+/// What all of these commands take.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    config: ConfigOptions,
+
+    #[command(flatten)]
+    storage: StorageOptions,
+
+    /// Print one JSON object: {"ok": …}, or {"error": {"kind": …, "message": …}}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Common {
+    fn settings(&self) -> Result<Settings, CommandError> {
+        self.config.settings()
+    }
+
+    fn data(&self) -> Result<Data, CommandError> {
+        self.storage.data(&self.settings()?)
+    }
+}
+
+/// Why nobody but a person keeps it.
+const LABEL: &str = "";
+
+/// Keeps content from `homestar gc`, after fetching what of it isn't here.
+fn keep(source: &Source, cid: &Cid) -> Result<homestar_node::Held, CommandError> {
+    let held = homestar_node::pin(source, &Pin::recursive(*cid, LABEL, now_ms()));
+    held.map_err(|error| CommandError::input(Caused::new(format!("can't keep {cid}"), error)))
+}
+
+/// Returns what a text that has to be about content is about.
+fn content(reference: &Reference) -> Result<&ContentPath, CommandError> {
+    match reference {
+        Reference::Content(path) => Ok(path),
+        other => {
+            let error = CommandError::usage(format!("`{other}` is no CID"));
+            Err(error.hint("`homestar add FILE` puts a file into the store and prints its CID"))
+        }
+    }
+}
+
+/// Returns a path as people name it.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Returns the source of an opened store.
+fn source(data: &Data) -> Result<&Source, CommandError> {
+    Ok(data.content()?.source())
+}

@@ -1,0 +1,153 @@
+//! `homestar car`
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use homestar_core::ipld::Ipld;
+use homestar_node::{ReadCarError, Reference, read_car, write_car};
+
+use super::{Common, content, keep, shown, source};
+use crate::error::{Caused, CommandError};
+use crate::print;
+
+/// Pass on content as one file: CAR, as IPFS has it
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write content, with all that it links to, to a CAR file
+    Export(Export),
+    /// Put the blocks of a CAR file into the store; what it is about stays until `homestar pin remove`
+    Import(Import),
+}
+
+#[derive(Args, Debug)]
+struct Export {
+    /// The content: CID[/PATH], or ipfs://CID[/PATH]
+    #[arg(value_name = "CID")]
+    what: Reference,
+
+    /// The file; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+struct Import {
+    /// The file; - is standard input
+    file: PathBuf,
+
+    /// Leave it to `homestar gc` to take it away again
+    #[arg(long)]
+    no_pin: bool,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Options {
+    pub(crate) fn json(&self) -> bool {
+        match &self.command {
+            Command::Export(options) => options.common.json,
+            Command::Import(options) => options.common.json,
+        }
+    }
+}
+
+pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
+    match &options.command {
+        Command::Export(options) => write(options),
+        Command::Import(options) => read(options),
+    }
+}
+
+fn write(options: &Export) -> Result<(), CommandError> {
+    let path = content(&options.what)?;
+    let is_stdout = options.output.to_str() == Some("-");
+    if is_stdout && io::stdout().is_terminal() {
+        return Err(CommandError::usage("a CAR file is not for a terminal"));
+    }
+    let data = options.common.data()?;
+    let cid = data.resolve(path)?;
+    let source = source(&data)?;
+    let words = format!("can't write {path} to {}", shown(&options.output));
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        CommandError::input(Caused::new(words.clone(), error))
+    };
+    if is_stdout {
+        let mut output = BufWriter::new(io::stdout().lock());
+        write_car(source, &[cid], &mut output, &mut |_| {})
+            .map_err(|error| failed(error.into()))?;
+        return output.flush().map_err(CommandError::stdout);
+    }
+    let folder = match options.output.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let file = tempfile::Builder::new()
+        .prefix(".homestar-")
+        .tempfile_in(folder)
+        .map_err(|error| failed(error.into()))?;
+    let mut output = BufWriter::new(file);
+    let held = write_car(source, &[cid], &mut output, &mut |_| {});
+    let held = held.map_err(|error| failed(error.into()))?;
+    let file = output
+        .into_inner()
+        .map_err(|error| failed(error.into_error().into()))?;
+    file.persist(&options.output)
+        .map_err(|error| failed(error.error.into()))?;
+    if options.common.json {
+        let facts = print::map([
+            ("blocks", Ipld::Integer(held.blocks.into())),
+            ("block_bytes", Ipld::Integer(held.bytes.into())),
+            ("cid", Ipld::String(cid.to_string())),
+        ]);
+        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+    }
+    let (blocks, size) = (print::number(held.blocks), print::size(held.bytes));
+    print::line(&format!("{cid}: {blocks} blocks, {size}"))
+}
+
+fn read(options: &Import) -> Result<(), CommandError> {
+    let data = options.common.data()?;
+    let source = source(&data)?;
+    let words = format!("can't import {}", shown(&options.file));
+    let failed = |error: ReadCarError| CommandError::input(Caused::new(words.clone(), error));
+    let store = &**source.store();
+    let from = match options.file.to_str() {
+        Some("-") => read_car(store, &mut io::stdin().lock(), &mut |_| {}),
+        _ => {
+            let file = File::open(&options.file)
+                .map_err(|error| CommandError::input(Caused::new(words.clone(), error)))?;
+            read_car(store, &mut BufReader::new(file), &mut |_| {})
+        }
+    };
+    let from = from.map_err(failed)?;
+    if !options.no_pin {
+        for root in &from.roots {
+            keep(source, root)?;
+        }
+    }
+    if options.common.json {
+        let roots = from.roots.iter().map(ToString::to_string);
+        let facts = print::map([
+            ("blocks", Ipld::Integer(from.blocks.into())),
+            ("block_bytes", Ipld::Integer(from.bytes.into())),
+            ("roots", print::texts(roots)),
+        ]);
+        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+    }
+    for root in &from.roots {
+        print::line(&root.to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! `homestar cat`
+
+use std::io;
+
+use clap::Args;
+use homestar_node::{CopyError, Reference};
+
+use super::{Common, content, source};
+use crate::error::{Caused, CommandError};
+use homestar_core::quantity;
+
+/// Write the content of a file to standard output
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  homestar cat bafy…
+  homestar cat bafy…/photos/cat.png > cat.png
+  homestar cat bafy… --offset 1MiB --length 4KiB")]
+pub(crate) struct Options {
+    /// The file: CID[/PATH], or ipfs://CID[/PATH]
+    #[arg(value_name = "CID")]
+    file: Reference,
+
+    /// Leave out so many bytes at the beginning
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes, default_value = "0")]
+    offset: u64,
+
+    /// Write at most so many bytes
+    #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
+    length: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
+    let path = content(&options.file)?;
+    let data = options.common.data()?;
+    let cid = data.resolve(path)?;
+    let end = options
+        .length
+        .map_or(u64::MAX, |length| options.offset.saturating_add(length));
+    let mut stream = source(&data)?.open(&cid, options.offset..end);
+    match stream.copy_to(&mut io::stdout().lock()) {
+        Ok(_) => Ok(()),
+        Err(CopyError::Write(error)) => Err(CommandError::stdout(error)),
+        Err(error) => {
+            let words = format!("can't read {path}");
+            Err(CommandError::input(Caused::new(words, error)))
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `homestar get`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use homestar_core::ipld::Ipld;
+use homestar_node::{Reference, export};
+
+use super::{Common, content, shown, source};
+use crate::error::{Caused, CommandError};
+use crate::print;
+
+/// Write a file, or a folder with all that is in it, from content
+///
+/// It appears whole or not at all, and nothing is written outside of it.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  homestar get bafy… -o photos
+  homestar get bafy…/photos/cat.png")]
+pub(crate) struct Options {
+    /// What to write: CID[/PATH], or ipfs://CID[/PATH]
+    #[arg(value_name = "CID")]
+    what: Reference,
+
+    /// Where to [default: the last name of the path, or the CID]
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
+    let path = content(&options.what)?;
+    let data = options.common.data()?;
+    let cid = data.resolve(path)?;
+    let name = path.path.last().cloned();
+    let place = options
+        .output
+        .clone()
+        .unwrap_or_else(|| name.unwrap_or_else(|| path.root.to_string()).into());
+    let exported = export(source(&data)?, &cid, &place, options.force, &mut |_| {});
+    let exported = exported.map_err(|error| {
+        let words = format!("can't write {path} to {}", shown(&place));
+        CommandError::input(Caused::new(words, error))
+    })?;
+    if options.common.json {
+        let facts = print::map([
+            ("bytes", Ipld::Integer(exported.bytes.into())),
+            ("cid", Ipld::String(cid.to_string())),
+            ("files", Ipld::Integer(exported.files.into())),
+            ("folders", Ipld::Integer(exported.folders.into())),
+            ("links", Ipld::Integer(exported.links.into())),
+            ("path", Ipld::String(shown(&place))),
+        ]);
+        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+    }
+    print::line(&format!(
+        "{}  {}",
+        print::size(exported.bytes),
+        shown(&place)
+    ))
+}

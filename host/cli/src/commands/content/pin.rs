@@ -1,0 +1,114 @@
+//! `homestar pin`
+
+use clap::{Args, Subcommand};
+use homestar_core::ipld::Ipld;
+use homestar_node::{Depth, Reference};
+
+use super::{Common, LABEL, content, keep, source};
+use crate::error::CommandError;
+use crate::print;
+
+/// Keep content in the store, or let it go
+///
+/// What is pinned stays with all that it links to, whatever `homestar gc` takes. `homestar add` pins.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Keep content, and fetch what of it isn't here
+    Add(What),
+    /// Let content go; `homestar gc` takes it away if nothing else needs it
+    Remove(What),
+    /// List what is pinned
+    List(List),
+}
+
+#[derive(Args, Debug)]
+struct What {
+    /// The content: CID[/PATH], or ipfs://CID[/PATH]
+    #[arg(value_name = "CID")]
+    what: Reference,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+struct List {
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Options {
+    pub(crate) fn json(&self) -> bool {
+        match &self.command {
+            Command::Add(what) | Command::Remove(what) => what.common.json,
+            Command::List(list) => list.common.json,
+        }
+    }
+}
+
+pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
+    match &options.command {
+        Command::Add(what) => add(what),
+        Command::Remove(what) => remove(what),
+        Command::List(options) => list(options),
+    }
+}
+
+fn add(options: &What) -> Result<(), CommandError> {
+    let path = content(&options.what)?;
+    let data = options.common.data()?;
+    let cid = data.resolve(path)?;
+    let held = keep(source(&data)?, &cid)?;
+    if options.common.json {
+        let facts = print::map([
+            ("blocks", Ipld::Integer(held.blocks.into())),
+            ("block_bytes", Ipld::Integer(held.bytes.into())),
+            ("cid", Ipld::String(cid.to_string())),
+        ]);
+        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+    }
+    let (blocks, size) = (print::number(held.blocks), print::size(held.bytes));
+    print::line(&format!("{cid} stays: {blocks} blocks, {size}"))
+}
+
+fn remove(options: &What) -> Result<(), CommandError> {
+    let path = content(&options.what)?;
+    let data = options.common.data()?;
+    let cid = data.resolve(path)?;
+    let store = source(&data)?.store();
+    if !store.unpin(&cid, LABEL).map_err(CommandError::host)? {
+        let error = CommandError::input(format!("{cid} is not pinned"));
+        return Err(error.hint("`homestar pin list` shows what is"));
+    }
+    if options.common.json {
+        let facts = print::map([("cid", Ipld::String(cid.to_string()))]);
+        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+    }
+    print::line(&format!("{cid} may go"))
+}
+
+fn list(options: &List) -> Result<(), CommandError> {
+    let data = options.common.data()?;
+    let pins = source(&data)?.store().pins().map_err(CommandError::host)?;
+    if options.common.json {
+        let facts = pins.iter().map(|pin| {
+            print::map([
+                ("at_ms", Ipld::Integer(pin.at_ms.into())),
+                ("cid", Ipld::String(pin.cid.to_string())),
+                ("recursive", Ipld::Bool(pin.depth == Depth::Recursive)),
+            ])
+        });
+        let answer = print::map([("ok", Ipld::List(facts.collect()))]);
+        return print::out(print::json_line(&answer)?.as_bytes());
+    }
+    for pin in pins {
+        print::line(&pin.cid.to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Content for a command that may need it: the store is opened when somebody asks for something in it.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use homestar_core::ipld::{Block, Cid};
+use homestar_engine::{Blocks, BlocksError};
+use homestar_node::{Content, ContentPath, ImportOptions, Importer, Source};
+
+use crate::error::{Caused, CommandError};
+
+/// What opens the store.
+type Open = Box<dyn Fn() -> Result<Arc<Source>, CommandError> + Send + Sync>;
+
+/// Content that a command may need.
+pub(crate) struct Data {
+    open: Open,
+    content: OnceLock<Result<Content, CommandError>>,
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Data").field(&self.content).finish()
+    }
+}
+
+impl Data {
+    pub(crate) fn new(
+        open: impl Fn() -> Result<Arc<Source>, CommandError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            open: Box::new(open),
+            content: OnceLock::new(),
+        }
+    }
+
+    fn try_content(&self) -> &Result<Content, CommandError> {
+        self.content
+            .get_or_init(|| Content::new((self.open)()?).map_err(CommandError::host))
+    }
+
+    /// Returns the content, and opens the store if nobody did yet.
+    pub(crate) fn content(&self) -> Result<&Content, CommandError> {
+        self.try_content().as_ref().map_err(CommandError::again)
+    }
+
+    /// Returns the content if somebody needed it.
+    pub(crate) fn opened(&self) -> Option<&Content> {
+        self.content.get()?.as_ref().ok()
+    }
+
+    /// Returns what lies at the end of a path.
+    pub(crate) fn resolve(&self, path: &ContentPath) -> Result<Cid, CommandError> {
+        let content = self.content()?;
+        let cid = content.source().resolve(path);
+        let cid = cid.map_err(|error| {
+            CommandError::input(Caused::new(format!("can't find {path}"), error))
+        })?;
+        content.hold(&[cid]).map_err(CommandError::host)?;
+        Ok(cid)
+    }
+
+    /// Returns all bytes of the file at the end of a path, of which there may be `bytes_max`.
+    pub(crate) fn read(&self, path: &ContentPath, bytes_max: u64) -> Result<Vec<u8>, CommandError> {
+        let cid = self.resolve(path)?;
+        let source = self.content()?.source();
+        let failed = |error| CommandError::input(Caused::new(format!("can't read {path}"), error));
+        let mut bytes = Vec::new();
+        let mut stream = source.open(&cid, 0..u64::MAX);
+        loop {
+            let chunk = stream.chunk().map_err(failed)?;
+            if chunk.is_empty() {
+                return Ok(bytes);
+            }
+            bytes.extend_from_slice(chunk);
+            if bytes.len() as u64 > bytes_max {
+                let mebibytes = bytes_max >> 20;
+                let words = format!("{path} has more than {mebibytes} MiB");
+                return Err(CommandError::input(words));
+            }
+        }
+    }
+
+    /// Puts a file or a folder into the store and returns its name.
+    pub(crate) fn add_path(&self, path: &Path) -> Result<Cid, CommandError> {
+        self.add(&path.display().to_string(), |importer| {
+            importer.path(path, path, &mut ()).map(|entry| entry.cid)
+        })
+    }
+
+    /// Puts standard input into the store and returns its name.
+    pub(crate) fn add_stdin(&self) -> Result<Cid, CommandError> {
+        self.add("standard input", |importer| {
+            importer
+                .stream(&mut io::stdin().lock(), Path::new("-"), &mut ())
+                .map(|entry| entry.cid)
+        })
+    }
+
+    fn add(
+        &self,
+        name: &str,
+        add: impl FnOnce(&mut Importer<'_>) -> Result<Cid, homestar_node::ImportError>,
+    ) -> Result<Cid, CommandError> {
+        let store = self.content()?.source().store();
+        let options = ImportOptions {
+            recursive: true,
+            ..ImportOptions::default()
+        };
+        let mut importer = Importer::new(&**store, options);
+        let failed = |error| {
+            CommandError::input(Caused::new(
+                format!("can't put {name} into the store"),
+                error,
+            ))
+        };
+        let cid = add(&mut importer).map_err(failed)?;
+        importer.finish().map_err(failed)?;
+        Ok(cid)
+    }
+}
+
+impl Data {
+    /// Writes content to `path`: a file, or a folder with all that is in it. A file that is there is replaced.
+    pub(crate) fn export(&self, cid: &Cid, path: &Path) -> Result<(), CommandError> {
+        let source = self.content()?.source();
+        let exported = homestar_node::export(source, cid, path, true, &mut |_| {});
+        let exported = exported.map_err(|error| {
+            let words = format!("can't write {cid} to {}", path.display());
+            CommandError::input(Caused::new(words, error))
+        });
+        exported.map(drop)
+    }
+}
+
+/// Returns the time, in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+/// A task opens the store by what it reads or writes.
+impl Blocks for Data {
+    fn get(&self, cid: &Cid) -> Result<Block, BlocksError> {
+        self.for_a_task()?.get(cid)
+    }
+
+    fn put(&self, blocks: &[Block]) -> Result<(), BlocksError> {
+        self.for_a_task()?.put(blocks)
+    }
+
+    fn ahead(&self, cids: &[Cid]) {
+        if let Ok(content) = self.try_content() {
+            content.ahead(cids);
+        }
+    }
+}
+
+impl Data {
+    fn for_a_task(&self) -> Result<&Content, BlocksError> {
+        let content = self.try_content().as_ref();
+        content.map_err(|error| BlocksError::Host(error.message()))
+    }
+}

@@ -1,0 +1,155 @@
+//! Blocks from elsewhere, whatever the way.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use homestar_core::ipld::{Block, Cid};
+
+use crate::{FetchError, Scope, Walk};
+
+/// What is on its way. Dropped before its end, it is given up.
+pub type Fetching<'a, T> = Pin<Box<dyn Future<Output = Result<T, FetchError>> + Send + 'a>>;
+
+/// Where blocks come from that aren't here.
+///
+/// What comes has been verified: a [`Block`] can't be had otherwise. The futures can be polled anywhere, on any runtime or
+/// none; [`wait`] waits for them on a thread. Who implements this has a runtime of its own where it needs one.
+pub trait Fetch: Send + Sync + fmt::Debug {
+    /// Fetches one block.
+    fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block>;
+
+    /// Fetches blocks, several at a time, and hands them over as they come, in any order. All are tried; the error is of
+    /// the first that wasn't to be had. `take` ends it by `Break`, which is [`FetchError::Stopped`].
+    fn blocks<'a>(
+        &'a self,
+        cids: &'a [Cid],
+        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Fetching<'a, ()> {
+        Box::pin(async move {
+            let mut first = None;
+            for cid in cids {
+                match self.block(cid).await {
+                    Ok(block) => {
+                        if take(block).is_break() {
+                            return Err(FetchError::Stopped);
+                        }
+                    }
+                    Err(error) => first = first.or(Some(error)),
+                }
+            }
+            first.map_or(Ok(()), Err)
+        })
+    }
+
+    /// Fetches a DAG, or a part of it, and hands its blocks over from the root on, depth first, each once: who takes a
+    /// block was given all that lead to it. `take` ends it by `Break`, which is [`FetchError::Stopped`].
+    fn dag<'a>(
+        &'a self,
+        root: &'a Cid,
+        scope: Scope,
+        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Fetching<'a, ()> {
+        Box::pin(async move {
+            let mut walk = Walk::new(*root, scope);
+            while let Some(cid) = walk.next_cid() {
+                let block = self.block(&cid).await?;
+                walk.give(&block)?;
+                if take(block).is_break() {
+                    return Err(FetchError::Stopped);
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Waits on this thread. Not for threads of an async runtime, which have other things to do.
+pub fn wait<T>(fetching: Fetching<'_, T>) -> Result<T, FetchError> {
+    let waker = Waker::from(Arc::new(Parked(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut fetching = pin!(fetching);
+    loop {
+        match fetching.as_mut().poll(&mut context) {
+            Poll::Ready(result) => return result,
+            // A thread that was woken before it parks doesn't park.
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Parked(Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use homestar_core::ipld::Ipld;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Kept(HashMap<Cid, Block>);
+
+    impl Fetch for Kept {
+        fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block> {
+            let found = self.0.get(cid).cloned();
+            Box::pin(async move { found.ok_or(FetchError::NoProvider { cid: *cid }) })
+        }
+    }
+
+    fn kept() -> (Kept, Block, Block) {
+        let leaf = Block::raw(b"leaf".to_vec());
+        let links = Ipld::List(vec![Ipld::Link(*leaf.cid()); 2]);
+        let root = Block::of_dag_cbor(&links).unwrap();
+        let blocks = [leaf.clone(), root.clone()].map(|block| (*block.cid(), block));
+        (Kept(blocks.into()), root, leaf)
+    }
+
+    #[test]
+    fn who_can_fetch_a_block_can_fetch_a_dag() {
+        let (kept, root, leaf) = kept();
+        let fetch: &dyn Fetch = &kept;
+        let mut taken = Vec::new();
+        let mut take = |block| {
+            taken.push(block);
+            ControlFlow::Continue(())
+        };
+        wait(fetch.dag(root.cid(), Scope::All, &mut take)).unwrap();
+        assert_eq!(taken, [root, leaf]);
+    }
+
+    #[test]
+    fn who_takes_can_stop() {
+        let (kept, root, _) = kept();
+        let mut stop = |_| ControlFlow::Break(());
+        let stopped = wait(kept.dag(root.cid(), Scope::All, &mut stop));
+        assert_eq!(stopped, Err(FetchError::Stopped));
+        let stopped = wait(kept.blocks(&[*root.cid()], &mut stop));
+        assert_eq!(stopped, Err(FetchError::Stopped));
+    }
+
+    #[test]
+    fn what_is_missing_doesnt_keep_the_rest_back() {
+        let (kept, root, leaf) = kept();
+        let missing = *Block::raw(b"missing".to_vec()).cid();
+        let mut taken = Vec::new();
+        let mut take = |block: Block| {
+            taken.push(*block.cid());
+            ControlFlow::Continue(())
+        };
+        let all = [*root.cid(), missing, *leaf.cid()];
+        let error = wait(kept.blocks(&all, &mut take)).unwrap_err();
+        assert_eq!(error, FetchError::NoProvider { cid: missing });
+        assert_eq!(taken, [*root.cid(), *leaf.cid()]);
+    }
+}

@@ -1,0 +1,363 @@
+//! Blocks from trustless HTTP gateways: several, asked in order, none trusted.
+//!
+//! ```text
+//! block ─→ gateway 1 ─(nothing for 2 s)─→ gateway 2 beside it ─→ … the first that gives it
+//! dag   ─→ CAR of gateway 1 ─→ Walk: is it the next? ─→ taken      (cut, flooded, no CAR: what is missing, block by block)
+//! ```
+//!
+//! Requests are made on threads of their own, so a fetch can be waited for on any thread.
+
+mod address;
+mod client;
+mod dag;
+mod sections;
+mod settings;
+mod standing;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use homestar_core::ipld::{Block, BlockError, Cid, MAX_BLOCK_BYTES, SHA2_256};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+use url::Url;
+
+pub use self::address::{Gateway, GatewayError};
+pub use self::settings::{GatewaysError, GatewaysSettings};
+
+use self::client::{Http, Refused};
+use self::standing::Record;
+use crate::{Fault, Fetch, FetchError, Fetching, Scope, What};
+
+const RAW_QUERY: &str = "format=raw";
+const RAW_TYPE: &str = "application/vnd.ipld.raw";
+/// Blocks that came and weren't taken yet: little, since the next one is on its way meanwhile.
+const UNTAKEN_MAX: usize = 8;
+/// Threads for requests. Most of their work is to verify what came.
+const THREADS: usize = 2;
+
+/// Trustless gateways, as one place from where blocks come. It starts its threads when it is first asked.
+///
+/// Gateways are asked in their order, the next one when one fails or takes long. Who sends other bytes than asked for is
+/// not asked again as long as this value lives; who fails otherwise is asked after the others for some seconds.
+pub struct Gateways {
+    shared: Arc<Shared>,
+    runtime: OnceLock<Runtime>,
+}
+
+struct Shared {
+    http: Http,
+    members: Vec<Member>,
+}
+
+/// A gateway and what is known of it.
+struct Member {
+    gateway: Gateway,
+    record: Record,
+    requests: Semaphore,
+}
+
+/// How a gateway stands, for people to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its URL.
+    pub url: Url,
+    /// Why it isn't asked any more, if it isn't.
+    pub dropped: Option<Fault>,
+}
+
+impl Gateways {
+    /// Makes it. Of files, it reads those that the settings name.
+    pub fn new(settings: GatewaysSettings) -> Result<Self, GatewaysError> {
+        let roots = settings::roots(&settings.authorities)?;
+        let member = |gateway: &Gateway| Member {
+            gateway: gateway.clone(),
+            record: Record::default(),
+            requests: Semaphore::new(settings.requests_max.max(1)),
+        };
+        let members = settings.gateways.iter().map(member).collect();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                http: Http::new(settings, roots),
+                members,
+            }),
+            runtime: OnceLock::new(),
+        })
+    }
+
+    /// How each gateway stands, in their order.
+    pub fn standings(&self) -> Vec<Standing> {
+        let standing = |member: &Member| Standing {
+            url: member.gateway.url().clone(),
+            dropped: member.record.lie().map(|what| member.fault(what)),
+        };
+        self.shared.members.iter().map(standing).collect()
+    }
+
+    fn spawn<T: Send + 'static>(
+        &self,
+        job: impl Future<Output = Result<T, FetchError>> + Send + 'static,
+    ) -> Job<T> {
+        let runtime = self.runtime.get_or_init(|| {
+            Builder::new_multi_thread()
+                .worker_threads(THREADS)
+                .thread_name("homestar-net")
+                .enable_io()
+                .enable_time()
+                .build()
+                .expect("threads can be started")
+        });
+        Job(runtime.spawn(job))
+    }
+
+    /// Starts a job that hands blocks over one by one.
+    fn stream<'a, J>(
+        &'a self,
+        job: impl FnOnce(Arc<Shared>, mpsc::Sender<Block>) -> J + Send + 'a,
+        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Fetching<'a, ()>
+    where
+        J: Future<Output = Result<(), FetchError>> + Send + 'static,
+    {
+        Box::pin(async move {
+            let (sender, mut blocks) = mpsc::channel(UNTAKEN_MAX);
+            let job = self.spawn(job(self.shared.clone(), sender));
+            while let Some(block) = blocks.recv().await {
+                if take(block).is_break() {
+                    return Err(FetchError::Stopped);
+                }
+            }
+            job.await
+        })
+    }
+}
+
+impl Fetch for Gateways {
+    fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block> {
+        let (shared, cid) = (self.shared.clone(), *cid);
+        Box::pin(async move { self.spawn(async move { shared.block(cid).await }).await })
+    }
+
+    fn blocks<'a>(
+        &'a self,
+        cids: &'a [Cid],
+        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Fetching<'a, ()> {
+        let cids = cids.to_vec();
+        self.stream(move |shared, out| shared.blocks(cids, out), take)
+    }
+
+    fn dag<'a>(
+        &'a self,
+        root: &'a Cid,
+        scope: Scope,
+        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Fetching<'a, ()> {
+        let root = *root;
+        self.stream(move |shared, out| shared.dag(root, scope, out), take)
+    }
+}
+
+impl Drop for Gateways {
+    fn drop(&mut self) {
+        // Requests that are under way end here. Waiting for them would not be allowed on every thread.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Gateways {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gateways = self.shared.members.iter().map(|member| &member.gateway);
+        f.debug_list().entries(gateways).finish()
+    }
+}
+
+impl Member {
+    fn fault(&self, what: What) -> Fault {
+        Fault {
+            provider: self.gateway.to_string(),
+            what,
+        }
+    }
+}
+
+impl Shared {
+    /// The gateways that are asked, in order, and the faults of those that aren't.
+    fn order(&self) -> (VecDeque<usize>, Vec<Fault>) {
+        let mut first = VecDeque::new();
+        let mut last = VecDeque::new();
+        let mut faults = Vec::new();
+        for (at, member) in self.members.iter().enumerate() {
+            if let Some(lie) = member.record.lie() {
+                faults.push(member.fault(What::Dropped(Box::new(lie))));
+            } else if member.record.is_resting() || member.record.away().is_some() {
+                last.push_back(at);
+            } else {
+                first.push_back(at);
+            }
+        }
+        first.append(&mut last);
+        (first, faults)
+    }
+
+    async fn block(self: &Arc<Self>, cid: Cid) -> Result<Block, FetchError> {
+        check(&cid)?;
+        let (mut order, mut faults) = self.order();
+        if self.members.is_empty() {
+            return Err(FetchError::NoProvider { cid });
+        }
+        let hedge_after = self.http.settings().hedge_after;
+        let mut running = JoinSet::new();
+        loop {
+            if running.is_empty() && order.is_empty() {
+                return Err(FetchError::Nowhere { cid, faults });
+            }
+            if running.is_empty() {
+                self.ask_next(&mut order, &mut running, cid);
+            }
+            let answer = match order.is_empty() {
+                true => running.join_next().await,
+                false => match timeout(hedge_after, running.join_next()).await {
+                    Ok(answer) => answer,
+                    Err(_) => {
+                        self.ask_next(&mut order, &mut running, cid);
+                        continue;
+                    }
+                },
+            };
+            match answer {
+                Some(Ok((_, Ok(block)))) => return Ok(block),
+                Some(Ok((at, Err(what)))) => faults.push(self.members[at].fault(what)),
+                Some(Err(_)) | None => return Err(FetchError::Closed),
+            }
+        }
+    }
+
+    fn ask_next(
+        self: &Arc<Self>,
+        order: &mut VecDeque<usize>,
+        running: &mut JoinSet<(usize, Result<Block, What>)>,
+        cid: Cid,
+    ) {
+        if let Some(at) = order.pop_front() {
+            let shared = self.clone();
+            running.spawn(async move { (at, shared.ask(at, cid).await) });
+        }
+    }
+
+    /// Asks one gateway for one block, and notes how it behaved.
+    async fn ask(&self, at: usize, cid: Cid) -> Result<Block, What> {
+        let member = &self.members[at];
+        self.wait_for(member).await;
+        let asked = self.ask_raw(member, cid).await;
+        self.note(member, asked)
+    }
+
+    fn note<T>(&self, member: &Member, asked: Result<T, Refused>) -> Result<T, What> {
+        match asked {
+            Ok(answer) => {
+                member.record.note_good();
+                Ok(answer)
+            }
+            Err(Refused { what, retry_after }) => {
+                member.record.note(&what);
+                if let Some(time) = retry_after {
+                    member.record.note_away(time);
+                }
+                Err(what)
+            }
+        }
+    }
+
+    /// Leaves a gateway alone that asked for it, for as long as there is patience.
+    async fn wait_for(&self, member: &Member) {
+        if let Some(until) = member.record.away() {
+            let patience = Instant::now() + self.http.settings().patience;
+            sleep_until(until.min(patience)).await;
+        }
+    }
+
+    async fn ask_raw(&self, member: &Member, cid: Cid) -> Result<Block, Refused> {
+        let _permit = member.requests.acquire().await;
+        let url = member.gateway.request(&cid, RAW_QUERY);
+        let answer = self.http.get(&member.gateway, url, RAW_TYPE).await?;
+        if let Some(content_type) = answer.content_type.as_deref().filter(|text| is_page(text)) {
+            let content_type = content_type.to_owned();
+            return Err(What::ContentType { content_type }.into());
+        }
+        let bytes = answer.whole(MAX_BLOCK_BYTES).await?;
+        Ok(Block::verify(cid, bytes).map_err(|_: BlockError| What::Lied { cid })?)
+    }
+
+    /// Fetches blocks side by side.
+    async fn blocks(
+        self: Arc<Self>,
+        cids: Vec<Cid>,
+        out: mpsc::Sender<Block>,
+    ) -> Result<(), FetchError> {
+        let mut first = None;
+        let mut cids = cids.into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < self.window() {
+                let Some(cid) = cids.next() else { break };
+                let shared = self.clone();
+                running.spawn(async move { shared.block(cid).await });
+            }
+            match running.join_next().await {
+                None => return first.map_or(Ok(()), Err),
+                Some(Ok(Ok(block))) => hand_over(&out, block).await?,
+                Some(Ok(Err(error))) => first = first.or(Some(error)),
+                Some(Err(_)) => return Err(FetchError::Closed),
+            }
+        }
+    }
+
+    /// How many blocks are asked for at one time: enough for one gateway to be busy.
+    fn window(&self) -> usize {
+        self.http.settings().requests_max.max(1)
+    }
+}
+
+/// Refuses what can't be verified.
+fn check(cid: &Cid) -> Result<(), FetchError> {
+    match cid.hash().code() {
+        SHA2_256 => Ok(()),
+        code => Err(FetchError::Hash { cid: *cid, code }),
+    }
+}
+
+/// True for what is made for people: a gateway's answer to a request that it didn't understand.
+fn is_page(content_type: &str) -> bool {
+    matches!(content_type, "text/html" | "application/xhtml+xml")
+}
+
+async fn hand_over(out: &mpsc::Sender<Block>, block: Block) -> Result<(), FetchError> {
+    out.send(block).await.map_err(|_| FetchError::Stopped)
+}
+
+/// A job on the threads for requests, which ends when it is dropped.
+struct Job<T>(JoinHandle<Result<T, FetchError>>);
+
+impl<T> Future for Job<T> {
+    type Output = Result<T, FetchError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let ended = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(ended.unwrap_or(Err(FetchError::Closed)))
+    }
+}
+
+impl<T> Drop for Job<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

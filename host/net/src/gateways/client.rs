@@ -1,0 +1,284 @@
+//! One request to a gateway, within time, size and reach.
+
+use std::error::Error as StdError;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use homestar_core::grant::address::class;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, ClientBuilder, Response, redirect};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::address::{Gateway, Redirect};
+use super::settings::GatewaysSettings;
+use crate::What;
+
+/// Redirects that are followed for one request. A gateway that has a name for each CID makes one.
+const REDIRECTS_MAX: usize = 4;
+/// Headers of a response.
+const HEADERS_MAX: usize = 100;
+/// How long a connection waits to be used again.
+const IDLE: Duration = Duration::from_secs(60);
+/// What a sender is given before its rate is looked at.
+const RATE_GRACE: Duration = Duration::from_secs(5);
+
+/// Sends requests. Each gateway's connections are kept.
+pub(super) struct Http {
+    roots: RootCertStore,
+    settings: GatewaysSettings,
+    /// For what the operator named.
+    own: OnceLock<Result<Client, String>>,
+    /// For where gateways redirect to: of any name, it knows public addresses only.
+    public: OnceLock<Result<Client, String>>,
+}
+
+impl Http {
+    pub(super) fn new(settings: GatewaysSettings, roots: RootCertStore) -> Self {
+        Self {
+            roots,
+            settings,
+            own: OnceLock::new(),
+            public: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn settings(&self) -> &GatewaysSettings {
+        &self.settings
+    }
+
+    fn client(&self, redirect: Redirect) -> Result<&Client, What> {
+        let client = match redirect {
+            Redirect::Own => self.own.get_or_init(|| self.build(|builder| builder)),
+            Redirect::Public => self
+                .public
+                .get_or_init(|| self.build(|builder| builder.dns_resolver(Arc::new(PublicOnly)))),
+        };
+        client
+            .as_ref()
+            .map_err(|error| What::Unreachable(error.clone()))
+    }
+
+    fn build(&self, with: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Client, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let mut tls = tls
+            .with_root_certificates(with_system(self.roots.clone()))
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .user_agent(concat!("homestar/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(self.settings.connect_timeout)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(self.settings.requests_max)
+            .http1_max_headers(HEADERS_MAX);
+        with(builder).build().map_err(|error| root(&error))
+    }
+
+    /// Sends a request and returns the answer, if it is one with status 200.
+    pub(super) async fn get(
+        &self,
+        gateway: &Gateway,
+        mut url: Url,
+        accept: &str,
+    ) -> Result<Answer, Refused> {
+        let mut redirect = Redirect::Own;
+        for _ in 0..=REDIRECTS_MAX {
+            let response = match self.send(redirect, &url, accept).await {
+                // A connection that was kept may have been closed meanwhile, which only asking shows.
+                Err(What::BrokeOff { .. }) => self.send(redirect, &url, accept).await?,
+                sent => sent?,
+            };
+            let status = response.status();
+            match status.as_u16() {
+                200 => return Ok(Answer::new(response, &self.settings)),
+                301 | 302 | 303 | 307 | 308 => {
+                    url = target(&url, &response)?;
+                    redirect = gateway.judge(&url).map_err(|why| redirected(&url, why))?;
+                }
+                status => {
+                    return Err(Refused {
+                        retry_after: retry_after(&response),
+                        what: What::Answered { status },
+                    });
+                }
+            }
+        }
+        Err(redirected(&url, "and on and on").into())
+    }
+
+    async fn send(&self, redirect: Redirect, url: &Url, accept: &str) -> Result<Response, What> {
+        let sent = self
+            .client(redirect)?
+            .get(url.clone())
+            .header(ACCEPT, accept)
+            .send();
+        let time = self.settings.answer_timeout;
+        let response = timeout(time, sent)
+            .await
+            .map_err(|_| What::TimedOut(time))?;
+        response.map_err(|error| {
+            let cause = root(&error);
+            match error.is_connect() {
+                true if error.is_timeout() => What::TimedOut(self.settings.connect_timeout),
+                true => What::Unreachable(cause),
+                false => What::BrokeOff { bytes: 0, cause },
+            }
+        })
+    }
+}
+
+/// No answer to be used, and how long the gateway wants to be left alone, if it says.
+pub(super) struct Refused {
+    pub(super) what: What,
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl From<What> for Refused {
+    fn from(what: What) -> Self {
+        Self {
+            what,
+            retry_after: None,
+        }
+    }
+}
+
+fn redirected(to: &Url, why: &str) -> What {
+    let mut to = to.to_string();
+    to.truncate(to.floor_char_boundary(200));
+    What::Redirected {
+        to,
+        why: why.to_owned(),
+    }
+}
+
+fn target(from: &Url, response: &Response) -> Result<Url, What> {
+    let location = text(response, &LOCATION).unwrap_or_default();
+    from.join(location).map_err(|_| What::Redirected {
+        to: location.chars().take(200).collect(),
+        why: "which is no URL".to_owned(),
+    })
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = text(response, &RETRY_AFTER)?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn text<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+/// An answer with status 200: what it says it is, and the body that is still to come.
+pub(super) struct Answer {
+    response: Response,
+    /// Without parameters, in lower case.
+    pub(super) content_type: Option<String>,
+    stall: Duration,
+    rate_min: u64,
+    bytes: u64,
+    /// Time spent waiting for it; what we take ourselves doesn't count.
+    waited: Duration,
+}
+
+impl Answer {
+    fn new(response: Response, settings: &GatewaysSettings) -> Self {
+        let content_type = text(&response, &CONTENT_TYPE)
+            .and_then(|text| text.split(';').next())
+            .map(|text| text.trim().to_ascii_lowercase());
+        Self {
+            content_type,
+            response,
+            stall: settings.stall_timeout,
+            rate_min: settings.rate_min,
+            bytes: 0,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// The next piece, or none at the end.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, What> {
+        let bytes = self.bytes;
+        let start = Instant::now();
+        let chunk = timeout(self.stall, self.response.chunk()).await;
+        self.waited += start.elapsed();
+        let stall = self.stall;
+        let chunk = chunk.map_err(|_| What::Stalled { bytes, stall })?;
+        let chunk = chunk.map_err(|error| What::BrokeOff {
+            bytes,
+            cause: root(&error),
+        })?;
+        self.bytes += chunk.as_ref().map_or(0, Bytes::len) as u64;
+        let is_slow = (self.bytes as f64) < self.rate_min as f64 * self.waited.as_secs_f64();
+        match chunk {
+            Some(_) if is_slow && self.waited > RATE_GRACE => Err(What::TooSlow {
+                rate_min: self.rate_min,
+            }),
+            chunk => Ok(chunk),
+        }
+    }
+
+    /// All of it, if it has at most `bytes_max`.
+    pub(super) async fn whole(mut self, bytes_max: usize) -> Result<Vec<u8>, What> {
+        let too_much = || What::TooMuch {
+            bytes_max: bytes_max as u64,
+        };
+        let length = self.response.content_length().unwrap_or(0);
+        if length > bytes_max as u64 {
+            return Err(too_much());
+        }
+        let mut whole = Vec::with_capacity(length as usize);
+        while let Some(chunk) = self.chunk().await? {
+            if whole.len() + chunk.len() > bytes_max {
+                return Err(too_much());
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole)
+    }
+}
+
+/// Adds the system's authorities, or Mozilla's if the system has none. This reads files, some milliseconds long.
+fn with_system(mut roots: RootCertStore) -> RootCertStore {
+    let found = rustls_native_certs::load_native_certs().certs;
+    let (added, _) = roots.add_parsable_certificates(found);
+    if added == 0 {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}
+
+/// The cause of all causes. The library's own texts repeat the URL.
+fn root(error: &(dyn StdError + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+/// Knows of any name the public addresses only. A connection goes to exactly these.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|at| class(at.ip()).is_public()).collect();
+            match public.is_empty() {
+                true => Err("the name has no public address".into()),
+                false => Ok(Box::new(public.into_iter()) as Addrs),
+            }
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! Blocks from elsewhere, and to elsewhere.
+//!
+//! ```text
+//! who needs a block ──→ Fetch ──→ Gateways ──→ others' gateways       (HTTP, trustless)
+//! others ──→ GatewayServer ──→ BlockSource ──→ whoever keeps the blocks
+//! ```
+//!
+//! [`Fetch`] is what the rest of Homestar sees of other machines: a CID goes in, and the block that it names comes out, or
+//! an error that says who was asked and what each did. [`Gateways`] does it with the
+//! [trustless gateways](https://specs.ipfs.tech/http-gateways/trustless-gateway/) of IPFS, and [`GatewayServer`] is one.
+//! Other ways (Bitswap over libp2p) come into this crate, behind the same trait.
+//!
+//! Nobody is trusted: what is handed on has the hash that was asked for, and of a whole DAG only what hangs on its root.
+//! Nothing is kept here either. This crate holds no store, decides on no grants, and never prints.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use homestar_core::ipld::{Block, Cid};
+//! use homestar_net::{BlockSource, Fetch, Gateway, Gateways, GatewaysSettings, GatewayServer, ServerSettings};
+//! use homestar_net::{SourceError, wait};
+//!
+//! #[derive(Debug)]
+//! struct One(Block);
+//!
+//! impl BlockSource for One {
+//!     fn get(&self, cid: &Cid) -> Result<Option<Block>, SourceError> {
+//!         Ok((cid == self.0.cid()).then(|| self.0.clone()))
+//!     }
+//! }
+//!
+//! let block = Block::raw(b"hello".to_vec());
+//! let (address, server) = GatewayServer::spawn(ServerSettings::default(), Arc::new(One(block.clone())))?;
+//!
+//! let gateway = Gateway::parse(&format!("http://{address}"))?;
+//! let gateways = Gateways::new(GatewaysSettings { gateways: vec![gateway], ..Default::default() })?;
+//! assert_eq!(wait(gateways.block(block.cid()))?, block);
+//! server.shutdown();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - [`Fetch`], [`wait`], [`FetchError`], [`Fault`], [`What`]: blocks from elsewhere, and what went wrong
+//! - [`Scope`], [`EntityBytes`], [`Walk`]: which part of a DAG, and the order in which its blocks come
+//! - [`Gateways`], [`GatewaysSettings`], [`Gateway`]: by HTTP
+//! - [`GatewayServer`], [`ServerSettings`], [`BlockSource`]: for others
+
+mod error;
+mod fetch;
+mod gateways;
+mod scope;
+mod server;
+mod walk;
+
+pub use self::error::{Fault, FetchError, What};
+pub use self::fetch::{Fetch, Fetching, wait};
+pub use self::gateways::{
+    Gateway, GatewayError, Gateways, GatewaysError, GatewaysSettings, Standing,
+};
+pub use self::scope::{EntityBytes, Scope, ScopeError};
+pub use self::server::{BlockSource, GatewayServer, ServerError, ServerSettings, SourceError};
+pub use self::walk::{Given, Walk, WalkError};

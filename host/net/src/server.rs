@@ -1,0 +1,261 @@
+//! A trustless gateway for others.
+//!
+//! ```text
+//! accept ─→ connection ─→ Wanted ─→ answer ─→ BlockSource      a job for each connection; blocks are read on threads for that
+//! ```
+//!
+//! **It serves everything that its source gives, to everybody who reaches it.** There is no list of what is private: who
+//! makes the [`BlockSource`] decides, block by block. It binds to this machine unless told otherwise.
+
+mod answer;
+mod request;
+mod source;
+mod stream;
+mod wire;
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+pub use self::source::{BlockSource, SourceError};
+
+use self::source::Reader;
+use self::wire::Wire;
+
+/// Settings of a [`GatewayServer`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Where to listen. Default: this machine, a port that is free.
+    pub address: SocketAddr,
+    /// Connections at one time; more are told to come again. Default 256.
+    pub connections_max: usize,
+    /// Blocks that are read at one time. Default 8.
+    pub reads_max: usize,
+    /// Time for the head of a request, and for a connection to be used again. Default 20 seconds.
+    pub head_timeout: Duration,
+    /// Time in which a client has to take something of what is sent. Default 20 seconds.
+    pub write_timeout: Duration,
+    /// Time for answers to end when the server does. Default 10 seconds.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            connections_max: 256,
+            reads_max: 8,
+            head_timeout: Duration::from_secs(20),
+            write_timeout: Duration::from_secs(20),
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// Headers of a request.
+const HEADERS_MAX: usize = 64;
+/// For who comes when there are too many.
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// Why there is no server.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The address can't be had.
+    #[error("can't listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Its threads can't be started.
+    #[error("the server's threads can't be started")]
+    Threads(#[source] std::io::Error),
+}
+
+/// A server that runs, on threads of its own.
+#[derive(Debug)]
+#[must_use = "the server ends at once when this is dropped; `shutdown` ends it in order"]
+pub struct GatewayServer {
+    /// Told to end: true is now.
+    end: watch::Sender<Option<End>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    InOrder,
+    Now,
+}
+
+impl GatewayServer {
+    /// Starts a server, and returns where it listens.
+    pub fn spawn(
+        settings: ServerSettings,
+        source: Arc<dyn BlockSource>,
+    ) -> Result<(SocketAddr, Self), ServerError> {
+        let failed = |source| ServerError::Listen {
+            address: settings.address,
+            source,
+        };
+        let listener = TcpListener::bind(settings.address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(settings.reads_max.max(1))
+            .thread_name("homestar-gateway")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(ServerError::Threads)?;
+        let (end, ended) = watch::channel(None);
+        let spawned = thread::Builder::new()
+            .name("homestar-gateway".to_owned())
+            .spawn(move || {
+                let _ = run(&runtime, listener, settings, source, ended);
+                runtime.shutdown_background();
+            });
+        let thread = Some(spawned.map_err(ServerError::Threads)?);
+        Ok((address, Self { end, thread }))
+    }
+
+    /// Ends it in order: takes no more connections, lets answers end that are under way, for as long as the settings say,
+    /// and closes the rest. Returns when that is done.
+    pub fn shutdown(mut self) {
+        self.stop(End::InOrder);
+    }
+
+    fn stop(&mut self, how: End) {
+        let _ = self.end.send(Some(how));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for GatewayServer {
+    fn drop(&mut self) {
+        self.stop(End::Now);
+    }
+}
+
+fn run(
+    runtime: &Runtime,
+    listener: TcpListener,
+    settings: ServerSettings,
+    source: Arc<dyn BlockSource>,
+    end: watch::Receiver<Option<End>>,
+) -> std::io::Result<()> {
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let reader = Reader::new(source, settings.reads_max.max(1));
+        let connections = accept(listener, &settings, reader, end.clone()).await;
+        finish(connections, settings.shutdown_timeout, end).await;
+        Ok(())
+    })
+}
+
+/// Takes connections until the end. The listener closes with it.
+async fn accept(
+    listener: tokio::net::TcpListener,
+    settings: &ServerSettings,
+    reader: Reader,
+    mut end: watch::Receiver<Option<End>>,
+) -> JoinSet<()> {
+    let permits = Arc::new(Semaphore::new(settings.connections_max.max(1)));
+    let mut connections = JoinSet::new();
+    let told = end.clone();
+    let mut ended = std::pin::pin!(end.wait_for(Option::is_some));
+    loop {
+        let mut accepted = std::pin::pin!(listener.accept());
+        let stream = std::future::poll_fn(|context| {
+            if ended.as_mut().poll(context).is_ready() {
+                return std::task::Poll::Ready(None);
+            }
+            accepted.as_mut().poll(context).map(Some)
+        });
+        let stream = match stream.await {
+            None => return connections,
+            Some(Ok((stream, _))) => stream,
+            // A connection that is gone already, or no file descriptors: the next may do better, a little later.
+            Some(Err(_)) => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        while connections.try_join_next().is_some() {}
+        let Ok(permit) = permits.clone().try_acquire_owned() else {
+            let _ = stream.try_write(BUSY);
+            continue;
+        };
+        let (settings, reader, told) = (settings.clone(), reader.clone(), told.clone());
+        connections.spawn(async move {
+            connection(stream, &settings, reader, told).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Serves one connection until it ends, or the answer that it is at if the server does.
+async fn connection(
+    stream: TcpStream,
+    settings: &ServerSettings,
+    reader: Reader,
+    mut end: watch::Receiver<Option<End>>,
+) {
+    let _ = stream.set_nodelay(true);
+    let wire = TokioIo::new(Wire::new(stream, settings.write_timeout));
+    let service = service_fn(move |request| {
+        let reader = reader.clone();
+        async move { Ok::<_, Infallible>(answer::answer(&request, reader).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.head_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(wire, service);
+    let mut served = std::pin::pin!(served);
+    let mut ended = std::pin::pin!(end.wait_for(Option::is_some));
+    let mut is_told = false;
+    // How a connection ends is its client's affair.
+    let _ = std::future::poll_fn(|context| {
+        if !is_told && ended.as_mut().poll(context).is_ready() {
+            is_told = true;
+            served.as_mut().graceful_shutdown();
+        }
+        served.as_mut().poll(context)
+    })
+    .await;
+}
+
+/// Waits for connections to end, not for long, and closes what is left.
+async fn finish(
+    mut connections: JoinSet<()>,
+    time: Duration,
+    mut end: watch::Receiver<Option<End>>,
+) {
+    let how = end.wait_for(Option::is_some).await.map(|end| *end);
+    if let Ok(Some(End::InOrder)) = how {
+        let all = async { while connections.join_next().await.is_some() {} };
+        let _ = timeout(time, all).await;
+    }
+    connections.shutdown().await;
+}

@@ -1,0 +1,59 @@
+//! Where a gateway's blocks come from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use homestar_core::ipld::{Block, Cid};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+/// Where a gateway's blocks come from.
+///
+/// All that this gives is served to everybody. What is private must not be given: for a block that is there and none of
+/// the others' business, the answer is the same as for one that isn't there.
+pub trait BlockSource: Send + Sync + fmt::Debug {
+    /// Returns a block, or none. Called on threads that may wait.
+    fn get(&self, cid: &Cid) -> Result<Option<Block>, SourceError>;
+}
+
+/// Why a source can't say whether it has a block.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// It has it and is not to give it to anybody any more: 410.
+    #[error("withheld")]
+    Withheld,
+    /// It can't read it. What it says isn't told to clients.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Reads from a source without holding up what else is to be done.
+#[derive(Clone, Debug)]
+pub(super) struct Reader {
+    source: Arc<dyn BlockSource>,
+    permits: Arc<Semaphore>,
+}
+
+impl Reader {
+    pub(super) fn new(source: Arc<dyn BlockSource>, reads_max: usize) -> Self {
+        Self {
+            source,
+            permits: Arc::new(Semaphore::new(reads_max)),
+        }
+    }
+
+    pub(super) async fn get(&self, cid: Cid) -> Result<Option<Block>, SourceError> {
+        let _permit = self.permits.acquire().await;
+        let source = self.source.clone();
+        let read = tokio::task::spawn_blocking(move || source.get(&cid)).await;
+        let found = read.map_err(|error| SourceError::Failed(error.to_string()))??;
+        match found {
+            Some(block) if *block.cid() != cid => Err(SourceError::Failed(format!(
+                "{} came for {cid}",
+                block.cid()
+            ))),
+            found => Ok(found),
+        }
+    }
+}

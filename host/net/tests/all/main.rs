@@ -1,0 +1,7 @@
+//! Gateways over real connections on loopback: ours with ours, ours with nasty ones, ours with strangers'.
+
+mod kept;
+mod nasty;
+mod ours;
+mod strangers;
+mod wire;

@@ -1,0 +1,51 @@
+//! Introduces engine, store and net to each other.
+//!
+//! ```text
+//! files, folders ──→ import ──→ Store ──→ export ──→ files, folders
+//!                                 ↕ Source
+//!                               Fetch ←── others
+//! ```
+//!
+//! A [`Source`] is the one place where blocks are read: from the store, and from elsewhere if the store doesn't have
+//! them, which then has them too. Everything that reads data by content reads through it.
+//!
+//! A [`Run`] drives a schedule: it looks for receipts, has tasks run by whoever can ([`Execute`]), and records what
+//! comes of them.
+//!
+//! This room reads and writes the files that it is told to, and no others. It prints nothing and doesn't read the
+//! environment.
+//!
+//! - [`Reference`], [`ContentPath`]: how people name data
+//! - [`Source`], [`SourceError`]: blocks from here or elsewhere
+//! - [`Content`]: the same, for tasks
+//! - [`Run`], [`Execute`], [`RunRecord`]: workflows at work
+
+mod blocks;
+mod content;
+mod dag;
+mod export;
+mod import;
+mod read;
+mod reference;
+mod run;
+mod staging;
+
+pub use self::blocks::{Source, SourceError};
+pub use self::content::Content;
+pub use self::dag::{FromCar, ReadCarError, WriteCarError, gc, pin, read_car, write_car};
+pub use self::export::{ExportError, Exported, export};
+pub use self::import::{ImportError, ImportOptions, Importer, Watch};
+pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};
+pub use self::reference::{ContentPath, Reference, ReferenceError};
+pub use self::run::{
+    Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunRecord, RunRecordError, RunTask,
+    Trouble, Work, next_number, receipts_since,
+};
+
+pub use homestar_net::{
+    BlockSource, Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysError,
+    GatewaysSettings, ServerError, ServerSettings, SourceError as ServeError,
+};
+pub use homestar_store::{
+    Collected, Config as StoreConfig, Depth, Disk, Pin, Record, Store, StoreError,
+};

@@ -1,0 +1,445 @@
+//! Drives a [`Schedule`]: does what it says, and tells it what came of that.
+//!
+//! ```text
+//! Schedule ──poll──→ look-ups ──→ Store, many at once
+//!     ↑        └───→ calls ──→ queue ──→ threads: Execute ─┐
+//!     └──── handle ←── receipts, failures, time ←──────────┤
+//!                                                          └─→ recorder ──→ Store, all that came meanwhile at once
+//! ```
+//!
+//! A receipt counts as soon as it is there, and what waits for it goes on; it is told of ([`News::Recorded`]) once it
+//! is durable. A crash in between costs what ran in the last moments, which is run again. Nothing that was told of is
+//! lost.
+
+mod record;
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use homestar_core::ipld::{Block, Link};
+use homestar_core::outcome::{Failure, Kind};
+use homestar_core::plan::How;
+use homestar_core::receipt::Receipt;
+use homestar_core::schedule::{Event, Schedule, Source, Step, Summary, TaskId, Timestamp};
+use homestar_core::task::Instruction;
+use homestar_store::{Record, Recorded, Store, StoreError};
+
+pub use self::record::{Ended, RunEnd, RunRecord, RunRecordError, RunTask};
+
+/// Look-ups that are made at once.
+const LOOKUPS_MAX: usize = 1_024;
+
+/// Runs tasks and signs what came of them.
+pub trait Execute: Sync {
+    /// Runs a task. It is called from several threads.
+    fn execute(&self, work: &Work) -> Result<Executed, Trouble>;
+
+    /// Tells whether a receipt of the same instruction answers for a task: whether the task would be wired to the same
+    /// effects.
+    fn is_answer(&self, instruction: &Instruction, how: &How, receipt: &Receipt) -> bool;
+}
+
+/// A task that is to be run.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// Which one.
+    pub task: TaskId,
+    /// What it is called.
+    pub label: String,
+    /// What to compute.
+    pub instruction: Arc<Instruction>,
+    /// Under which limits and with which grants.
+    pub how: Arc<How>,
+    /// Whether what it is given or gives is kept out of logs.
+    pub is_secret: bool,
+    /// The how many-th time, from 1.
+    pub attempt: u32,
+}
+
+/// A task that was run.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// What came of it.
+    pub receipt: Receipt,
+    /// What the receipt leads to and the store doesn't have yet: the instruction, a large value, the trace.
+    pub blocks: Vec<Block>,
+}
+
+/// A task that couldn't be run. There is no receipt of it.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// Why.
+    pub failure: Failure,
+    /// Whether it may go well another time.
+    pub may_pass: bool,
+}
+
+/// What happens in a run.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// A task is called.
+    Started(&'a Work),
+    /// A task was answered by a receipt that was there before.
+    Found(TaskId, &'a Receipt),
+    /// A task was run. Its receipt is not durable yet.
+    Ran(TaskId, &'a Receipt),
+    /// A task couldn't be run.
+    Troubled(TaskId, &'a Trouble),
+    /// Receipts are durable.
+    Recorded(&'a [(TaskId, Link<Receipt>)]),
+}
+
+/// Ends a run from outside.
+#[derive(Clone, Debug)]
+pub struct Canceller(Sender<Message>);
+
+impl Canceller {
+    /// Lets the run start nothing any more. What is being run is waited for.
+    pub fn cancel(&self) {
+        // A run that is over needs no end.
+        let _ = self.0.send(Message::Cancel);
+    }
+}
+
+/// What threads tell the one that drives.
+#[derive(Debug)]
+enum Message {
+    Ended(TaskId, Result<Executed, Trouble>),
+    Recorded(Vec<(TaskId, Link<Receipt>)>),
+    Failed(StoreError),
+    Cancel,
+}
+
+/// One run, with the threads that it needs.
+#[derive(Debug)]
+pub struct Run {
+    schedule: Schedule,
+    store: Arc<dyn Store>,
+    threads: usize,
+    begin: Instant,
+    messages: (Sender<Message>, Receiver<Message>),
+}
+
+impl Run {
+    /// Makes a run of `schedule`, which calls at most `threads` tasks at a time. Receipts go into `store`.
+    pub fn new(schedule: Schedule, store: Arc<dyn Store>, threads: usize) -> Self {
+        Self {
+            schedule,
+            store,
+            threads: threads.max(1),
+            begin: Instant::now(),
+            messages: mpsc::channel(),
+        }
+    }
+
+    /// Returns what ends the run from outside.
+    pub fn canceller(&self) -> Canceller {
+        Canceller(self.messages.0.clone())
+    }
+
+    /// Takes the receipts that this run had before it was interrupted, in the order in which they were recorded.
+    pub fn resume(&mut self, receipts: impl IntoIterator<Item = Receipt>) {
+        for receipt in receipts {
+            let now = self.now();
+            self.schedule
+                .handle(Event::Receipt(receipt, Source::Run), now);
+        }
+    }
+
+    /// The state of the run.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    fn now(&self) -> Timestamp {
+        let passed = self.begin.elapsed().as_millis();
+        Timestamp(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+
+    /// Runs to the end, and tells what happens. When this returns, all receipts are durable.
+    pub fn drive(
+        &mut self,
+        execute: &dyn Execute,
+        news: &mut dyn FnMut(&Schedule, News<'_>),
+    ) -> Result<Summary, StoreError> {
+        let (queue, work) = mpsc::channel::<Work>();
+        let work = Mutex::new(work);
+        let (recorder, records) = mpsc::channel::<(TaskId, Executed)>();
+        let store = Arc::clone(&self.store);
+        thread::scope(|scope| {
+            for _ in 0..self.threads {
+                let (work, messages) = (&work, self.messages.0.clone());
+                scope.spawn(move || work_off(work, execute, &messages));
+            }
+            let messages = self.messages.0.clone();
+            let recording = scope.spawn(move || record_all(&*store, &records, &messages));
+            let driven = self.steps(execute, &queue, &recorder, news);
+            // Both kinds of threads end when nobody can ask them for more.
+            drop((queue, recorder));
+            let recorded = recording.join();
+            driven?;
+            recorded.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
+        while let Ok(message) = self.messages.1.try_recv() {
+            match message {
+                Message::Recorded(receipts) => news(&self.schedule, News::Recorded(&receipts)),
+                Message::Failed(error) => return Err(error),
+                // The schedule has finished, so it waits for nothing that ended or that somebody wants.
+                Message::Ended(..) | Message::Cancel => {}
+            }
+        }
+        Ok(self.schedule.summary())
+    }
+
+    fn steps(
+        &mut self,
+        execute: &dyn Execute,
+        queue: &Sender<Work>,
+        recorder: &Sender<(TaskId, Executed)>,
+        news: &mut dyn FnMut(&Schedule, News<'_>),
+    ) -> Result<(), StoreError> {
+        let mut failed = None;
+        loop {
+            let mut lookups = Vec::new();
+            while lookups.len() < LOOKUPS_MAX
+                && let Some(step) = self.schedule.poll()
+            {
+                match step {
+                    Step::LookUp {
+                        task,
+                        instruction,
+                        reuse,
+                    } => lookups.push((task, instruction, reuse)),
+                    Step::Call {
+                        task,
+                        instruction,
+                        attempt,
+                    } => {
+                        let work = self.work(task, instruction, attempt);
+                        news(&self.schedule, News::Started(&work));
+                        // The threads end after this does.
+                        let _ = queue.send(work);
+                    }
+                    Step::Load { task, instruction } => self.load(task, &instruction),
+                    // Whatever comes of it is not waited for.
+                    Step::Drop(_) => {}
+                    Step::Finished => return failed.map_or(Ok(()), Err),
+                }
+            }
+            if !lookups.is_empty() {
+                self.look_up(lookups, execute, news);
+                continue;
+            }
+            match self.next() {
+                Some(Message::Ended(task, Ok(executed))) => {
+                    news(&self.schedule, News::Ran(task, &executed.receipt));
+                    let receipt = executed.receipt.clone();
+                    // If the recorder has ended, it said why.
+                    let _ = recorder.send((task, executed));
+                    self.tell(Event::Receipt(receipt, Source::Own));
+                }
+                Some(Message::Ended(task, Err(trouble))) => {
+                    news(&self.schedule, News::Troubled(task, &trouble));
+                    self.tell(Event::Failed {
+                        task,
+                        failure: trouble.failure,
+                        may_pass: trouble.may_pass,
+                    });
+                }
+                Some(Message::Recorded(receipts)) => {
+                    news(&self.schedule, News::Recorded(&receipts));
+                }
+                Some(Message::Failed(error)) => {
+                    // What can't be kept would be lost, so nothing more is begun.
+                    failed.get_or_insert(error);
+                    self.tell(Event::Cancel);
+                }
+                Some(Message::Cancel) => self.tell(Event::Cancel),
+                None => self.tell(Event::Tick),
+            }
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let now = self.now();
+        self.schedule.handle(event, now);
+    }
+
+    /// Waits for a message, or until it is time to go on.
+    fn next(&self) -> Option<Message> {
+        let Some(deadline) = self.schedule.deadline() else {
+            return self.messages.1.recv().ok();
+        };
+        let left = deadline.0.saturating_sub(self.now().0);
+        match self.messages.1.recv_timeout(Duration::from_millis(left)) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn work(&self, task: TaskId, instruction: Arc<Instruction>, attempt: u32) -> Work {
+        Work {
+            task,
+            label: self.schedule.label(task),
+            how: self.schedule.how(task),
+            is_secret: self.schedule.is_secret(task),
+            instruction,
+            attempt,
+        }
+    }
+
+    /// Looks for receipts of all that is asked for at once.
+    fn look_up(
+        &mut self,
+        lookups: Vec<(TaskId, Arc<Instruction>, Option<Duration>)>,
+        execute: &dyn Execute,
+        news: &mut dyn FnMut(&Schedule, News<'_>),
+    ) {
+        let links: Vec<_> = lookups.iter().map(|(_, it, _)| it.link()).collect();
+        // A store that can't be read is no reason not to run; that it can't be written will be said.
+        let mut found = self.store.receipts_of(&links).unwrap_or_default();
+        found.resize(lookups.len(), Vec::new());
+        let now_ms = now_ms();
+        for ((task, instruction, reuse), receipts) in lookups.into_iter().zip(found) {
+            let how = self.schedule.how(task);
+            let is_answer = |receipt: &Receipt| execute.is_answer(&instruction, &how, receipt);
+            match answer(receipts, reuse, now_ms, is_answer) {
+                Some((receipt, age)) => {
+                    news(&self.schedule, News::Found(task, &receipt));
+                    self.tell(Event::Receipt(receipt, Source::Memo(age)));
+                }
+                None => self.tell(Event::NotFound(task)),
+            }
+        }
+    }
+
+    /// Reads an instruction that a task asked for.
+    fn load(&mut self, task: TaskId, link: &Link<Instruction>) {
+        let block = self.store.get(link.cid());
+        let instruction = match block {
+            Ok(Some(block)) => {
+                Instruction::decode(block.bytes()).map_err(|error| error.to_string())
+            }
+            Ok(None) => Err(format!(
+                "the instruction {} is not in the store",
+                link.cid()
+            )),
+            Err(error) => Err(error.to_string()),
+        };
+        let event = match instruction {
+            Ok(instruction) => Event::Loaded(task, instruction),
+            Err(words) => Event::Failed {
+                task,
+                failure: Failure::new(Kind::Unavailable, words),
+                may_pass: false,
+            },
+        };
+        self.tell(event);
+    }
+}
+
+/// Returns the receipt that answers for a task, with its age.
+///
+/// The instruction alone decides a pure outcome. One that heard from outside counts as long as the task takes what is
+/// so old.
+fn answer(
+    receipts: Vec<Recorded>,
+    reuse: Option<Duration>,
+    now_ms: u64,
+    is_answer: impl Fn(&Receipt) -> bool,
+) -> Option<(Receipt, Option<Duration>)> {
+    // The newest first: of what heard from outside, it is the one that may still count.
+    receipts.into_iter().rev().find_map(|recorded| {
+        let age = Duration::from_millis(now_ms.saturating_sub(recorded.at_ms()));
+        if !recorded.is_reusable() && reuse.is_none_or(|reuse| age > reuse) {
+            return None;
+        }
+        let receipt = recorded.receipt().ok()?;
+        is_answer(&receipt).then_some((receipt, Some(age)))
+    })
+}
+
+/// Returns the time, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+fn work_off(work: &Mutex<Receiver<Work>>, execute: &dyn Execute, messages: &Sender<Message>) {
+    loop {
+        let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(work) = next else { return };
+        let done = execute.execute(&work);
+        if messages.send(Message::Ended(work.task, done)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Records receipts until no more come: all that came while the last were written are written at once.
+fn record_all(
+    store: &dyn Store,
+    records: &Receiver<(TaskId, Executed)>,
+    messages: &Sender<Message>,
+) -> Result<(), StoreError> {
+    while let Ok(first) = records.recv() {
+        let batch: Vec<_> = std::iter::once(first).chain(records.try_iter()).collect();
+        let at_ms = now_ms();
+        let wanted: Vec<_> = batch
+            .iter()
+            .map(|(_, executed)| Record {
+                receipt: &executed.receipt,
+                blocks: &executed.blocks,
+                is_believed: true,
+                at_ms,
+            })
+            .collect();
+        if let Err(error) = store.record(&wanted) {
+            // Who drives hears of it at once, and stops.
+            let _ = messages.send(Message::Failed(error));
+            return Ok(());
+        }
+        let recorded = batch.iter();
+        let recorded = recorded.map(|(task, executed)| (*task, executed.receipt.link()));
+        let _ = messages.send(Message::Recorded(recorded.collect()));
+    }
+    Ok(())
+}
+
+/// Returns the receipts that were recorded from number `first` on, in the order in which they were recorded.
+pub fn receipts_since(store: &dyn Store, first: u64) -> Result<Vec<Receipt>, StoreError> {
+    /// Receipts that are read at once.
+    const PAGE: usize = 1_000;
+    let mut found = Vec::new();
+    let mut before = None;
+    loop {
+        let page = store.receipts(before, PAGE)?;
+        let Some(last) = page.last().map(Recorded::number) else {
+            break;
+        };
+        let is_older = last < first;
+        found.extend(page.into_iter().filter(|it| it.number() >= first));
+        before = Some(last);
+        if is_older {
+            break;
+        }
+    }
+    found.reverse();
+    Ok(found
+        .into_iter()
+        .filter_map(|it| it.receipt().ok())
+        .collect())
+}
+
+/// Returns the number that the next receipt will have at least.
+pub fn next_number(store: &dyn Store) -> Result<u64, StoreError> {
+    let newest = store.receipts(None, 1)?;
+    Ok(newest.first().map_or(0, |newest| newest.number() + 1))
+}
+
+#[cfg(test)]
+mod tests;

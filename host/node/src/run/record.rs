@@ -1,0 +1,228 @@
+//! What is kept of a run: which workflow, when, how it ended, and the receipts of its tasks.
+//!
+//! A record is a block, and a name of the store leads to it, so nothing that it links to is collected. While a run is
+//! at work its record has no end. Whoever starts the same workflow and finds such a record goes on with that run.
+
+use homestar_core::ipld::{self, Block, Cid, DecodeError, EncodeError};
+use homestar_core::schedule::{Counts, Schedule, Status};
+use homestar_core::workflow::Workflow;
+use homestar_store::{Store, StoreError};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What names of runs begin with.
+const NAME: &str = "run/";
+
+/// Tasks in one block of a record: so many that the block stays well within its size.
+const PAGE: usize = 2_000;
+
+/// Characters of a run's id: enough to tell a million runs apart.
+const ID_CHARS: usize = 8;
+
+/// A run that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// The workflow, in its encoded form.
+    pub workflow: Cid,
+    /// What the workflow is called, if it says so.
+    pub name: Option<String>,
+    /// When it was begun, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// Its receipts have this number in the store or a later one.
+    pub first_number: u64,
+    /// How it ended, if it did.
+    pub end: Option<RunEnd>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunEnd {
+    /// When, in milliseconds since 1970.
+    pub ended_ms: u64,
+    /// How.
+    pub how: Ended,
+    /// Tasks that were run.
+    pub ran: u64,
+    /// Tasks that were answered by receipts that were there.
+    pub memoised: u64,
+    /// Tasks that failed.
+    pub failed: u64,
+    /// Tasks that were not run because of others.
+    pub skipped: u64,
+    /// Lists of [`RunTask`], in the order of the tasks.
+    tasks: Vec<Cid>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// All that should have ended well did.
+    Well,
+    /// A task failed.
+    Failed,
+    /// Somebody ended it.
+    Cancelled,
+}
+
+/// A task of a run that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunTask {
+    /// What it is called.
+    pub label: String,
+    /// How it ended: `ran`, `memoised`, `caught`, `failed`, `skipped` or `waiting`.
+    pub status: String,
+    /// Its receipt, if there is one.
+    pub receipt: Option<Cid>,
+}
+
+impl RunRecord {
+    /// Begins a run: from now on the store knows of it. Returns its id with it.
+    pub fn begin(
+        store: &dyn Store,
+        workflow: &Workflow,
+        started_ms: u64,
+    ) -> Result<(String, Self), RunRecordError> {
+        let record = Self {
+            workflow: *workflow.cid(),
+            name: workflow.name().map(str::to_owned),
+            started_ms,
+            first_number: super::next_number(store)?,
+            end: None,
+        };
+        let block = Block::of_dag_cbor(&record)?;
+        let id: String = digits(&block).take(ID_CHARS).collect();
+        store.put(&[workflow.block().clone(), block.clone()])?;
+        store.set_name(&format!("{NAME}{id}"), Some(block.cid()))?;
+        Ok((id, record))
+    }
+
+    /// Ends a run.
+    pub fn end(
+        mut self,
+        store: &dyn Store,
+        id: &str,
+        schedule: &Schedule,
+        how: Ended,
+        ended_ms: u64,
+    ) -> Result<Self, RunRecordError> {
+        let counts = schedule.counts();
+        let task = |task| RunTask {
+            label: schedule.label(task),
+            status: status(schedule.status(task)).to_owned(),
+            receipt: schedule.receipt_of(task),
+        };
+        let tasks: Vec<_> = schedule.tasks().map(task).collect();
+        let pages = tasks.chunks(PAGE).map(Block::of_dag_cbor);
+        let mut blocks = pages.collect::<Result<Vec<_>, _>>()?;
+        self.end = Some(RunEnd {
+            ended_ms,
+            how,
+            ran: counts.ran as u64,
+            memoised: counts.memoised as u64,
+            failed: failed(&counts),
+            skipped: counts.skipped as u64,
+            tasks: blocks.iter().map(|block| *block.cid()).collect(),
+        });
+        let block = Block::of_dag_cbor(&self)?;
+        let cid = *block.cid();
+        blocks.push(block);
+        store.put(&blocks)?;
+        store.set_name(&format!("{NAME}{id}"), Some(&cid))?;
+        Ok(self)
+    }
+
+    /// Returns the latest run of a workflow that has not ended, with its id.
+    pub fn interrupted(
+        store: &dyn Store,
+        workflow: &Cid,
+    ) -> Result<Option<(String, Self)>, RunRecordError> {
+        let all = Self::all(store)?.into_iter();
+        let mut open = all.filter(|(_, run)| run.workflow == *workflow && run.end.is_none());
+        Ok(open.next())
+    }
+
+    /// Returns all runs with their ids, the latest first.
+    pub fn all(store: &dyn Store) -> Result<Vec<(String, Self)>, RunRecordError> {
+        let mut all = Vec::new();
+        for (name, cid) in store.names()? {
+            if let Some(id) = name.strip_prefix(NAME) {
+                all.push((id.to_owned(), read(store, &cid)?));
+            }
+        }
+        all.sort_by_key(|(_, run): &(String, Self)| std::cmp::Reverse(run.started_ms));
+        Ok(all)
+    }
+
+    /// Returns the tasks of a run that ended.
+    pub fn tasks(&self, store: &dyn Store) -> Result<Vec<RunTask>, RunRecordError> {
+        let mut tasks = Vec::new();
+        for page in self.end.iter().flat_map(|end| &end.tasks) {
+            tasks.extend(read::<Vec<RunTask>>(store, page)?);
+        }
+        Ok(tasks)
+    }
+
+    /// Forgets a run. Its receipts stay.
+    pub fn forget(store: &dyn Store, id: &str) -> Result<bool, StoreError> {
+        Ok(store.set_name(&format!("{NAME}{id}"), None)?.is_some())
+    }
+}
+
+fn failed(counts: &Counts) -> u64 {
+    (counts.failed + counts.handled + counts.caught) as u64
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Done { was_memoised: true } => "memoised",
+        Status::Done { .. } => "ran",
+        Status::Caught => "caught",
+        Status::Failed => "failed",
+        Status::Skipped { .. } => "skipped",
+        Status::Waiting | Status::LookingUp | Status::Running | Status::Retrying => "waiting",
+    }
+}
+
+/// Returns the digits in which the hash of a block is written.
+fn digits(block: &Block) -> impl Iterator<Item = char> {
+    let text = block.cid().to_string();
+    // All CIDs of one kind begin alike.
+    let rest: Vec<char> = text.chars().rev().collect();
+    rest.into_iter()
+}
+
+fn read<T: for<'a> Deserialize<'a>>(store: &dyn Store, cid: &Cid) -> Result<T, RunRecordError> {
+    let block = store.get(cid)?;
+    let block = block.ok_or(RunRecordError::Missing { cid: *cid })?;
+    ipld::decode(block.bytes()).map_err(|source| RunRecordError::Decode { cid: *cid, source })
+}
+
+/// Why there is no record of a run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunRecordError {
+    /// The store can't read or write it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It has no encoded form.
+    #[error("a record of the run can't be written")]
+    Encode(#[from] EncodeError),
+    /// A block of it isn't there.
+    #[error("block {cid} of a run's record is not in the store")]
+    Missing {
+        /// The block.
+        cid: Cid,
+    },
+    /// A block of it is something else.
+    #[error("block {cid} is no record of a run")]
+    Decode {
+        /// The block.
+        cid: Cid,
+        /// Why not.
+        source: DecodeError,
+    },
+}
