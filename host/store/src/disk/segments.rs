@@ -51,6 +51,8 @@ pub(super) struct Segments {
     folder: PathBuf,
     bytes_max: u64,
     writing: Mutex<Writing>,
+    /// Held while something is made durable: whoever comes then may need what is on its way.
+    syncing: Mutex<()>,
     handles: Mutex<HashMap<u64, Arc<dyn IoFile>>>,
 }
 
@@ -78,6 +80,7 @@ impl Segments {
             folder,
             bytes_max,
             writing: Mutex::default(),
+            syncing: Mutex::default(),
             handles: Mutex::default(),
         }
     }
@@ -134,6 +137,7 @@ impl Segments {
     /// Makes everything durable that was appended. Fails if something in `needed` was written to a segment of which the
     /// disk has said that it failed.
     pub(super) fn sync(&self, needed: &BTreeSet<u64>) -> Result<(), StoreError> {
+        let _syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let (unsynced, is_folder_synced) = {
             let mut writing = self.writing();
             let unsynced = std::mem::take(&mut writing.unsynced);

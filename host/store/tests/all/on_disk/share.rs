@@ -2,10 +2,13 @@
 
 use std::fs;
 
+use homestar_core::ipld::{Block, Ipld};
+use homestar_core::outcome::Outcome;
+use homestar_core::receipt::Receipt;
 use homestar_store::{Config, Disk, Pin, Store, StoreError};
 
 use super::{Folder, length};
-use crate::make::{found, links, own, raw, receipt};
+use crate::make::{body, found, instruction, key, links, node, own, raw, receipt};
 
 #[test]
 fn what_one_puts_the_other_gets() {
@@ -157,4 +160,39 @@ fn a_session_keeps_the_store_open() {
     assert!(Disk::rebuild(&folder.path()).is_err());
     drop(session);
     Disk::rebuild(&folder.path()).unwrap();
+}
+
+/// Somebody comes to need something old while garbage is looked for.
+#[test]
+fn what_comes_to_be_needed_meanwhile_stays() {
+    let folder = Folder::new();
+    let (collector, other) = (folder.open(), folder.open());
+    let leaves: Vec<_> = (0..5).map(|seed| raw(seed, 30_000)).collect();
+    let roots: Vec<_> = leaves.iter().map(|leaf| node("root", &[leaf])).collect();
+    let instruction = instruction(Ipld::Link(*roots[2].cid()));
+    let body = body(&instruction, Outcome::Ok(Ipld::Null));
+    let receipt = Receipt::sign(body, &key(1)).unwrap();
+    other.put(&[&leaves[..], &roots[..]].concat()).unwrap();
+    let watched = node("watched", &[]);
+    other.put(std::slice::from_ref(&watched)).unwrap();
+    other.pin(&Pin::recursive(*watched.cid(), "", 1)).unwrap();
+    let session = std::cell::OnceCell::new();
+    let while_marking = |block: &Block| {
+        if block.cid() == watched.cid() {
+            other.pin(&Pin::recursive(*roots[0].cid(), "", 1)).unwrap();
+            other.set_name("new", Some(roots[1].cid())).unwrap();
+            let blocks = [instruction.block().clone()];
+            other.record(&[own(&receipt, &blocks)]).unwrap();
+            let held = session.get_or_init(|| other.session().unwrap());
+            held.hold(&[*roots[3].cid()]).unwrap();
+        }
+        links(block)
+    };
+    collector.gc(&while_marking).unwrap();
+    let have = |blocks: &[Block]| {
+        let have = blocks.iter().map(|block| other.has(block.cid()).unwrap());
+        have.collect::<Vec<_>>()
+    };
+    assert_eq!(have(&roots), [true, true, true, true, false]);
+    assert_eq!(have(&leaves), [true, true, true, true, false]);
 }
