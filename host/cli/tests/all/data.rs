@@ -118,7 +118,7 @@ fn a_guest_gets_content_and_gives_some() {
     let it = Environment::with(&["lines", "add"]).with_key();
     it.put("log", text(20_000));
     let log = add(&it, &["log"]);
-    let wanted = "line 1999\nline 19990\nline 19991\nline 19992\nline 19993\nline 19994\nline 19995\n\
+    let wanted = "line 1999\nline 11999\nline 19990\nline 19991\nline 19992\nline 19993\nline 19994\nline 19995\n\
                   line 19996\nline 19997\nline 19998\nline 19999\n";
     let by_cid = it.run(&["run", "lines.wasm", &format!("filter(@{log}, \"1999\")")]);
     assert_eq!(by_cid.code, Some(0), "{by_cid}");
@@ -195,7 +195,11 @@ fn what_one_has_another_gets() {
     let other = Environment::new();
     let from = ["--gateway", &serving.url];
     let said = other.run(&[&["cat", &format!("{folder}/a")], &from[..]].concat());
-    assert_eq!(said.stdout(), text(50_000));
+    assert!(
+        said.code == Some(0) && said.stdout() == text(50_000),
+        "{}",
+        said.stderr
+    );
     let said = other.run(&[&["run", &component, "add(1, 2)"], &from[..]].concat());
     assert_eq!(said.stdout(), "3\n", "{said}");
     let said = other.run(&[&["cat", HELLO], &from[..]].concat());

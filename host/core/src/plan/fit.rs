@@ -138,11 +138,11 @@ pub(super) fn fit(given: &Type, expected: &Type) -> Fit {
     }
     match (given, expected) {
         (given, expected) if given == expected && given.handle().is_none() => Fit::Always,
-        (Type::Option(inner), Type::Option(some)) => match inner.is_option() == some.is_option() {
+        (Type::Option(inner), Type::Option(some)) => match is_wrapped(inner) == is_wrapped(some) {
             true => fit(inner, some),
             false => Fit::sometimes(given, expected, "only none is written alike"),
         },
-        (given, Type::Option(some)) => match some.is_option() {
+        (given, Type::Option(some)) => match is_wrapped(some) {
             true => Fit::never(
                 given,
                 expected,
@@ -255,6 +255,11 @@ fn numbers(given: &Type, expected: &Type) -> Fit {
         }
         _ => other(given, expected),
     }
+}
+
+/// True for what an option holds as a list of one, since it may be null itself.
+fn is_wrapped(ty: &Type) -> bool {
+    ty.is_option() || ty.takes_any()
 }
 
 fn range(ty: &Type) -> Option<(i128, i128)> {

@@ -73,7 +73,9 @@ fn examples() -> Vec<(Type, Value)> {
 
 #[test]
 fn every_type_has_the_form_of_its_example() {
-    let rows = table("| WIT type");
+    let mut rows = table("| WIT type");
+    // A link is of content, which no example has; what takes any value has no form of its own.
+    rows.retain(|row| !row[2].contains('…') && !row[0].contains("homestar:std/ipld"));
     let examples = examples();
     assert_eq!(rows.len(), examples.len());
     for (row, (ty, value)) in rows.iter().zip(examples) {
