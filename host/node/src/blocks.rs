@@ -91,9 +91,11 @@ impl Source {
     }
 }
 
+/// What was fetched is only staged, so it is made durable here. If that fails, it is fetched once more some time.
 impl Drop for Source {
     fn drop(&mut self) {
         self.shared.ended.store(true, Relaxed);
+        let _ = self.shared.store.flush();
     }
 }
 
