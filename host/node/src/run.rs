@@ -13,7 +13,7 @@
 
 mod record;
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -273,10 +273,8 @@ impl Run {
             return self.messages.1.recv().ok();
         };
         let left = deadline.0.saturating_sub(self.now().0);
-        match self.messages.1.recv_timeout(Duration::from_millis(left)) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        let left = Duration::from_millis(left);
+        self.messages.1.recv_timeout(left).ok()
     }
 
     fn work(&self, task: TaskId, instruction: Arc<Instruction>, attempt: u32) -> Work {
