@@ -21,7 +21,7 @@ const BYTES: usize = 64 << 20;
 /// hashed once.
 pub(crate) fn content(effort: Effort) -> Result<Vec<Measurement>, Error> {
     let bytes: Vec<u8> = (0..BYTES as u64)
-        .map(|byte| (byte * byte >> 7) as u8)
+        .map(|byte| ((byte * byte) >> 7) as u8)
         .collect();
     let mut blocks = BTreeMap::new();
     let mut put = |block: Block| {
