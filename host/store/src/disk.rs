@@ -291,7 +291,9 @@ impl Inner {
     /// Finds out what has to be done for a block to be there: nothing if it is.
     fn entry(&self, block: &Block) -> Result<Option<Entry>, StoreError> {
         let cid = block.cid();
-        let key = key_of(block)?;
+        let Some(key) = Key::for_keeping(block)? else {
+            return Ok(None);
+        };
         let (known, epoch) = self.index.read(|connection| {
             let known = Known::find(connection, &key)?;
             Ok((known, Totals::read(connection)?.epoch))
@@ -387,7 +389,7 @@ impl Inner {
 
     fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
         let Some(key) = Key::of(cid) else {
-            return Ok(None);
+            return Ok(Block::inline(cid));
         };
         if let Some(block) = self.commits.staged(&key) {
             return under(cid, block).map(Some);
@@ -400,7 +402,7 @@ impl Inner {
     /// Reads a block within a transaction.
     fn get_within(&self, connection: &Connection, cid: &Cid) -> Result<Option<Block>, StoreError> {
         let Some(key) = Key::of(cid) else {
-            return Ok(None);
+            return Ok(Block::inline(cid));
         };
         self.get_by(cid, || {
             let known = Known::find(connection, &key);
@@ -434,9 +436,7 @@ impl Inner {
     /// Reads the bytes of a block and checks them.
     fn read_place(&self, cid: &Cid, place: &Place) -> Result<Block, Flaw> {
         match place {
-            Place::Inline(bytes) => {
-                Block::verify(*cid, bytes.clone()).map_err(|_| Flaw::Bytes)
-            }
+            Place::Inline(bytes) => Block::verify(*cid, bytes.clone()).map_err(|_| Flaw::Bytes),
             Place::Lost => Err(Flaw::Missing),
             Place::Segment(spot) => match self.segments.file(spot.segment) {
                 Ok(Some(file)) => segment::read_block(&*file, spot.offset, spot.length, cid),
@@ -454,14 +454,6 @@ impl Entry {
             _ => None,
         }
     }
-}
-
-fn key_of(block: &Block) -> Result<Key, StoreError> {
-    // Blocks have no other hash than sha2-256 so far.
-    Key::of(block.cid()).ok_or_else(|| StoreError::Corrupt {
-        cid: *block.cid(),
-        flaw: Flaw::Bytes,
-    })
 }
 
 /// Returns a block under another CID of the same hash.
@@ -491,7 +483,9 @@ impl Store for Disk {
             }
         }
         for block in blocks {
-            waiting = inner.commits.stage(key_of(block)?, block.clone());
+            if let Some(key) = Key::for_keeping(block)? {
+                waiting = inner.commits.stage(key, block.clone());
+            }
         }
         if waiting > STAGED_BYTES_MAX {
             return inner.put(&[]);
@@ -505,7 +499,7 @@ impl Store for Disk {
 
     fn size(&self, cid: &Cid) -> Result<Option<u64>, StoreError> {
         let Some(key) = Key::of(cid) else {
-            return Ok(None);
+            return Ok(Block::inline(cid).map(|block| block.bytes().len() as u64));
         };
         if let Some(block) = self.0.commits.staged(&key) {
             return Ok(Some(block.bytes().len() as u64));

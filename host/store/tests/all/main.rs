@@ -22,6 +22,8 @@ conform! {
     one_content_under_several_cids_is_one_block,
     the_same_block_twice_at_once_is_one,
     what_has_another_hash_is_not_there,
+    what_is_larger_than_a_block_is_refused,
+    a_cid_may_hold_its_block,
     staged_blocks_are_there_at_once,
     blocks_are_listed_in_pages,
     no_more_is_taken_than_the_quota_allows,
