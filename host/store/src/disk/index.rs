@@ -32,8 +32,10 @@ const LOG_PAGES: u32 = 2048;
 /// A log of this many bytes is written into the index when the store is closed.
 const LOG_BYTES_LEFT: u64 = 256 << 10;
 
-/// Memory for pages, in KiB per connection.
-const CACHE_KIB: i32 = 8 << 10;
+/// Memory for pages, in KiB: of a connection that reads, and of the one that writes. Hashes lie anywhere in the index, so
+/// whoever writes many of them comes back to the same pages.
+const READER_CACHE_KIB: i32 = 8 << 10;
+const WRITER_CACHE_KIB: i32 = 32 << 10;
 
 /// Writes the log into the index, and begins it anew.
 const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -273,7 +275,8 @@ impl Index {
     pub(super) fn shrink(&self) -> Result<(), StoreError> {
         self.with_writer(|connection| {
             run(connection, "PRAGMA incremental_vacuum")?;
-            run(connection, EMPTY_LOG)
+            run(connection, EMPTY_LOG)?;
+            run(connection, "PRAGMA shrink_memory")
         })
     }
 
@@ -342,7 +345,7 @@ pub(super) fn connect(
 /// What holds for every connection.
 fn set_up(connection: &Connection) -> Result<(), Fault> {
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())
@@ -350,6 +353,7 @@ fn set_up(connection: &Connection) -> Result<(), Fault> {
 
 fn set_up_writer(connection: &Connection) -> Result<(), Fault> {
     set_up(connection)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(())

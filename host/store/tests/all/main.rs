@@ -36,6 +36,7 @@ conform! {
     several_say_what_came_of_one_instruction,
     only_what_the_instruction_decides_is_reused,
     only_who_is_believed_answers,
+    thousands_are_found_at_once,
     receipts_are_listed_newest_first,
     a_forgotten_receipt_is_a_block_like_others,
     receipts_count_against_the_quota,
