@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
-use homestar_core::car::{self, CarError};
-use homestar_core::ipld::{Block, BlockError, Cid, MAX_BLOCK_BYTES, RAW};
+use homestar_core::car::{self, CarError, Parser, Piece};
+use homestar_core::ipld::{Block, Cid, RAW};
 use homestar_net::{FetchError, Scope, wait};
 use homestar_store::{Pin, Store, StoreError};
 use thiserror::Error;
@@ -120,7 +120,7 @@ pub fn write_car(
         progress(bytes.len() as u64);
         output.write_all(bytes).map_err(WriteCarError::Write)
     };
-    put(&car::write(roots, []))?;
+    put(&car::header(roots))?;
     let mut seen = HashSet::new();
     let mut todo: Vec<_> = roots.iter().rev().copied().collect();
     let mut held = Held::default();
@@ -132,9 +132,7 @@ pub fn write_car(
         let next: Vec<_> = std::iter::once(&cid).chain(next).copied().collect();
         source.ahead(&next);
         let block = source.get(&cid).map_err(ReadError::from)?;
-        let name = cid.to_bytes();
-        put(&varint(name.len() + block.bytes().len()))?;
-        put(&name)?;
+        put(&car::section_head(&block))?;
         put(block.bytes())?;
         held.blocks += 1;
         held.bytes += block.bytes().len() as u64;
@@ -142,16 +140,6 @@ pub fn write_car(
         todo.extend(links.into_iter().rev().filter(|link| !seen.contains(link)));
     }
     Ok(held)
-}
-
-fn varint(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
 }
 
 /// What a CAR file had.
@@ -165,13 +153,10 @@ pub struct FromCar {
     pub bytes: u64,
 }
 
-/// A CID has fewer bytes than this: two numbers, and a multihash.
-const CID_BYTES_MAX: usize = 128;
+/// What is read at once of a CAR file, in bytes.
+const READ_BYTES: usize = 256 << 10;
 
-/// Bytes of a length: so many that a header and a block fit, and no more.
-const LENGTH_BYTES_MAX: usize = 4;
-
-/// Puts the blocks of a CAR file into a store, one by one, each checked against its name. They are durable when this
+/// Puts the blocks of a CAR file into a store as they come, each checked against its name. They are durable when this
 /// returns, and garbage until somebody pins them: hold a session of the store. `progress` is told how many bytes more
 /// were read.
 pub fn read_car(
@@ -179,100 +164,35 @@ pub fn read_car(
     input: &mut dyn Read,
     progress: &mut dyn FnMut(u64),
 ) -> Result<FromCar, ReadCarError> {
-    let mut sections = Sections { input, at: 0 };
-    let mut section = Vec::new();
-    if !sections.next(&mut section, true)? {
-        return Err(ReadCarError::Empty);
-    }
-    let mut from = FromCar {
-        roots: car::Reader::new(&section)?.roots().to_vec(),
-        ..FromCar::default()
-    };
-    progress(sections.at);
+    let mut from = FromCar::default();
     let mut staging = Staging::new(store);
+    let mut parser = Parser::new();
+    let mut buffer = vec![0; READ_BYTES];
     loop {
-        let at = sections.at;
-        if !sections.next(&mut section, false)? {
-            break;
-        }
-        progress(sections.at - at);
-        let mut rest = &section[..];
-        let cid = Cid::read_bytes(&mut rest).map_err(|_| ReadCarError::NoCid { at })?;
-        let length = section.len() - rest.len();
-        if cid.to_bytes() != section[..length] {
-            return Err(ReadCarError::NoCid { at });
-        }
-        let block = Block::verify(cid, rest.to_vec())
-            .map_err(|source| ReadCarError::Block { at, source })?;
-        // What a CID holds in itself needs no keeping.
-        if Block::inline(&cid).is_none() {
-            from.blocks += 1;
-            from.bytes += block.bytes().len() as u64;
-            staging.push(block)?;
+        let length = match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(ReadCarError::Unreadable(error)),
+        };
+        progress(length as u64);
+        let mut bytes = &buffer[..length];
+        while let Some(piece) = parser.next(&mut bytes)? {
+            match piece {
+                Piece::Header { roots } => from.roots = roots,
+                // What a CID holds in itself needs no keeping.
+                Piece::Block(block) if Block::inline(block.cid()).is_some() => {}
+                Piece::Block(block) => {
+                    from.blocks += 1;
+                    from.bytes += block.bytes().len() as u64;
+                    staging.push(block)?;
+                }
+            }
         }
     }
+    parser.end()?;
     staging.flush()?;
     Ok(from)
-}
-
-/// The sections of a CAR file: a length, and so many bytes.
-struct Sections<'a> {
-    input: &'a mut dyn Read,
-    /// Where it has come to.
-    at: u64,
-}
-
-impl Sections<'_> {
-    /// Reads the next section, its length included if that is asked for. False at the end of the file.
-    fn next(&mut self, section: &mut Vec<u8>, with_length: bool) -> Result<bool, ReadCarError> {
-        section.clear();
-        let start = self.at;
-        let mut length = 0usize;
-        for shift in 0.. {
-            let mut byte = [0];
-            if self.read(&mut byte)? == 0 {
-                return match shift {
-                    0 => Ok(false),
-                    _ => Err(ReadCarError::Cut { at: start }),
-                };
-            }
-            section.push(byte[0]);
-            length |= usize::from(byte[0] & 0x7f) << (7 * shift);
-            if byte[0] < 0x80 {
-                break;
-            }
-            if shift + 1 == LENGTH_BYTES_MAX {
-                return Err(ReadCarError::Length { at: start });
-            }
-        }
-        if length > MAX_BLOCK_BYTES + CID_BYTES_MAX {
-            return Err(ReadCarError::Length { at: start });
-        }
-        if !with_length {
-            section.clear();
-        }
-        let before = section.len();
-        section.resize(before + length, 0);
-        match self.read(&mut section[before..])? == length {
-            true => Ok(true),
-            false => Err(ReadCarError::Cut { at: start }),
-        }
-    }
-
-    /// Fills the buffer, as far as there is anything.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadCarError> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.input.read(&mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(length) => filled += length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(ReadCarError::Unreadable(error)),
-            }
-        }
-        self.at += filled as u64;
-        Ok(filled)
-    }
 }
 
 /// Forgets what nothing needs.
@@ -299,38 +219,9 @@ pub enum ReadCarError {
     /// It can't be read.
     #[error("can't read")]
     Unreadable(#[source] io::Error),
-    /// It has no bytes.
-    #[error("it is empty")]
-    Empty,
-    /// Its header isn't one.
-    #[error("it is no CAR file")]
-    Header(#[from] CarError),
-    /// It ends inside of something.
-    #[error("it ends inside of what begins at byte {at}")]
-    Cut {
-        /// Where that begins.
-        at: u64,
-    },
-    /// A length is longer than any block, or isn't one.
-    #[error("byte {at} begins no block of at most {MAX_BLOCK_BYTES} bytes")]
-    Length {
-        /// Where it begins.
-        at: u64,
-    },
-    /// A block has no CID, or one that isn't written in its shortest form.
-    #[error("the block at byte {at} has no CID")]
-    NoCid {
-        /// Where it begins.
-        at: u64,
-    },
-    /// A block isn't what its CID says.
-    #[error("the block at byte {at} is not what its CID says")]
-    Block {
-        /// Where it begins.
-        at: u64,
-        /// What is wrong.
-        source: BlockError,
-    },
+    /// It isn't one, or a block in it isn't what its CID says.
+    #[error("it is not a good CAR file")]
+    Car(#[from] CarError),
     /// The store can't take it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -17,10 +17,10 @@ use clap::Args;
 use homestar_core::ipld::Cid;
 use homestar_node::{ContentPath, Pin, Reference, Source};
 
-use super::data::{Data, now_ms};
+use super::data::{Data, now_ms, unread};
 use super::limits::ConfigOptions;
 use super::storage::StorageOptions;
-use crate::error::{Caused, CommandError};
+use crate::error::CommandError;
 use crate::settings::Settings;
 
 /// What all of these commands take.
@@ -53,7 +53,7 @@ const LABEL: &str = "";
 /// Keeps content from `homestar gc`, after fetching what of it isn't here.
 fn keep(source: &Source, cid: &Cid) -> Result<homestar_node::Held, CommandError> {
     let held = homestar_node::pin(source, &Pin::recursive(*cid, LABEL, now_ms()));
-    held.map_err(|error| CommandError::input(Caused::new(format!("can't keep {cid}"), error)))
+    held.map_err(|error| unread(format!("can't keep {cid}"), error))
 }
 
 /// Returns what a text that has to be about content is about.

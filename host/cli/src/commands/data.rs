@@ -56,9 +56,7 @@ impl Data {
     pub(crate) fn resolve(&self, path: &ContentPath) -> Result<Cid, CommandError> {
         let content = self.content()?;
         let cid = content.source().resolve(path);
-        let cid = cid.map_err(|error| {
-            CommandError::input(Caused::new(format!("can't find {path}"), error))
-        })?;
+        let cid = cid.map_err(|error| unread(format!("can't find {path}"), error))?;
         content.hold(&[cid]).map_err(CommandError::host)?;
         Ok(cid)
     }
@@ -67,7 +65,7 @@ impl Data {
     pub(crate) fn read(&self, path: &ContentPath, bytes_max: u64) -> Result<Vec<u8>, CommandError> {
         let cid = self.resolve(path)?;
         let source = self.content()?.source();
-        let failed = |error| CommandError::input(Caused::new(format!("can't read {path}"), error));
+        let failed = |error| unread(format!("can't read {path}"), error);
         let mut bytes = Vec::new();
         let mut stream = source.open(&cid, 0..u64::MAX);
         loop {
@@ -135,6 +133,22 @@ impl Data {
         exported.map(drop)
     }
 }
+
+/// Returns why content couldn't be read, with what to do about it.
+pub(crate) fn unread(
+    words: String,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> CommandError {
+    let error = CommandError::input(Caused::new(words, error));
+    match error.message().contains(NOBODY) {
+        true => error
+            .hint("`--gateway URL`, or `gateways` in homestar.toml, names somebody who is asked"),
+        false => error,
+    }
+}
+
+/// What is said of content that isn't in the store if there is nobody to ask.
+const NOBODY: &str = "nobody else is asked";
 
 /// Returns the time, in milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {

@@ -1,6 +1,7 @@
 //! `homestar replay`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use homestar_core::evidence::{self, Evidence};
@@ -13,9 +14,11 @@ use homestar_engine::{
     Recording,
 };
 
-use super::limits::{CompileOptions, LimitOptions};
+use super::data::Data;
+use super::limits::{CompileOptions, ConfigOptions, LimitOptions};
 use super::load::{self, Loading};
 use super::proof::Proof;
+use super::storage::StorageOptions;
 use crate::authority::Authority;
 use crate::error::{Caused, CommandError};
 use crate::print;
@@ -24,7 +27,8 @@ use crate::print;
 ///
 /// FILE is what `homestar run --receipt FILE.car` wrote: it holds the component, its effects and everything they heard
 /// from outside. They run again and hear the same; nothing outside is asked, so this works offline, and on a machine
-/// that may reach nothing. Ends with exit code 4 if anything differs, and says what.
+/// that may reach nothing. What the task read by content is not in the file: it is read again, from the store or from a
+/// gateway. Ends with exit code 4 if anything differs, and says what.
 ///
 /// Fuel is compared if this engine is the one that counted it.
 #[derive(Args, Debug)]
@@ -49,6 +53,12 @@ pub(crate) struct Options {
     /// Neither use compiled code of earlier runs nor keep it
     #[arg(long)]
     no_cache: bool,
+
+    #[command(flatten)]
+    config: ConfigOptions,
+
+    #[command(flatten)]
+    storage: StorageOptions,
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
@@ -73,7 +83,8 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let engine = loading.engine()?;
     let component = recorded.component(&engine)?;
     let limits = options.limits.over(recorded.limits());
-    let done = recorded.run(&engine, &component, &limits)?;
+    let data = Arc::new(options.storage.data(&options.config.settings()?)?);
+    let done = recorded.run(&engine, &component, &limits, data)?;
     recorded.compare(&done)?;
     match options.json {
         true => print::out(print::json_line(&recorded.facts())?.as_bytes()),
@@ -165,8 +176,10 @@ impl Recorded {
         engine: &Engine,
         component: &Component,
         limits: &Limits,
+        data: Arc<Data>,
     ) -> Result<Done, CommandError> {
         let mut call = Call::new(&self.0.instruction, limits);
+        call.blocks = Some(data);
         if let Some(heard) = &self.0.heard {
             call.answers = Answers::Recording(Recording {
                 trace: heard.trace.clone(),

@@ -2,6 +2,7 @@
 
 mod cache;
 mod commands;
+mod data;
 mod docs;
 mod effects;
 mod environment;

@@ -70,8 +70,22 @@ fn dependencies_point_one_way() {
         ("host/store", &["homestar-core"]),
         ("host/net", &["homestar-core"]),
         (
+            "host/node",
+            &[
+                "homestar-core",
+                "homestar-engine",
+                "homestar-net",
+                "homestar-store",
+            ],
+        ),
+        (
             "host/cli",
-            &["homestar-core", "homestar-effects", "homestar-engine"],
+            &[
+                "homestar-core",
+                "homestar-effects",
+                "homestar-engine",
+                "homestar-node",
+            ],
         ),
         ("effects", &[]),
         ("guests", &[]),
@@ -132,6 +146,7 @@ fn only_cli_prints_and_reads_the_environment() {
     assert_eq!(found("host/engine/src", &printing, &[]), NOTHING);
     assert_eq!(found("host/store/src", &printing, &[]), NOTHING);
     assert_eq!(found("host/net/src", &printing, &[]), NOTHING);
+    assert_eq!(found("host/node/src", &printing, &[]), NOTHING);
     let reading = ["env::var", "env::home_dir"];
     assert_eq!(
         found("host/", &reading, &["host/cli/src/paths.rs"]),

@@ -170,6 +170,8 @@ impl Parser {
 
     /// Takes what is missing of so many bytes, and returns them when they are complete.
     fn gather(&mut self, bytes: &mut &[u8], length: u64) -> Option<Vec<u8>> {
+        // No section is longer than a block and its name, so whoever lies about a length gets no more than that.
+        self.begun.reserve_exact(length as usize - self.begun.len());
         let taken = self.take(bytes, length - self.begun.len() as u64);
         self.begun.extend_from_slice(taken);
         let is_complete = self.begun.len() as u64 == length;

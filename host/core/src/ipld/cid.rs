@@ -75,6 +75,13 @@ pub fn parse_cid(text: &str) -> Result<Cid, CidError> {
 ///
 /// `Cid::try_from` stops at the end of the CID, so the same link could be written in many ways.
 pub(crate) fn cid_from_bytes(bytes: &[u8]) -> Result<Cid, CidError> {
+    // Nearly all are like this, and have one form.
+    if let [1, codec @ 0..0x80, 0x12, 32, digest @ ..] = bytes
+        && digest.len() == 32
+    {
+        let hash = Multihash::wrap(SHA2_256, digest).map_err(|_| CidError::NotACid)?;
+        return Ok(Cid::new_v1(u64::from(*codec), hash));
+    }
     let cid = Cid::try_from(bytes).map_err(|_| CidError::NotACid)?;
     if cid.to_bytes() == bytes {
         Ok(cid)
@@ -104,6 +111,17 @@ mod tests {
         assert_eq!(parse_cid(&base58), Ok(cid));
         let v0 = "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n";
         assert_eq!(parse_cid(v0).map(|cid| cid.to_string()), Ok(v0.into()));
+    }
+
+    #[test]
+    fn the_short_way_reads_the_same() {
+        for codec in [0, RAW, DAG_PB, DAG_CBOR, 0x7f, 0x80, 0x0129] {
+            let bytes = cid_of(codec, b"hello").to_bytes();
+            let read = cid_from_bytes(&bytes);
+            assert_eq!(read, Ok(Cid::try_from(&bytes[..]).expect("a CID")));
+            assert!(cid_from_bytes(&bytes[..bytes.len() - 1]).is_err());
+            assert!(cid_from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        }
     }
 
     #[test]

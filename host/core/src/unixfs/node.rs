@@ -284,12 +284,7 @@ mod tests {
         let data = bytes(1, &file);
         assert_eq!(decode(&[links.clone(), data.clone()]), Ok(expected.clone()));
         assert_eq!(decode(&[data, links.clone()]), Ok(expected.clone()));
-        let packed = [
-            number(1, 2),
-            bytes(4, &[5, 5]),
-            number(3, 10),
-            number(9, 1),
-        ];
+        let packed = [number(1, 2), bytes(4, &[5, 5]), number(3, 10), number(9, 1)];
         let data = bytes(1, &packed.concat());
         assert_eq!(decode(&[links, data]), Ok(expected));
     }

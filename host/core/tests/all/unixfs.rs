@@ -203,13 +203,30 @@ fn what_javascript_writes_is_read() {
     }
 }
 
-#[test]
-fn mode_and_time_are_read() {
+/// The tree of a name.
+fn tree(name: &str) -> Value {
     let vectors = javascript();
     let mut trees = list(&vectors, "trees").iter();
-    let vector = trees.find(|tree| text(tree, "name") == "mode and time");
+    let found = trees.find(|tree| text(tree, "name") == name);
+    found.expect("there").clone()
+}
+
+#[test]
+fn a_directory_around_a_file_is_the_same() {
+    let vector = tree("a file in a directory around it");
+    let mut blocks = Blocks::default();
+    let file = blocks.file(Layout::default(), b"hello");
+    let mut directory = DirectoryWriter::new();
+    directory.add("hello.txt", file).expect("a name");
+    let root = blocks.directory(directory);
+    assert_eq!(root.cid.to_string(), text(&vector, "root"));
+    assert_eq!(root.total_bytes, number(&vector, "total"));
+}
+
+#[test]
+fn mode_and_time_are_read() {
     let mut seen = BTreeMap::new();
-    for block in list(vector.expect("there"), "blocks") {
+    for block in list(&tree("mode and time"), "blocks") {
         let cid = parse_cid(text(block, "cid")).expect("a CID");
         let block = Block::verify(cid, bytes(block, "bytes")).expect("a block");
         let meta = match Node::decode(&block).expect("a node") {

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
 use homestar_node::{ReadCarError, Reference, read_car, write_car};
 
+use super::super::data::unread;
 use super::{Common, content, keep, shown, source};
 use crate::error::{Caused, CommandError};
 use crate::print;
@@ -80,9 +81,7 @@ fn write(options: &Export) -> Result<(), CommandError> {
     let cid = data.resolve(path)?;
     let source = source(&data)?;
     let words = format!("can't write {path} to {}", shown(&options.output));
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        CommandError::input(Caused::new(words.clone(), error))
-    };
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| unread(words.clone(), error);
     if is_stdout {
         let mut output = BufWriter::new(io::stdout().lock());
         write_car(source, &[cid], &mut output, &mut |_| {})

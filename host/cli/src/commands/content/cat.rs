@@ -5,8 +5,9 @@ use std::io;
 use clap::Args;
 use homestar_node::{CopyError, Reference};
 
+use super::super::data::unread;
 use super::{Common, content, source};
-use crate::error::{Caused, CommandError};
+use crate::error::CommandError;
 use homestar_core::quantity;
 
 /// Write the content of a file to standard output
@@ -46,7 +47,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         Err(CopyError::Write(error)) => Err(CommandError::stdout(error)),
         Err(error) => {
             let words = format!("can't read {path}");
-            Err(CommandError::input(Caused::new(words, error)))
+            Err(unread(words, error))
         }
     }
 }

@@ -6,8 +6,9 @@ use clap::Args;
 use homestar_core::ipld::Ipld;
 use homestar_node::{Reference, export};
 
+use super::super::data::unread;
 use super::{Common, content, shown, source};
-use crate::error::{Caused, CommandError};
+use crate::error::CommandError;
 use crate::print;
 
 /// Write a file, or a folder with all that is in it, from content
@@ -47,7 +48,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let exported = export(source(&data)?, &cid, &place, options.force, &mut |_| {});
     let exported = exported.map_err(|error| {
         let words = format!("can't write {path} to {}", shown(&place));
-        CommandError::input(Caused::new(words, error))
+        unread(words, error)
     })?;
     if options.common.json {
         let facts = print::map([

@@ -4,8 +4,9 @@ use clap::Args;
 use homestar_core::ipld::Ipld;
 use homestar_node::Reference;
 
+use super::super::data::unread;
 use super::{Common, content, source};
-use crate::error::{Caused, CommandError};
+use crate::error::CommandError;
 use crate::print;
 
 /// List what is in a directory
@@ -32,7 +33,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let data = options.common.data()?;
     let cid = data.resolve(path)?;
     let source = source(&data)?;
-    let failed = |error| CommandError::input(Caused::new(format!("can't list {path}"), error));
+    let failed = |error| unread(format!("can't list {path}"), error);
     let mut rows = Vec::new();
     for entry in source.list(&cid).map_err(failed)? {
         let look = match options.long {

@@ -4,8 +4,9 @@ use clap::Args;
 use homestar_core::ipld::Ipld;
 use homestar_node::Reference;
 
+use super::super::data::unread;
 use super::{Common, content, source};
-use crate::error::{Caused, CommandError};
+use crate::error::CommandError;
 use crate::print;
 
 /// Say what content is, how large, and how much of it is in the store
@@ -28,7 +29,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let data = options.common.data()?;
     let cid = data.resolve(path)?;
     let source = source(&data)?;
-    let failed = |error| CommandError::input(Caused::new(format!("can't look at {path}"), error));
+    let failed = |error| unread(format!("can't look at {path}"), error);
     let look = source.look(&cid).map_err(failed)?;
     let held = source.held(&cid).map_err(failed)?;
     if options.common.json {
