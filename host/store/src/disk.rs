@@ -150,7 +150,8 @@ impl Disk {
         prepare(&*io, &paths)?;
         let open = lock_open(&*io, &paths, Lock::TryShared)?;
         check_format(&*io, &paths)?;
-        create_folder(&*io, &paths.index_folder())?;
+        let folder = paths.index_folder();
+        io.create_folder(&folder).map_err(at(&folder))?;
         let index = Index::open(Arc::clone(&io), paths.index(), paths.lock("write"))?;
         write_format(&*io, &paths)?;
         let inner = Inner {
@@ -190,19 +191,7 @@ impl Disk {
 /// Creates the folders of a store.
 fn prepare(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
     for folder in [paths.segments(), paths.sessions(), paths.locks()] {
-        create_folder(io, &folder)?;
-    }
-    Ok(())
-}
-
-/// Creates a folder that is there after a crash too.
-fn create_folder(io: &dyn Io, folder: &Path) -> Result<(), StoreError> {
-    if io.list(folder).is_ok() {
-        return Ok(());
-    }
-    io.create_folder(folder).map_err(at(folder))?;
-    for above in folder.ancestors().skip(1).take(2) {
-        io.sync_folder(above).map_err(at(above))?;
+        io.create_folder(&folder).map_err(at(&folder))?;
     }
     Ok(())
 }
@@ -241,25 +230,30 @@ fn check_format(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
     }
     let is_lost = !is_there(io, &paths.index())?;
     let segments = paths.segments();
-    if is_lost && (said.is_some() || !io.list(&segments).map_err(at(&segments))?.is_empty()) {
+    let is_store = said.is_some_and(|said| !said.is_empty());
+    if is_lost && (is_store || !io.list(&segments).map_err(at(&segments))?.is_empty()) {
         let path = paths.index();
         return Err(StoreError::NoIndex { path });
     }
     Ok(())
 }
 
-/// Says that this is a store, once it has an index.
+/// Says that this is a store, once it has an index and all names are durable. Until the text stands there, nothing was
+/// ever acknowledged, and whoever opens the store does this again.
 fn write_format(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
     let path = paths.format();
-    let text = format!("{FORMAT}{VERSION}\n");
-    let is_written = is_there(io, &path)?;
-    if !is_written {
-        let file = io.open(&path, Mode::Create).map_err(at(&path))?;
-        file.write_at(text.as_bytes(), 0).map_err(at(&path))?;
-        file.sync().map_err(at(&path))?;
-        io.sync_folder(&paths.0).map_err(at(&paths.0))?;
+    if is_there(io, &path)? {
+        return Ok(());
     }
-    Ok(())
+    let file = io.open(&path, Mode::Create).map_err(at(&path))?;
+    let index = paths.index_folder();
+    let above = paths.0.parent().unwrap_or(&paths.0);
+    for folder in [&index, &paths.0, above] {
+        io.sync_folder(folder).map_err(at(folder))?;
+    }
+    let text = format!("{FORMAT}{VERSION}\n");
+    file.write_at(text.as_bytes(), 0).map_err(at(&path))?;
+    file.sync().map_err(at(&path))
 }
 
 /// True if there is a file with something in it.

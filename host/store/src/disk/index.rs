@@ -32,13 +32,8 @@ const LOG_PAGES: u32 = 2048;
 /// A log of this many bytes is written into the index when the store is closed.
 const LOG_BYTES_LEFT: u64 = 256 << 10;
 
-/// Memory for pages, in KiB: of a connection that reads, and of the one that writes. Hashes lie anywhere in the index, so
-/// whoever writes many of them comes back to the same pages.
-const READER_CACHE_KIB: i32 = 8 << 10;
-const WRITER_CACHE_KIB: i32 = 32 << 10;
-
-/// Writes the log into the index, and begins it anew.
-const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// Memory for pages, in KiB per connection. More made no difference to writing a million blocks.
+const CACHE_KIB: i32 = 8 << 10;
 
 /// `docs/store-format.md` explains it.
 pub(super) const SCHEMA: &str = "
@@ -111,13 +106,13 @@ impl From<StoreError> for Fault {
 }
 
 impl Fault {
-    /// True if the disk failed, and not what lies on it.
-    fn is_of_disk(&self) -> bool {
+    /// True if the log may end now in a commit that was written, and that the disk failed to make durable. This
+    /// connection would write over it. But whoever opens the index later reads the log from the beginning, finds a whole
+    /// commit, and would append to what is gone after a crash. So until the log was written into the index, nothing else
+    /// is written.
+    fn leaves_doubt(&self) -> bool {
         let Self::Sql(error) = self else { return false };
-        matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
-        )
+        error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
     }
 }
 
@@ -132,9 +127,7 @@ pub(super) struct Index {
 #[derive(Debug)]
 struct Writer {
     connection: Option<Connection>,
-    /// Set after a failure of the disk: the log may end in what was written and not made durable. This connection would
-    /// write over it, but another process that opened the index later would take it for a commit.
-    is_suspect: bool,
+    /// The file by which writers take turns. While it isn't empty, the log is in doubt.
     turn: Box<dyn IoFile>,
     turn_path: PathBuf,
 }
@@ -153,20 +146,21 @@ impl Index {
             readers: Mutex::default(),
             writer: Mutex::new(Writer {
                 connection: None,
-                is_suspect: false,
                 turn,
                 turn_path,
             }),
         };
-        let is_new = index.with_writer(|connection| match version(connection)? {
-            Some(VERSION) => Ok(false),
+        index.with_writer(|connection| match version(connection)? {
+            Some(VERSION) => Ok(()),
             Some(found) => Err(index.unknown(found)),
-            None => create(connection).map(|()| true),
+            None => create(connection),
         })?;
-        if is_new && let Some(folder) = index.path.parent() {
-            index.io.sync_folder(folder).map_err(at(folder))?;
-        }
         Ok(index)
+    }
+
+    fn in_use(&self) -> Fault {
+        let path = self.path.clone();
+        StoreError::InUse { path }.into()
     }
 
     fn unknown(&self, found: u32) -> Fault {
@@ -238,27 +232,37 @@ impl Index {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Writer {
             connection,
-            is_suspect,
             turn,
             turn_path,
         } = &mut *writer;
         turn.lock(Lock::Exclusive).map_err(at(turn_path))?;
-        let result = match connection {
-            Some(connection) => {
-                if *is_suspect && run(connection, EMPTY_LOG).is_ok() {
-                    *is_suspect = false;
-                }
-                work(connection)
+        let is_in_doubt = turn.len().map_err(at(turn_path))? > 0;
+        let result = self.connected(connection).and_then(|connection| {
+            if is_in_doubt && !empty_log(connection)? {
+                return Err(self.in_use());
             }
-            None => self.connect().and_then(|new| {
-                set_up_writer(&new)?;
-                work(connection.insert(new))
-            }),
+            work(connection)
+        });
+        let doubt = match &result {
+            Err(fault) if fault.leaves_doubt() => turn.set_len(1),
+            Ok(_) if is_in_doubt => turn.set_len(0),
+            _ => Ok(()),
         };
-        let unlocked = turn.lock(Lock::Unlock).map_err(at(turn_path));
-        *is_suspect |= matches!(&result, Err(fault) if fault.is_of_disk());
+        let unlocked = doubt.and_then(|()| turn.lock(Lock::Unlock));
         let result = result.map_err(|fault| self.error(fault))?;
-        unlocked.map(|_| result)
+        unlocked.map(|_| result).map_err(at(turn_path))
+    }
+
+    fn connected<'a>(
+        &self,
+        connection: &'a mut Option<Connection>,
+    ) -> Result<&'a mut Connection, Fault> {
+        if connection.is_none() {
+            let new = self.connect()?;
+            set_up_writer(&new)?;
+            *connection = Some(new);
+        }
+        Ok(connection.as_mut().expect("it is there"))
     }
 
     /// Asks SQLite what is wrong with the index.
@@ -275,8 +279,8 @@ impl Index {
     pub(super) fn shrink(&self) -> Result<(), StoreError> {
         self.with_writer(|connection| {
             run(connection, "PRAGMA incremental_vacuum")?;
-            run(connection, EMPTY_LOG)?;
-            run(connection, "PRAGMA shrink_memory")
+            empty_log(connection)?;
+            Ok(())
         })
     }
 
@@ -309,8 +313,7 @@ impl Drop for Index {
                 .is_ok_and(|len| len > LOG_BYTES_LEFT)
         };
         if is_long(&log_path(&self.path)) {
-            let _ =
-                self.with_writer(|connection| run(connection, "PRAGMA wal_checkpoint(TRUNCATE)"));
+            let _ = self.with_writer(|connection| empty_log(connection));
         }
     }
 }
@@ -345,7 +348,7 @@ pub(super) fn connect(
 /// What holds for every connection.
 fn set_up(connection: &Connection) -> Result<(), Fault> {
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())
@@ -353,7 +356,6 @@ fn set_up(connection: &Connection) -> Result<(), Fault> {
 
 fn set_up_writer(connection: &Connection) -> Result<(), Fault> {
     set_up(connection)?;
-    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(())
@@ -365,6 +367,13 @@ fn run(connection: &Connection, sql: &str) -> Result<(), Fault> {
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
     Ok(())
+}
+
+/// Writes the log into the index, and begins it anew. Returns false if it couldn't, since others read from it.
+fn empty_log(connection: &Connection) -> Result<bool, Fault> {
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let is_busy = connection.query_row(sql, [], |row| row.get::<_, bool>(0))?;
+    Ok(!is_busy)
 }
 
 /// Returns the format version of a database; none if it is empty.

@@ -15,7 +15,7 @@ use super::io::{Io, Mode};
 use super::rows::{self, Totals, signed, unsigned, use_segment};
 use super::segment::{Header, VERSION, scan};
 use super::segments::{Segments, Spot};
-use super::{Paths, at, create_folder, is_there};
+use super::{Paths, at, is_there};
 use crate::StoreError;
 
 /// What [`Disk::rebuild`](super::Disk::rebuild) found.
@@ -50,7 +50,7 @@ pub(super) fn rebuild(io: &Arc<dyn Io>, paths: &Paths) -> Result<Rebuilt, StoreE
         }
         false => &old,
     };
-    create_folder(&**io, &new)?;
+    io.create_folder(&new).map_err(at(&new))?;
     let path = new.join("index.db");
     let rebuilt = write(io, paths, &path, &source.join("index.db"))
         .map_err(|fault| index::error_of(&path, fault))?;

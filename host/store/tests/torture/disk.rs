@@ -472,7 +472,7 @@ impl IoFile for Handle {
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         let done = Done::SetLen(self.inode, len);
-        state.may_do()?;
+        // Cutting a file changes memory only; a disk that fails to keep it is noticed later.
         let file = state.files.get_mut(&self.inode).expect("it is open");
         apply(&mut file.bytes, &done);
         state.log.push(done);
