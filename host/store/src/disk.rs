@@ -258,8 +258,8 @@ fn write_format(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
 
 /// True if there is a file with something in it.
 fn is_there(io: &dyn Io, path: &Path) -> Result<bool, StoreError> {
-    match io.open(path, Mode::Read) {
-        Ok(file) => Ok(file.len().map_err(at(path))? > 0),
+    match io.len(path) {
+        Ok(len) => Ok(len > 0),
         Err(error) if is_missing(&error) => Ok(false),
         Err(error) => Err(at(path)(error)),
     }

@@ -35,6 +35,9 @@ const LOG_BYTES_LEFT: u64 = 256 << 10;
 /// Memory for pages, in KiB per connection. More made no difference to writing a million blocks.
 const CACHE_KIB: i32 = 8 << 10;
 
+/// Bytes of the log that are written anew at a time.
+const RENEW_BYTES: usize = 1 << 20;
+
 /// `docs/store-format.md` explains it.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE store (
@@ -108,8 +111,8 @@ impl From<StoreError> for Fault {
 impl Fault {
     /// True if the log may end now in a commit that was written, and that the disk failed to make durable. This
     /// connection would write over it. But whoever opens the index later reads the log from the beginning, finds a whole
-    /// commit, and would append to what is gone after a crash. So until the log was written into the index, nothing else
-    /// is written.
+    /// commit, and would append to what is gone after a crash. Another sync wouldn't help, since the system takes for
+    /// written what it failed to write. So before anything else is written, the log is written anew.
     fn leaves_doubt(&self) -> bool {
         let Self::Sql(error) = self else { return false };
         error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
@@ -156,11 +159,6 @@ impl Index {
             None => create(connection),
         })?;
         Ok(index)
-    }
-
-    fn in_use(&self) -> Fault {
-        let path = self.path.clone();
-        StoreError::InUse { path }.into()
     }
 
     fn unknown(&self, found: u32) -> Fault {
@@ -238,8 +236,8 @@ impl Index {
         turn.lock(Lock::Exclusive).map_err(at(turn_path))?;
         let is_in_doubt = turn.len().map_err(at(turn_path))? > 0;
         let result = self.connected(connection).and_then(|connection| {
-            if is_in_doubt && !empty_log(connection)? {
-                return Err(self.in_use());
+            if is_in_doubt {
+                self.renew_log()?;
             }
             work(connection)
         });
@@ -251,6 +249,25 @@ impl Index {
         let unlocked = doubt.and_then(|()| turn.lock(Lock::Unlock));
         let result = result.map_err(|fault| self.error(fault))?;
         unlocked.map(|_| result).map_err(at(turn_path))
+    }
+
+    /// Writes the log once more, byte for byte, so that it becomes durable after all.
+    fn renew_log(&self) -> Result<(), StoreError> {
+        let path = log_path(&self.path);
+        let log = match self.io.open(&path, Mode::Write) {
+            Err(error) if super::is_missing(&error) => return Ok(()),
+            opened => opened.map_err(at(&path))?,
+        };
+        let mut bytes = vec![0; RENEW_BYTES];
+        let mut offset = 0;
+        loop {
+            let read = log.read_at(&mut bytes, offset).map_err(at(&path))?;
+            if read == 0 {
+                return log.sync().map_err(at(&path));
+            }
+            log.write_at(&bytes[..read], offset).map_err(at(&path))?;
+            offset += read as u64;
+        }
     }
 
     fn connected<'a>(
@@ -279,8 +296,7 @@ impl Index {
     pub(super) fn shrink(&self) -> Result<(), StoreError> {
         self.with_writer(|connection| {
             run(connection, "PRAGMA incremental_vacuum")?;
-            empty_log(connection)?;
-            Ok(())
+            empty_log(connection)
         })
     }
 
@@ -289,8 +305,8 @@ impl Index {
         let log = log_path(&self.path);
         let mut bytes = 0;
         for path in [&self.path, &log] {
-            match self.io.open(path, Mode::Read) {
-                Ok(file) => bytes += file.len().map_err(at(path))?,
+            match self.io.len(path) {
+                Ok(len) => bytes += len,
                 Err(error) if super::is_missing(&error) => {}
                 Err(error) => return Err(at(path)(error)),
             }
@@ -307,12 +323,8 @@ impl Drop for Index {
     /// Leaves a short log to whoever opens the store next: reading it is cheaper than a sync now.
     fn drop(&mut self) {
         self.readers().clear();
-        let is_long = |path: &Path| {
-            let log = self.io.open(path, Mode::Read);
-            log.and_then(|log| log.len())
-                .is_ok_and(|len| len > LOG_BYTES_LEFT)
-        };
-        if is_long(&log_path(&self.path)) {
+        let log = self.io.len(&log_path(&self.path));
+        if log.is_ok_and(|len| len > LOG_BYTES_LEFT) {
             let _ = self.with_writer(|connection| empty_log(connection));
         }
     }
@@ -369,11 +381,9 @@ fn run(connection: &Connection, sql: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Writes the log into the index, and begins it anew. Returns false if it couldn't, since others read from it.
-fn empty_log(connection: &Connection) -> Result<bool, Fault> {
-    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-    let is_busy = connection.query_row(sql, [], |row| row.get::<_, bool>(0))?;
-    Ok(!is_busy)
+/// Writes the log into the index and begins it anew, as far as nobody reads from it.
+fn empty_log(connection: &Connection) -> Result<(), Fault> {
+    run(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 /// Returns the format version of a database; none if it is empty.

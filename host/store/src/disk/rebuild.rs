@@ -11,7 +11,7 @@ use homestar_core::ipld::Block;
 use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, params};
 
 use super::index::{self, Fault};
-use super::io::{Io, Mode};
+use super::io::Io;
 use super::rows::{self, Totals, signed, unsigned, use_segment};
 use super::segment::{Header, VERSION, scan};
 use super::segments::{Segments, Spot};
@@ -96,7 +96,7 @@ fn old(
     source: &Path,
     rebuilt: &mut Rebuilt,
 ) -> Result<Option<Connection>, Fault> {
-    if io.open(source, Mode::Read).is_err() {
+    if !is_there(&**io, source)? {
         rebuilt.lost.push("there was no index".to_owned());
         return Ok(None);
     }

@@ -363,6 +363,12 @@ impl Io for Disk {
         Ok(Box::new(self.open_file(path, mode, false)?))
     }
 
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        let state = self.state();
+        let inode = state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(state.files[inode].bytes.len() as u64)
+    }
+
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         // Folders are there from the beginning: losing them would only lose an empty store.
         let above = path.ancestors().map(Path::to_owned);
