@@ -13,10 +13,6 @@ use rustix::fs::{FlockOperation, flock};
 /// What a store asks of the system: files in a few folders.
 ///
 /// Paths are those that the store was opened with. [`Os`] is the system itself.
-#[expect(
-    clippy::len_without_is_empty,
-    reason = "nobody asks whether a file is empty"
-)]
 pub trait Io: Send + Sync + Debug {
     /// Opens a file.
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn IoFile>>;
