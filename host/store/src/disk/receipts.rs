@@ -1,9 +1,5 @@
 //! Receipts.
 
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::thread;
-
 use homestar_core::ipld::{Block, DAG_CBOR, Link};
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
@@ -15,9 +11,6 @@ use super::index::Fault;
 use super::rows::{self, signed, unsigned};
 use crate::key::Key;
 use crate::{Record, Recorded, StoreError};
-
-/// So many receipts are looked for by one thread: a thread costs as much as some dozens of looks.
-const PART_MIN: usize = 1024;
 
 /// Finds the receipts of an instruction.
 const OF: &str = "SELECT b.bytes, b.hash, r.number, r.reusable, r.at_ms \
@@ -46,10 +39,11 @@ impl Inner {
         }
         loop {
             let mut entries = Vec::with_capacity(records.len() * 2);
+            for block in records.iter().flat_map(|record| record.blocks) {
+                entries.extend(self.brought(block)?);
+            }
+            // Receipts lie beside each other: whoever asks for one asks for others too.
             for record in records {
-                for block in record.blocks {
-                    entries.extend(self.brought(block)?);
-                }
                 entries.push(self.receipt_entry(record)?);
             }
             if self.submit(Job { entries })? == Done::Durable {
@@ -107,29 +101,7 @@ impl Inner {
         })
     }
 
-    /// Looks for many by several threads: each of them reads by a connection of its own.
     pub(super) fn receipts_of(
-        &self,
-        ran: &[Link<Instruction>],
-    ) -> Result<Vec<Vec<Recorded>>, StoreError> {
-        let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        let part = ran.len().div_ceil(threads).max(PART_MIN);
-        thread::scope(|scope| {
-            let mut parts = ran.chunks(part);
-            let first = parts.next().unwrap_or_default();
-            let others: Vec<_> = parts
-                .map(|part| scope.spawn(|| self.receipts_of_some(part)))
-                .collect();
-            let mut found = self.receipts_of_some(first)?;
-            for other in others {
-                let other = other.join();
-                found.extend(other.unwrap_or_else(|panic| resume_unwind(panic))?);
-            }
-            Ok(found)
-        })
-    }
-
-    fn receipts_of_some(
         &self,
         ran: &[Link<Instruction>],
     ) -> Result<Vec<Vec<Recorded>>, StoreError> {
