@@ -150,7 +150,8 @@ impl Disk {
         prepare(&*io, &paths)?;
         let open = lock_open(&*io, &paths, Lock::TryShared)?;
         check_format(&*io, &paths)?;
-        create_folder(&*io, &paths.index_folder())?;
+        let folder = paths.index_folder();
+        io.create_folder(&folder).map_err(at(&folder))?;
         let index = Index::open(Arc::clone(&io), paths.index(), paths.lock("write"))?;
         write_format(&*io, &paths)?;
         let inner = Inner {
@@ -190,19 +191,7 @@ impl Disk {
 /// Creates the folders of a store.
 fn prepare(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
     for folder in [paths.segments(), paths.sessions(), paths.locks()] {
-        create_folder(io, &folder)?;
-    }
-    Ok(())
-}
-
-/// Creates a folder that is there after a crash too.
-fn create_folder(io: &dyn Io, folder: &Path) -> Result<(), StoreError> {
-    if io.list(folder).is_ok() {
-        return Ok(());
-    }
-    io.create_folder(folder).map_err(at(folder))?;
-    for above in folder.ancestors().skip(1).take(2) {
-        io.sync_folder(above).map_err(at(above))?;
+        io.create_folder(&folder).map_err(at(&folder))?;
     }
     Ok(())
 }
@@ -241,31 +230,36 @@ fn check_format(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
     }
     let is_lost = !is_there(io, &paths.index())?;
     let segments = paths.segments();
-    if is_lost && (said.is_some() || !io.list(&segments).map_err(at(&segments))?.is_empty()) {
+    let is_store = said.is_some_and(|said| !said.is_empty());
+    if is_lost && (is_store || !io.list(&segments).map_err(at(&segments))?.is_empty()) {
         let path = paths.index();
         return Err(StoreError::NoIndex { path });
     }
     Ok(())
 }
 
-/// Says that this is a store, once it has an index.
+/// Says that this is a store, once it has an index and all names are durable. Until the text stands there, nothing was
+/// ever acknowledged, and whoever opens the store does this again.
 fn write_format(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
     let path = paths.format();
-    let text = format!("{FORMAT}{VERSION}\n");
-    let is_written = is_there(io, &path)?;
-    if !is_written {
-        let file = io.open(&path, Mode::Create).map_err(at(&path))?;
-        file.write_at(text.as_bytes(), 0).map_err(at(&path))?;
-        file.sync().map_err(at(&path))?;
-        io.sync_folder(&paths.0).map_err(at(&paths.0))?;
+    if is_there(io, &path)? {
+        return Ok(());
     }
-    Ok(())
+    let file = io.open(&path, Mode::Create).map_err(at(&path))?;
+    let index = paths.index_folder();
+    let above = paths.0.parent().unwrap_or(&paths.0);
+    for folder in [&index, &paths.0, above] {
+        io.sync_folder(folder).map_err(at(folder))?;
+    }
+    let text = format!("{FORMAT}{VERSION}\n");
+    file.write_at(text.as_bytes(), 0).map_err(at(&path))?;
+    file.sync().map_err(at(&path))
 }
 
 /// True if there is a file with something in it.
 fn is_there(io: &dyn Io, path: &Path) -> Result<bool, StoreError> {
-    match io.open(path, Mode::Read) {
-        Ok(file) => Ok(file.len().map_err(at(path))? > 0),
+    match io.len(path) {
+        Ok(len) => Ok(len > 0),
         Err(error) if is_missing(&error) => Ok(false),
         Err(error) => Err(at(path)(error)),
     }
@@ -291,7 +285,9 @@ impl Inner {
     /// Finds out what has to be done for a block to be there: nothing if it is.
     fn entry(&self, block: &Block) -> Result<Option<Entry>, StoreError> {
         let cid = block.cid();
-        let key = key_of(block)?;
+        let Some(key) = Key::for_keeping(block)? else {
+            return Ok(None);
+        };
         let (known, epoch) = self.index.read(|connection| {
             let known = Known::find(connection, &key)?;
             Ok((known, Totals::read(connection)?.epoch))
@@ -387,7 +383,7 @@ impl Inner {
 
     fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
         let Some(key) = Key::of(cid) else {
-            return Ok(None);
+            return Ok(Block::inline(cid));
         };
         if let Some(block) = self.commits.staged(&key) {
             return under(cid, block).map(Some);
@@ -400,7 +396,7 @@ impl Inner {
     /// Reads a block within a transaction.
     fn get_within(&self, connection: &Connection, cid: &Cid) -> Result<Option<Block>, StoreError> {
         let Some(key) = Key::of(cid) else {
-            return Ok(None);
+            return Ok(Block::inline(cid));
         };
         self.get_by(cid, || {
             let known = Known::find(connection, &key);
@@ -454,14 +450,6 @@ impl Entry {
     }
 }
 
-fn key_of(block: &Block) -> Result<Key, StoreError> {
-    // Blocks have no other hash than sha2-256 so far.
-    Key::of(block.cid()).ok_or_else(|| StoreError::Corrupt {
-        cid: *block.cid(),
-        flaw: Flaw::Bytes,
-    })
-}
-
 /// Returns a block under another CID of the same hash.
 fn under(cid: &Cid, block: Block) -> Result<Block, StoreError> {
     if block.cid() == cid {
@@ -489,7 +477,9 @@ impl Store for Disk {
             }
         }
         for block in blocks {
-            waiting = inner.commits.stage(key_of(block)?, block.clone());
+            if let Some(key) = Key::for_keeping(block)? {
+                waiting = inner.commits.stage(key, block.clone());
+            }
         }
         if waiting > STAGED_BYTES_MAX {
             return inner.put(&[]);
@@ -503,7 +493,7 @@ impl Store for Disk {
 
     fn size(&self, cid: &Cid) -> Result<Option<u64>, StoreError> {
         let Some(key) = Key::of(cid) else {
-            return Ok(None);
+            return Ok(Block::inline(cid).map(|block| block.bytes().len() as u64));
         };
         if let Some(block) = self.0.commits.staged(&key) {
             return Ok(Some(block.bytes().len() as u64));

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use homestar_core::ipld::Cid;
+use homestar_core::ipld::{Cid, MAX_BLOCK_BYTES};
 
 /// Why a store can't do what was asked. Nothing that was acknowledged before is lost by any of these, and but for
 /// [`Index`](Self::Index) the store goes on being usable.
@@ -81,8 +81,8 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
-    /// A block is too large for any store.
-    #[error("block {cid} has {bytes} bytes, more than can be kept")]
+    /// A block is larger than blocks are. Larger things are kept as files of several blocks.
+    #[error("block {cid} has {bytes} bytes, more than the {MAX_BLOCK_BYTES} of a block")]
     TooLarge {
         /// The block.
         cid: Cid,

@@ -1,6 +1,8 @@
 //! The name under which a block is kept.
 
-use homestar_core::ipld::{Cid, SHA2_256};
+use homestar_core::ipld::{Block, Cid, MAX_BLOCK_BYTES, SHA2_256};
+
+use crate::StoreError;
 
 /// Length of a multihash of sha2-256: code, length, digest.
 pub(crate) const KEY_BYTES: usize = 34;
@@ -20,6 +22,16 @@ impl Key {
         key[..2].copy_from_slice(&PREFIX);
         key[2..].copy_from_slice(&digest);
         Some(Self(key))
+    }
+
+    /// The key under which a block is to be kept. There is none if its CID holds it already.
+    pub(crate) fn for_keeping(block: &Block) -> Result<Option<Self>, StoreError> {
+        let bytes = block.bytes().len();
+        if bytes > MAX_BLOCK_BYTES {
+            let (cid, bytes) = (*block.cid(), bytes as u64);
+            return Err(StoreError::TooLarge { cid, bytes });
+        }
+        Ok(Self::of(block.cid()))
     }
 
     /// The CID of what is kept under the key, read by a codec. There is none if the key isn't one.

@@ -34,7 +34,11 @@ impl Marker {
     ) -> Result<(), StoreError> {
         let mut todo = vec![*root];
         while let Some(cid) = todo.pop() {
-            let Some(key) = Key::of(&cid) else { continue };
+            let Some(key) = Key::of(&cid) else {
+                // A CID may hold its block, and that may have links.
+                todo.extend(Block::inline(&cid).iter().flat_map(links));
+                continue;
+            };
             self.needed.insert(key);
             // Raw blocks have no links, and most blocks are raw.
             if cid.codec() == RAW || !self.followed.insert((cid.codec(), key)) {

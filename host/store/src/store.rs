@@ -14,7 +14,7 @@ use crate::{Collected, Links, Pin, Record, Recorded, Session, Stats, StoreError,
 /// may block. What a method changed is durable when it returns without an error, but for [`stage`](Self::stage).
 ///
 /// **Blocks are kept by multihash.** The same bytes under two codecs, or under CIDs of two versions, are one block, and
-/// each of these CIDs gets it. A CID of a hash other than sha2-256 gets nothing.
+/// each of these CIDs gets it. A CID that holds its block itself always gets it; one of any other hash than sha2-256 gets nothing.
 ///
 /// **What stays.** [`gc`](Self::gc) takes only what nothing needs. Pins, names, receipts and what sessions hold need
 /// the blocks that they name and all that these link to. In addition everything stays that was put since the oldest live
@@ -23,7 +23,8 @@ pub trait Store: Send + Sync + Debug {
     /// Keeps blocks. They are durable when this returns; callers that come at the same time share the wait.
     ///
     /// Putting what is there already is cheap, makes it as good as new for sessions, and repairs it if it was damaged.
-    /// After an error some of the blocks may be there and some not.
+    /// A block has at most [`MAX_BLOCK_BYTES`](homestar_core::ipld::MAX_BLOCK_BYTES). After an error some of the blocks may
+    /// be there and some not.
     fn put(&self, blocks: &[Block]) -> Result<(), StoreError>;
 
     /// Keeps blocks without waiting for the disk: they can be read through this store at once, and are durable when

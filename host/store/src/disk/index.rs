@@ -32,11 +32,11 @@ const LOG_PAGES: u32 = 2048;
 /// A log of this many bytes is written into the index when the store is closed.
 const LOG_BYTES_LEFT: u64 = 256 << 10;
 
-/// Memory for pages, in KiB per connection.
+/// Memory for pages, in KiB per connection. More made no difference to writing a million blocks.
 const CACHE_KIB: i32 = 8 << 10;
 
-/// Writes the log into the index, and begins it anew.
-const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// Bytes of the log that are written anew at a time.
+const RENEW_BYTES: usize = 1 << 20;
 
 /// `docs/store-format.md` explains it.
 pub(super) const SCHEMA: &str = "
@@ -109,13 +109,13 @@ impl From<StoreError> for Fault {
 }
 
 impl Fault {
-    /// True if the disk failed, and not what lies on it.
-    fn is_of_disk(&self) -> bool {
+    /// True if the log may end now in a commit that was written, and that the disk failed to make durable. This
+    /// connection would write over it. But whoever opens the index later reads the log from the beginning, finds a whole
+    /// commit, and would append to what is gone after a crash. Another sync wouldn't help, since the system takes for
+    /// written what it failed to write. So before anything else is written, the log is written anew.
+    fn leaves_doubt(&self) -> bool {
         let Self::Sql(error) = self else { return false };
-        matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
-        )
+        error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
     }
 }
 
@@ -130,9 +130,7 @@ pub(super) struct Index {
 #[derive(Debug)]
 struct Writer {
     connection: Option<Connection>,
-    /// Set after a failure of the disk: the log may end in what was written and not made durable. This connection would
-    /// write over it, but another process that opened the index later would take it for a commit.
-    is_suspect: bool,
+    /// The file by which writers take turns. While it isn't empty, the log is in doubt.
     turn: Box<dyn IoFile>,
     turn_path: PathBuf,
 }
@@ -151,19 +149,15 @@ impl Index {
             readers: Mutex::default(),
             writer: Mutex::new(Writer {
                 connection: None,
-                is_suspect: false,
                 turn,
                 turn_path,
             }),
         };
-        let is_new = index.with_writer(|connection| match version(connection)? {
-            Some(VERSION) => Ok(false),
+        index.with_writer(|connection| match version(connection)? {
+            Some(VERSION) => Ok(()),
             Some(found) => Err(index.unknown(found)),
-            None => create(connection).map(|()| true),
+            None => create(connection),
         })?;
-        if is_new && let Some(folder) = index.path.parent() {
-            index.io.sync_folder(folder).map_err(at(folder))?;
-        }
         Ok(index)
     }
 
@@ -236,27 +230,56 @@ impl Index {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Writer {
             connection,
-            is_suspect,
             turn,
             turn_path,
         } = &mut *writer;
         turn.lock(Lock::Exclusive).map_err(at(turn_path))?;
-        let result = match connection {
-            Some(connection) => {
-                if *is_suspect && run(connection, EMPTY_LOG).is_ok() {
-                    *is_suspect = false;
-                }
-                work(connection)
+        let is_in_doubt = turn.len().map_err(at(turn_path))? > 0;
+        let result = self.connected(connection).and_then(|connection| {
+            if is_in_doubt {
+                self.renew_log()?;
             }
-            None => self.connect().and_then(|new| {
-                set_up_writer(&new)?;
-                work(connection.insert(new))
-            }),
+            work(connection)
+        });
+        let doubt = match &result {
+            Err(fault) if fault.leaves_doubt() => turn.set_len(1),
+            Ok(_) if is_in_doubt => turn.set_len(0),
+            _ => Ok(()),
         };
-        let unlocked = turn.lock(Lock::Unlock).map_err(at(turn_path));
-        *is_suspect |= matches!(&result, Err(fault) if fault.is_of_disk());
+        let unlocked = doubt.and_then(|()| turn.lock(Lock::Unlock));
         let result = result.map_err(|fault| self.error(fault))?;
-        unlocked.map(|_| result)
+        unlocked.map(|_| result).map_err(at(turn_path))
+    }
+
+    /// Writes the log once more, byte for byte, so that it becomes durable after all.
+    fn renew_log(&self) -> Result<(), StoreError> {
+        let path = log_path(&self.path);
+        let log = match self.io.open(&path, Mode::Write) {
+            Err(error) if super::is_missing(&error) => return Ok(()),
+            opened => opened.map_err(at(&path))?,
+        };
+        let mut bytes = vec![0; RENEW_BYTES];
+        let mut offset = 0;
+        loop {
+            let read = log.read_at(&mut bytes, offset).map_err(at(&path))?;
+            if read == 0 {
+                return log.sync().map_err(at(&path));
+            }
+            log.write_at(&bytes[..read], offset).map_err(at(&path))?;
+            offset += read as u64;
+        }
+    }
+
+    fn connected<'a>(
+        &self,
+        connection: &'a mut Option<Connection>,
+    ) -> Result<&'a mut Connection, Fault> {
+        if connection.is_none() {
+            let new = self.connect()?;
+            set_up_writer(&new)?;
+            *connection = Some(new);
+        }
+        Ok(connection.as_mut().expect("it is there"))
     }
 
     /// Asks SQLite what is wrong with the index.
@@ -273,7 +296,7 @@ impl Index {
     pub(super) fn shrink(&self) -> Result<(), StoreError> {
         self.with_writer(|connection| {
             run(connection, "PRAGMA incremental_vacuum")?;
-            run(connection, EMPTY_LOG)
+            empty_log(connection)
         })
     }
 
@@ -282,8 +305,8 @@ impl Index {
         let log = log_path(&self.path);
         let mut bytes = 0;
         for path in [&self.path, &log] {
-            match self.io.open(path, Mode::Read) {
-                Ok(file) => bytes += file.len().map_err(at(path))?,
+            match self.io.len(path) {
+                Ok(len) => bytes += len,
                 Err(error) if super::is_missing(&error) => {}
                 Err(error) => return Err(at(path)(error)),
             }
@@ -300,14 +323,9 @@ impl Drop for Index {
     /// Leaves a short log to whoever opens the store next: reading it is cheaper than a sync now.
     fn drop(&mut self) {
         self.readers().clear();
-        let is_long = |path: &Path| {
-            let log = self.io.open(path, Mode::Read);
-            log.and_then(|log| log.len())
-                .is_ok_and(|len| len > LOG_BYTES_LEFT)
-        };
-        if is_long(&log_path(&self.path)) {
-            let _ =
-                self.with_writer(|connection| run(connection, "PRAGMA wal_checkpoint(TRUNCATE)"));
+        let log = self.io.len(&log_path(&self.path));
+        if log.is_ok_and(|len| len > LOG_BYTES_LEFT) {
+            let _ = self.with_writer(|connection| empty_log(connection));
         }
     }
 }
@@ -361,6 +379,11 @@ fn run(connection: &Connection, sql: &str) -> Result<(), Fault> {
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
     Ok(())
+}
+
+/// Writes the log into the index and begins it anew, as far as nobody reads from it.
+fn empty_log(connection: &Connection) -> Result<(), Fault> {
+    run(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 /// Returns the format version of a database; none if it is empty.

@@ -17,6 +17,9 @@ pub trait Io: Send + Sync + Debug {
     /// Opens a file.
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn IoFile>>;
 
+    /// Returns how long a file is, without opening it: SQLite's locks on a file end when anybody in the process closes it.
+    fn len(&self, path: &Path) -> io::Result<u64>;
+
     /// Creates a folder with all above it, if it isn't there.
     fn create_folder(&self, path: &Path) -> io::Result<()>;
 
@@ -116,6 +119,10 @@ impl Io for Os {
             Mode::CreateNew => drop(options.create_new(true)),
         }
         Ok(Box::new(OsFile(options.open(path)?)))
+    }
+
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {

@@ -11,11 +11,11 @@ use homestar_core::ipld::Block;
 use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, params};
 
 use super::index::{self, Fault};
-use super::io::{Io, Mode};
+use super::io::Io;
 use super::rows::{self, Totals, signed, unsigned, use_segment};
 use super::segment::{Header, VERSION, scan};
 use super::segments::{Segments, Spot};
-use super::{Paths, at, create_folder, is_there};
+use super::{Paths, at, is_there};
 use crate::StoreError;
 
 /// What [`Disk::rebuild`](super::Disk::rebuild) found.
@@ -50,7 +50,7 @@ pub(super) fn rebuild(io: &Arc<dyn Io>, paths: &Paths) -> Result<Rebuilt, StoreE
         }
         false => &old,
     };
-    create_folder(&**io, &new)?;
+    io.create_folder(&new).map_err(at(&new))?;
     let path = new.join("index.db");
     let rebuilt = write(io, paths, &path, &source.join("index.db"))
         .map_err(|fault| index::error_of(&path, fault))?;
@@ -96,7 +96,7 @@ fn old(
     source: &Path,
     rebuilt: &mut Rebuilt,
 ) -> Result<Option<Connection>, Fault> {
-    if io.open(source, Mode::Read).is_err() {
+    if !is_there(&**io, source)? {
         rebuilt.lost.push("there was no index".to_owned());
         return Ok(None);
     }

@@ -5,10 +5,10 @@ use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
 use rusqlite::{Connection, Row, Rows, params};
 
+use super::Inner;
 use super::commits::{Content, Done, Entry, Job, ReceiptRow};
 use super::index::Fault;
 use super::rows::{self, signed, unsigned};
-use super::{Inner, key_of};
 use crate::key::Key;
 use crate::{Record, Recorded, StoreError};
 
@@ -39,10 +39,11 @@ impl Inner {
         }
         loop {
             let mut entries = Vec::with_capacity(records.len() * 2);
+            for block in records.iter().flat_map(|record| record.blocks) {
+                entries.extend(self.brought(block)?);
+            }
+            // Receipts lie beside each other: whoever asks for one asks for others too.
             for record in records {
-                for block in record.blocks {
-                    entries.extend(self.brought(block)?);
-                }
                 entries.push(self.receipt_entry(record)?);
             }
             if self.submit(Job { entries })? == Done::Durable {
@@ -57,8 +58,9 @@ impl Inner {
         if block.bytes().len() > self.config.inline_bytes_max {
             return self.entry(block);
         }
-        Ok(Some(Entry {
-            key: key_of(block)?,
+        let key = Key::for_keeping(block)?;
+        Ok(key.map(|key| Entry {
+            key,
             codec: block.cid().codec(),
             content: Content::Inline(block.bytes().to_vec()),
             is_repair: false,
@@ -68,14 +70,15 @@ impl Inner {
 
     fn receipt_entry(&self, record: &Record<'_>) -> Result<Entry, StoreError> {
         let block = record.receipt.block();
-        let known = Entry {
-            key: key_of(block)?,
+        let known = Key::of(block.cid()).map(|key| Entry {
+            key,
             codec: block.cid().codec(),
             content: Content::Known,
             is_repair: false,
             receipt: None,
-        };
-        let mut entry = self.brought(block)?.unwrap_or(known);
+        });
+        let entry = self.brought(block)?.or(known);
+        let mut entry = entry.ok_or_else(|| self.damaged("a receipt has no hash"))?;
         entry.receipt = Some(ReceiptRow {
             ran: record.receipt.ran().cid().to_bytes(),
             is_reusable: record.is_reusable(),

@@ -1,5 +1,6 @@
 //! Receipts.
 
+use homestar_core::ipld::{Link, cid_of_raw};
 use homestar_core::outcome::{Kind, Outcome};
 use homestar_core::receipt::Receipt;
 use homestar_store::{Record, Recorded, StoreError};
@@ -118,4 +119,21 @@ pub(crate) fn receipts_count_against_the_quota(make: &Make<'_>) {
     assert_eq!(store.receipt(&instruction.link()).unwrap(), None);
     assert!(!store.has(receipt.link().cid()).unwrap());
     store.record(&[own(&receipt, &[])]).unwrap();
+}
+
+pub(crate) fn thousands_are_found_at_once(make: &Make<'_>) {
+    let store = make(None);
+    let (_, receipt) = receipt(1, 1);
+    store.record(&[own(&receipt, &[])]).unwrap();
+    let mut asked: Vec<_> = (0..5_000u32)
+        .map(|other| Link::new(cid_of_raw(&other.to_le_bytes())))
+        .collect();
+    for at in [0, 1_234, 2_500, 4_999] {
+        asked[at] = *receipt.ran();
+    }
+    let found = store.receipts_of(&asked).unwrap();
+    assert_eq!(found.len(), asked.len());
+    for (ran, found) in asked.iter().zip(&found) {
+        assert_eq!(found.len(), usize::from(ran == receipt.ran()));
+    }
 }

@@ -35,6 +35,10 @@ impl Io for Refuses {
         Ok(Box::new(RefusingFile { file, disk }))
     }
 
+    fn len(&self, path: &Path) -> io::Result<u64> {
+        Os.len(path)
+    }
+
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         Os.create_folder(path)
     }
