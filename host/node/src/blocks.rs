@@ -135,7 +135,11 @@ impl Shared {
         }
         flights.insert(*cid);
         drop(flights);
-        let fetched = self.fetch(cid, fetch);
+        // It may have landed between the look into the store and the one at the flights.
+        let fetched = match self.store.get(cid) {
+            Ok(Some(block)) => Ok(block),
+            _ => self.fetch(cid, fetch),
+        };
         self.land(&[*cid]);
         fetched
     }
@@ -155,9 +159,14 @@ impl Shared {
     /// Returns those that are neither here nor on their way, and notes that they are on their way now.
     fn take_off(&self, cids: &[Cid]) -> Vec<Cid> {
         // A store that can't answer will say so when it is asked for the block.
-        let mut missing = self.store.missing(cids).unwrap_or_default();
+        let mut wanted = self.store.missing(cids).unwrap_or_default();
         let mut flights = self.flights();
-        missing.retain(|cid| Block::inline(cid).is_none() && flights.insert(*cid));
+        wanted.retain(|cid| Block::inline(cid).is_none() && flights.insert(*cid));
+        drop(flights);
+        // Some may have landed between the look into the store and the one at the flights.
+        let missing = self.store.missing(&wanted).unwrap_or_default();
+        wanted.retain(|cid| !missing.contains(cid));
+        self.land(&wanted);
         missing
     }
 

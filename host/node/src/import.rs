@@ -270,6 +270,7 @@ impl<'a> Importer<'a> {
                     Err(_) => Err(ImportError::Ended),
                 }
             };
+            let mut has_ended = false;
             for turn in (0..threads).cycle() {
                 let chunk =
                     read_chunk(&mut file, layout.chunk_bytes()).map_err(unreadable(path))?;
@@ -279,10 +280,11 @@ impl<'a> Importer<'a> {
                         let first = flights.pop_front().unwrap_or(turn);
                         tree.push(land(first)?, &mut put)?;
                     }
-                    hashers[turn]
-                        .0
-                        .send(chunk)
-                        .map_err(|_| ImportError::Ended)?;
+                    has_ended = hashers[turn].0.send(chunk).is_err();
+                    if has_ended {
+                        // It says why in the place of a leaf, which is among those that are still to come.
+                        break;
+                    }
                     flights.push_back(turn);
                     watch.read(length as u64);
                 }
@@ -293,7 +295,10 @@ impl<'a> Importer<'a> {
             for at in flights {
                 tree.push(land(at)?, &mut put)?;
             }
-            Ok(tree.finish(&mut put)?)
+            match has_ended {
+                true => Err(ImportError::Ended),
+                false => Ok(tree.finish(&mut put)?),
+            }
         })
     }
 }
