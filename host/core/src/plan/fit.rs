@@ -104,7 +104,7 @@ impl Why {
 /// True if a link to bytes is taken for a value of this type: a stream of bytes, a blob, a list of bytes.
 pub(super) fn takes_link(ty: &Type) -> bool {
     match ty {
-        Type::Option(some) => takes_link(some),
+        Type::Option(some) => !is_wrapped(some) && takes_link(some),
         ty => ty.is_bytes() || is_link(ty),
     }
 }
