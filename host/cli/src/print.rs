@@ -129,6 +129,11 @@ pub(crate) fn json_line(value: &Ipld) -> Result<String, CommandError> {
     Ok(text)
 }
 
+/// Prints what a command has to say, for programs: `{"ok": …}`.
+pub(crate) fn ok(facts: Ipld) -> Result<(), CommandError> {
+    out(json_line(&map([("ok", facts)]))?.as_bytes())
+}
+
 /// Returns a map of these entries.
 pub(crate) fn map<const COUNT: usize>(entries: [(&str, Ipld); COUNT]) -> Ipld {
     Ipld::Map(BTreeMap::from(

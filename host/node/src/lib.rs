@@ -39,7 +39,7 @@ pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_o
 pub use self::reference::{ContentPath, Reference, ReferenceError};
 pub use self::run::{
     Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunRecord, RunRecordError, RunTask,
-    Trouble, Work, next_number, receipts_since,
+    Trouble, Work, next_number, now_ms, receipts_since,
 };
 
 pub use homestar_net::{

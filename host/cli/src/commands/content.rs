@@ -14,13 +14,14 @@ pub(crate) mod store;
 use std::path::Path;
 
 use clap::Args;
-use homestar_core::ipld::Cid;
-use homestar_node::{ContentPath, Pin, Reference, Source};
+use homestar_core::ipld::{Cid, Ipld};
+use homestar_node::{ContentPath, Held, Pin, Reference, Source, now_ms};
 
-use super::data::{Data, now_ms, unread};
+use super::data::{Data, unread};
 use super::limits::ConfigOptions;
 use super::storage::StorageOptions;
 use crate::error::CommandError;
+use crate::print;
 use crate::settings::Settings;
 
 /// What all of these commands take.
@@ -45,15 +46,31 @@ impl Common {
     fn data(&self) -> Result<Data, CommandError> {
         self.storage.data(&self.settings()?)
     }
+
+    /// Returns what lies at the end of a path, and where more can be read.
+    fn find(&self, path: &ContentPath) -> Result<(Data, Cid), CommandError> {
+        let data = self.data()?;
+        let cid = data.resolve(path)?;
+        Ok((data, cid))
+    }
 }
 
 /// Why nobody but a person keeps it.
 const LABEL: &str = "";
 
 /// Keeps content from `homestar gc`, after fetching what of it isn't here.
-fn keep(source: &Source, cid: &Cid) -> Result<homestar_node::Held, CommandError> {
+fn keep(source: &Source, cid: &Cid) -> Result<Held, CommandError> {
     let held = homestar_node::pin(source, &Pin::recursive(*cid, LABEL, now_ms()));
     held.map_err(|error| unread(format!("can't keep {cid}"), error))
+}
+
+/// Returns how much of something is here, for programs.
+fn held_facts(cid: &Cid, held: &Held) -> Ipld {
+    print::map([
+        ("blocks", Ipld::Integer(held.blocks.into())),
+        ("block_bytes", Ipld::Integer(held.bytes.into())),
+        ("cid", Ipld::String(cid.to_string())),
+    ])
 }
 
 /// Returns what a text that has to be about content is about.

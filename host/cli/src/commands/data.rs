@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 use homestar_core::ipld::{Block, Cid};
 use homestar_engine::{Blocks, BlocksError};
@@ -149,14 +148,6 @@ pub(crate) fn unread(
 
 /// What is said of content that isn't in the store if there is nobody to ask.
 const NOBODY: &str = "nobody else is asked";
-
-/// Returns the time, in milliseconds since 1970.
-pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
-}
 
 /// A task opens the store by what it reads or writes.
 impl Blocks for Data {

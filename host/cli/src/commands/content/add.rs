@@ -112,8 +112,7 @@ impl Options {
                     ("path", Ipld::String(shown(path))),
                 ])
             });
-            let answer = print::map([("ok", Ipld::List(facts.collect()))]);
-            return print::out(print::json_line(&answer)?.as_bytes());
+            return print::ok(Ipld::List(facts.collect()));
         }
         for (path, entry) in added {
             match self.quiet {

@@ -9,7 +9,7 @@ use homestar_core::ipld::Ipld;
 use homestar_node::{ReadCarError, Reference, read_car, write_car};
 
 use super::super::data::unread;
-use super::{Common, content, keep, shown, source};
+use super::{Common, content, held_facts, keep, shown, source};
 use crate::error::{Caused, CommandError};
 use crate::print;
 
@@ -77,8 +77,7 @@ fn write(options: &Export) -> Result<(), CommandError> {
     if is_stdout && io::stdout().is_terminal() {
         return Err(CommandError::usage("a CAR file is not for a terminal"));
     }
-    let data = options.common.data()?;
-    let cid = data.resolve(path)?;
+    let (data, cid) = options.common.find(path)?;
     let source = source(&data)?;
     let words = format!("can't write {path} to {}", shown(&options.output));
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| unread(words.clone(), error);
@@ -105,12 +104,7 @@ fn write(options: &Export) -> Result<(), CommandError> {
     file.persist(&options.output)
         .map_err(|error| failed(error.error.into()))?;
     if options.common.json {
-        let facts = print::map([
-            ("blocks", Ipld::Integer(held.blocks.into())),
-            ("block_bytes", Ipld::Integer(held.bytes.into())),
-            ("cid", Ipld::String(cid.to_string())),
-        ]);
-        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+        return print::ok(held_facts(&cid, &held));
     }
     let (blocks, size) = (print::number(held.blocks), print::size(held.bytes));
     print::line(&format!("{cid}: {blocks} blocks, {size}"))
@@ -143,7 +137,7 @@ fn read(options: &Import) -> Result<(), CommandError> {
             ("block_bytes", Ipld::Integer(from.bytes.into())),
             ("roots", print::texts(roots)),
         ]);
-        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+        return print::ok(facts);
     }
     for root in &from.roots {
         print::line(&root.to_string())?;

@@ -36,8 +36,7 @@ pub(crate) struct Options {
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let path = content(&options.file)?;
-    let data = options.common.data()?;
-    let cid = data.resolve(path)?;
+    let (data, cid) = options.common.find(path)?;
     let end = options
         .length
         .map_or(u64::MAX, |length| options.offset.saturating_add(length));

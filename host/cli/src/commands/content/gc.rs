@@ -28,7 +28,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
             ("blocks_kept", Ipld::Integer(collected.kept.into())),
             ("disk_bytes", Ipld::Integer(collected.disk_bytes.into())),
         ]);
-        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+        return print::ok(facts);
     }
     print::line(&format!(
         "took {} blocks, {}; {} stay",

@@ -38,8 +38,7 @@ pub(crate) struct Options {
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let path = content(&options.what)?;
-    let data = options.common.data()?;
-    let cid = data.resolve(path)?;
+    let (data, cid) = options.common.find(path)?;
     let name = path.path.last().cloned();
     let place = options
         .output
@@ -59,7 +58,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
             ("links", Ipld::Integer(exported.links.into())),
             ("path", Ipld::String(shown(&place))),
         ]);
-        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+        return print::ok(facts);
     }
     print::line(&format!(
         "{}  {}",

@@ -30,12 +30,15 @@ pub(crate) struct Options {
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let path = content(&options.directory)?;
-    let data = options.common.data()?;
-    let cid = data.resolve(path)?;
+    let (data, cid) = options.common.find(path)?;
     let source = source(&data)?;
     let failed = |error| unread(format!("can't list {path}"), error);
+    let entries = source.list(&cid).map_err(failed)?;
+    if options.long {
+        source.ahead(&entries.iter().map(|entry| entry.cid).collect::<Vec<_>>());
+    }
     let mut rows = Vec::new();
-    for entry in source.list(&cid).map_err(failed)? {
+    for entry in entries {
         let look = match options.long {
             true => Some(source.look(&entry.cid).map_err(failed)?),
             false => None,
@@ -60,8 +63,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
                     .collect(),
             )
         });
-        let answer = print::map([("ok", Ipld::List(facts.collect()))]);
-        return print::out(print::json_line(&answer)?.as_bytes());
+        return print::ok(Ipld::List(facts.collect()));
     }
     for (entry, look) in &rows {
         let facts = look.as_ref().map(|look| {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
 use homestar_node::{Depth, Reference};
 
-use super::{Common, LABEL, content, keep, source};
+use super::{Common, LABEL, content, held_facts, keep, source};
 use crate::error::CommandError;
 use crate::print;
 
@@ -62,16 +62,10 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 
 fn add(options: &What) -> Result<(), CommandError> {
     let path = content(&options.what)?;
-    let data = options.common.data()?;
-    let cid = data.resolve(path)?;
+    let (data, cid) = options.common.find(path)?;
     let held = keep(source(&data)?, &cid)?;
     if options.common.json {
-        let facts = print::map([
-            ("blocks", Ipld::Integer(held.blocks.into())),
-            ("block_bytes", Ipld::Integer(held.bytes.into())),
-            ("cid", Ipld::String(cid.to_string())),
-        ]);
-        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+        return print::ok(held_facts(&cid, &held));
     }
     let (blocks, size) = (print::number(held.blocks), print::size(held.bytes));
     print::line(&format!("{cid} stays: {blocks} blocks, {size}"))
@@ -79,8 +73,7 @@ fn add(options: &What) -> Result<(), CommandError> {
 
 fn remove(options: &What) -> Result<(), CommandError> {
     let path = content(&options.what)?;
-    let data = options.common.data()?;
-    let cid = data.resolve(path)?;
+    let (data, cid) = options.common.find(path)?;
     let store = source(&data)?.store();
     if !store.unpin(&cid, LABEL).map_err(CommandError::host)? {
         let error = CommandError::input(format!("{cid} is not pinned"));
@@ -88,7 +81,7 @@ fn remove(options: &What) -> Result<(), CommandError> {
     }
     if options.common.json {
         let facts = print::map([("cid", Ipld::String(cid.to_string()))]);
-        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+        return print::ok(facts);
     }
     print::line(&format!("{cid} may go"))
 }
@@ -104,8 +97,7 @@ fn list(options: &List) -> Result<(), CommandError> {
                 ("recursive", Ipld::Bool(pin.depth == Depth::Recursive)),
             ])
         });
-        let answer = print::map([("ok", Ipld::List(facts.collect()))]);
-        return print::out(print::json_line(&answer)?.as_bytes());
+        return print::ok(Ipld::List(facts.collect()));
     }
     for pin in pins {
         print::line(&pin.cid.to_string())?;

@@ -60,7 +60,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let url = format!("http://{address}");
     if options.common.json {
         let facts = print::map([("url", Ipld::String(url))]);
-        print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes())?;
+        print::ok(facts)?;
     } else {
         print::line(&format!("{url} gives what is in the store"))?;
     }

@@ -26,8 +26,7 @@ pub(crate) struct Options {
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let path = content(&options.what)?;
-    let data = options.common.data()?;
-    let cid = data.resolve(path)?;
+    let (data, cid) = options.common.find(path)?;
     let source = source(&data)?;
     let failed = |error| unread(format!("can't look at {path}"), error);
     let look = source.look(&cid).map_err(failed)?;
@@ -45,7 +44,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
             ("links", Ipld::Integer(look.links as i128)),
             ("target", target.unwrap_or(Ipld::Null)),
         ]);
-        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+        return print::ok(facts);
     }
     let mut rows = vec![
         ("cid", cid.to_string()),

@@ -63,7 +63,7 @@ fn info(options: &Common) -> Result<(), CommandError> {
             ("quota_bytes", quota.unwrap_or(Ipld::Null)),
             ("receipts", Ipld::Integer(stats.receipts.into())),
         ]);
-        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+        return print::ok(facts);
     }
     let mut rows = vec![
         ("path", shown(store.path())),
@@ -93,7 +93,7 @@ fn verify(options: &Common) -> Result<(), CommandError> {
             ("damaged", Ipld::List(damaged.collect())),
             ("index", print::texts(verified.index.clone())),
         ]);
-        print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes())?;
+        print::ok(facts)?;
     } else {
         let (blocks, size) = (print::number(verified.blocks), print::size(verified.bytes));
         print::line(&format!("read {blocks} blocks, {size}"))?;
@@ -124,7 +124,7 @@ fn rebuild(options: &Common) -> Result<(), CommandError> {
     })?;
     if options.json {
         let facts = print::map([("blocks", Ipld::Integer(rebuilt.blocks.into()))]);
-        return print::out(print::json_line(&print::map([("ok", facts)]))?.as_bytes());
+        return print::ok(facts);
     }
     print::line(&format!(
         "{} blocks are there",

@@ -8,9 +8,9 @@ use homestar_core::key::SigningKey;
 use homestar_core::receipt::{Body, Meta, Receipt};
 use homestar_core::task::Instruction;
 use homestar_engine::{Component, Done, NAME};
-use homestar_node::Record;
+use homestar_node::{Record, now_ms};
 
-use super::super::data::{self, Data};
+use super::super::data::Data;
 use super::super::load::Loaded;
 use super::Options;
 use crate::error::{Caused, CommandError};
@@ -121,7 +121,7 @@ impl Signed {
             receipt: &self.receipt,
             blocks: &blocks,
             is_believed: true,
-            at_ms: data::now_ms(),
+            at_ms: now_ms(),
         };
         let recorded = content.source().store().record(&[record]);
         recorded.map_err(|error| {
