@@ -46,7 +46,7 @@ mod task;
 mod text;
 pub(crate) mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::problem::{Fault, Problem};
 pub use self::settings::{Catch, Component, ComponentName, LimitTable, Retry, Settings};
@@ -145,6 +145,17 @@ impl Workflow {
     /// The block may be larger than [`MAX_BLOCK_BYTES`](crate::ipld::MAX_BLOCK_BYTES).
     pub fn block(&self) -> &Block {
         &self.block
+    }
+
+    /// The components that are named by their CIDs.
+    pub fn components(&self) -> BTreeSet<Cid> {
+        let settings = self.tasks.iter().map(|task| &task.settings);
+        let components = settings.chain([&self.defaults]).flat_map(Settings::components);
+        let cids = components.filter_map(|component| match &component.name {
+            ComponentName::Link(cid) => Some(*cid),
+            ComponentName::Text(text) => cid_in(text),
+        });
+        cids.collect()
     }
 
     /// The names that have to be found before it can be planned, each with where it first stands. Names that hold
