@@ -102,7 +102,7 @@ use std::time::Duration;
 
 pub use self::retry::may_pass;
 pub use self::slot::TaskId;
-pub use self::summary::{Counts, RESULTS_MAX, FailedTask, SkippedTask, Status, Summary};
+pub use self::summary::{Counts, FailedTask, RESULTS_MAX, SkippedTask, Status, Summary};
 
 use self::slot::{Dependents, Role, Slot, State};
 use self::summary::SECRET;

@@ -47,5 +47,5 @@ pub use homestar_net::{
     GatewaysSettings, ServerError, ServerSettings, SourceError as ServeError,
 };
 pub use homestar_store::{
-    Collected, Config as StoreConfig, Depth, Disk, Pin, Record, Store, StoreError,
+    Collected, Config as StoreConfig, Depth, Disk, Pin, Record, Recorded, Store, StoreError,
 };

@@ -162,6 +162,22 @@ impl Run {
         Ok(())
     }
 
+    /// Returns the receipt in a store that answers for an instruction, with its age: the newest that counts.
+    ///
+    /// The instruction alone decides a pure outcome. One that heard from outside counts if it is no older than `reuse`.
+    /// `is_answer` tells whether the task would be wired to the same effects.
+    pub fn find(
+        store: &dyn Store,
+        instruction: &Instruction,
+        reuse: Option<Duration>,
+        now_ms: u64,
+        is_answer: impl Fn(&Receipt) -> bool,
+    ) -> Result<Option<(Receipt, Duration)>, StoreError> {
+        let found = store.receipts_of(&[instruction.link()])?;
+        let found = found.into_iter().flatten().collect();
+        Ok(answer(found, reuse, now_ms, is_answer))
+    }
+
     /// The state of the run.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
@@ -328,7 +344,7 @@ impl Run {
             match answer(receipts, reuse, now_ms, is_answer) {
                 Some((receipt, age)) => {
                     news(&self.schedule, News::Found(task, &receipt));
-                    self.tell(Event::Receipt(receipt, Source::Memo(age)));
+                    self.tell(Event::Receipt(receipt, Source::Memo(Some(age))));
                 }
                 None => self.tell(Event::NotFound(task)),
             }
@@ -394,7 +410,7 @@ fn answer(
     reuse: Option<Duration>,
     now_ms: u64,
     is_answer: impl Fn(&Receipt) -> bool,
-) -> Option<(Receipt, Option<Duration>)> {
+) -> Option<(Receipt, Duration)> {
     // The newest first: of what heard from outside, it is the one that may still count.
     receipts.into_iter().rev().find_map(|recorded| {
         let age = Duration::from_millis(now_ms.saturating_sub(recorded.at_ms()));
@@ -402,7 +418,7 @@ fn answer(
             return None;
         }
         let receipt = recorded.receipt().ok()?;
-        is_answer(&receipt).then_some((receipt, Some(age)))
+        is_answer(&receipt).then_some((receipt, age))
     })
 }
 

@@ -225,10 +225,15 @@ impl Schedule {
         let is_result = |slot: &Slot| slot.waiters == 0;
         let results = self.slots.iter().enumerate();
         let results = results.filter(|(_, slot)| is_result(slot));
-        let results: Vec<_> = results.map(|(index, _)| index).take(RESULTS_MAX + 1).collect();
+        let results: Vec<_> = results
+            .map(|(index, _)| index)
+            .take(RESULTS_MAX + 1)
+            .collect();
         self.results_kept = results.len() <= RESULTS_MAX;
         if self.results_kept {
-            results.iter().for_each(|index| self.slots[*index].waiters = 1);
+            results
+                .iter()
+                .for_each(|index| self.slots[*index].waiters = 1);
             self.result_slots = results;
         }
     }

@@ -151,7 +151,10 @@ fn what_nobody_awaits_is_the_result() {
     let skipped = Outcome::error(Kind::Await, "not run: task `d` failed");
     let list = Outcome::Ok(Ipld::List(vec![Ipld::Integer(4); 2]));
     for (label, outcome) in [("b", ok(4)), ("c", ok(5)), ("e", skipped), ("g", list)] {
-        assert!(results.contains(&(label.to_owned(), outcome.to_ipld())), "{results:?}");
+        assert!(
+            results.contains(&(label.to_owned(), outcome.to_ipld())),
+            "{results:?}"
+        );
     }
     assert_eq!(results.len(), 4);
 }

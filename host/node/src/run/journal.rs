@@ -38,7 +38,11 @@ impl Journal {
 
     /// Notes those receipts that answer nowhere else. They are recorded already: a page that was never linked to costs
     /// what it lists once more, and loses nothing that was told of.
-    pub(super) fn add(&mut self, store: &dyn Store, records: &[Record<'_>]) -> Result<(), StoreError> {
+    pub(super) fn add(
+        &mut self,
+        store: &dyn Store,
+        records: &[Record<'_>],
+    ) -> Result<(), StoreError> {
         let records = records.iter().filter(|record| !record.is_reusable());
         let receipts: Vec<_> = records.map(|it| *it.receipt.link().cid()).collect();
         if receipts.is_empty() {

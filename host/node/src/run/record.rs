@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use homestar_core::ipld::{self, Block, Cid, DecodeError, EncodeError};
 use homestar_core::schedule::{Counts, Schedule, Status, Summary};
+use homestar_core::unixfs::{blocks_of_file, cid_of_file};
 use homestar_core::workflow::Workflow;
 use homestar_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -27,8 +28,10 @@ const ID_CHARS: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
-    /// The workflow, in its encoded form.
+    /// The workflow.
     pub workflow: Cid,
+    /// A file that is the workflow in its encoded form, which may be larger than a block.
+    pub file: Cid,
     /// What the workflow is called, if it says so.
     pub name: Option<String>,
     /// When it was begun, in milliseconds since 1970.
@@ -86,25 +89,39 @@ pub struct RunTask {
 }
 
 impl RunRecord {
-    /// Begins a run: from now on the store knows of it. Returns its id with it. `nonce` is any number.
-    pub fn begin(
-        store: &dyn Store,
+    /// Makes the record of a run that begins, and its id. `nonce` is any number.
+    pub fn new(
         workflow: &Workflow,
         started_ms: u64,
         nonce: u64,
     ) -> Result<(String, Self), RunRecordError> {
         let record = Self {
             workflow: *workflow.cid(),
+            file: cid_of_file(workflow.block().bytes()),
             name: workflow.name().map(str::to_owned),
             started_ms,
             nonce,
             end: None,
         };
         let block = Block::of_dag_cbor(&record)?;
-        let id: String = digits(&block).take(ID_CHARS).collect();
-        store.put(&[workflow.block().clone(), block.clone()])?;
-        store.set_name(&format!("{NAME}{id}"), Some(block.cid()))?;
+        let id = digits(&block).take(ID_CHARS).collect();
         Ok((id, record))
+    }
+
+    /// Begins the run: from now on the store knows of it.
+    pub fn begin(
+        &self,
+        store: &dyn Store,
+        id: &str,
+        workflow: &Workflow,
+    ) -> Result<(), RunRecordError> {
+        let block = Block::of_dag_cbor(self)?;
+        let (_, mut blocks) = blocks_of_file(workflow.block().bytes());
+        let cid = *block.cid();
+        blocks.push(block);
+        store.put(&blocks)?;
+        store.set_name(&format!("{NAME}{id}"), Some(&cid))?;
+        Ok(())
     }
 
     /// Ends a run.
@@ -195,9 +212,19 @@ impl RunRecord {
 /// Returns why tasks failed or were not run, by their labels.
 fn reasons(summary: &Summary) -> BTreeMap<String, String> {
     let failed = summary.failed.iter();
-    let failed = failed.map(|task| (task.label.clone(), format!("{}: {}", task.kind, task.message)));
+    let failed = failed.map(|task| {
+        (
+            task.label.clone(),
+            format!("{}: {}", task.kind, task.message),
+        )
+    });
     let skipped = summary.skipped.iter();
-    let skipped = skipped.map(|task| (task.label.clone(), format!("because of {}", task.because.join(" ← "))));
+    let skipped = skipped.map(|task| {
+        (
+            task.label.clone(),
+            format!("because of {}", task.because.join(" ← ")),
+        )
+    });
     failed.chain(skipped).collect()
 }
 
@@ -224,7 +251,10 @@ fn digits(block: &Block) -> impl Iterator<Item = char> {
     rest.into_iter()
 }
 
-pub(super) fn read<T: for<'a> Deserialize<'a>>(store: &dyn Store, cid: &Cid) -> Result<T, RunRecordError> {
+pub(super) fn read<T: for<'a> Deserialize<'a>>(
+    store: &dyn Store,
+    cid: &Cid,
+) -> Result<T, RunRecordError> {
     let block = store.get(cid)?;
     let block = block.ok_or(RunRecordError::Missing { cid: *cid })?;
     ipld::decode(block.bytes()).map_err(|source| RunRecordError::Decode { cid: *cid, source })

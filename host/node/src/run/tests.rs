@@ -174,7 +174,8 @@ fn cancelled_and_resumed(hears: bool) {
     let (store, mut adder) = (Arc::new(Memory::new()), Adder::new(1_000_000));
     adder.hears = hears;
     let workflow = workflow(200, 0);
-    let (id, begun) = RunRecord::begin(&*store, &workflow, 1, 7).unwrap();
+    let (id, begun) = RunRecord::new(&workflow, 1, 7).unwrap();
+    begun.begin(&*store, &id, &workflow).unwrap();
     let mut first = run(&workflow, &store);
     first.remember(&id).unwrap();
     let canceller = first.canceller();
@@ -209,7 +210,13 @@ fn cancelled_and_resumed(hears: bool) {
     assert_eq!(RunRecord::all(&*store).unwrap(), [(id, ended.clone())]);
     let open = RunRecord::interrupted(&*store, workflow.cid()).unwrap();
     assert_eq!(open, []);
-    assert!(store.names().unwrap().iter().all(|(name, _)| name.starts_with("run/")));
+    assert!(
+        store
+            .names()
+            .unwrap()
+            .iter()
+            .all(|(name, _)| name.starts_with("run/"))
+    );
     let tasks = ended.tasks(&*store).unwrap();
     assert_eq!(tasks.len(), 200);
     assert!(tasks.iter().all(|task| task.receipt.is_some()));
