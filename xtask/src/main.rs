@@ -55,6 +55,7 @@ fn demo() -> io::Result<()> {
     }
     for (file, name) in [
         ("image/cat.png", "cat.png"),
+        ("image/pipeline.yaml", "pipeline.yaml"),
         ("text/declaration.txt", "declaration.txt"),
     ] {
         fs::copy(root().join("examples").join(file), folder.join(name))?;
@@ -74,6 +75,7 @@ fn demo() -> io::Result<()> {
         "--stats",
     ])?;
     demo.run(&["receipt", "verify", "gray.receipt"])?;
+    demo.run(&["run", "pipeline.yaml", "-o", "pictures"])?;
     println!(
         "\nThe picture is {}",
         demo.folder.join("gray.png").display()

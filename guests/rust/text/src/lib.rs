@@ -32,6 +32,10 @@ impl Guest for Text {
             .max_by_key(|word| word.chars().count())
             .map(String::from)
     }
+
+    fn sum(counts: Vec<u64>) -> u64 {
+        counts.into_iter().fold(0, u64::saturating_add)
+    }
 }
 
 /// The words of `text`, in order.

@@ -25,6 +25,18 @@ fn commands(page: &Path) -> Vec<String> {
     commands
 }
 
+/// Puts the files of a folder where commands run, those of its folders too.
+fn copy(it: &Environment, folder: &Path, name: &str) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{name}{}", entry.file_name().to_string_lossy());
+        match entry.path().is_dir() {
+            true => copy(it, &entry.path(), &format!("{name}/")),
+            false => drop(it.put(&name, fs::read(entry.path()).unwrap())),
+        }
+    }
+}
+
 /// Runs the commands of `page` where the files of `folder` and all guests are.
 fn run(page: &Path, folder: &Path) {
     let guests: Vec<_> = homestar_guests::RUST
@@ -32,13 +44,7 @@ fn run(page: &Path, folder: &Path) {
         .map(|(name, _)| *name)
         .collect();
     let it = Environment::with(&guests).with_key();
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        it.put(
-            &entry.file_name().to_string_lossy(),
-            fs::read(entry.path()).unwrap(),
-        );
-    }
+    copy(&it, folder, "");
     let program = Path::new(env!("CARGO_BIN_EXE_homestar"));
     let path = [
         program.parent().unwrap().as_os_str(),

@@ -132,6 +132,7 @@ fn without_a_call_the_functions_are_listed() {
       word-count: func(text: string) -> u64
       line-count: func(text: string) -> u64
       longest-word: func(text: string) -> option<string>
+      sum: func(counts: list<u64>) -> u64
 
     For example: homestar run text.wasm 'word-counts("text")'
     --- exit code 0

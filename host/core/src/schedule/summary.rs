@@ -281,7 +281,8 @@ impl fmt::Display for Summary {
             (counts.not_needed, "not needed"),
             (counts.all.saturating_sub(counts.ended()), "left"),
         ];
-        write!(f, "{} tasks", counts.all)?;
+        let plural = if counts.all == 1 { "" } else { "s" };
+        write!(f, "{} task{plural}", counts.all)?;
         let mut separator = ": ";
         for (count, word) in parts.into_iter().filter(|(count, _)| *count > 0) {
             write!(f, "{separator}{count} {word}")?;

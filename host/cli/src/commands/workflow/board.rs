@@ -83,6 +83,13 @@ impl Board {
         lock(&self.state)
     }
 
+    /// The work begins.
+    pub(super) fn begin(&self, counts: Counts) {
+        let mut state = self.state();
+        state.counts = counts;
+        state.begin = Instant::now();
+    }
+
     /// Whether nothing is shown.
     pub(super) fn is_silent(&self) -> bool {
         self.style == Style::Silent

@@ -111,6 +111,7 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         }
         None => board.say(&format!("{title}: run {}", opened.id)),
     }
+    board.begin(run.schedule().counts());
     let was_interrupted = interruptible(&run, &board)?;
     let engine = Engine {
         guests: &guests,
@@ -157,7 +158,11 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         }
         None => {
             let spent = time(begin.elapsed().as_secs_f64());
-            print::err(&print::shown(&format!("{summary}in {spent}")));
+            // The first line counts, and those below it name what failed.
+            let said = summary
+                .to_string()
+                .replacen('\n', &format!(", in {spent}\n"), 1);
+            print::err(&print::shown(&said));
             let signatures = &prepared.signatures;
             results::show(schedule, signatures, options.output, &options.data)?;
             if how == Ended::Cancelled {
