@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use homestar_core::ipld::Ipld;
-use homestar_core::outcome::{Failure, Kind, Outcome};
+use homestar_core::ipld::{Cid, Ipld};
+use homestar_core::outcome::{Failure, Kind, Outcome, read_linked};
 use homestar_core::task::{Input, Instruction, Limits};
 use homestar_core::wit::{self, ArgumentError, Function, NameError, Type, Value, wave};
 
@@ -104,6 +104,14 @@ pub enum CallError {
         /// Which one, from 1.
         number: usize,
     },
+    /// An argument is a link that stands for a value, and the value can't be had.
+    #[error("the value that {cid} stands for can't be had: {reason}")]
+    Linked {
+        /// The link.
+        cid: Cid,
+        /// Why not.
+        reason: String,
+    },
     /// Standard input is for commands.
     #[error("`{function}` is a function, and only a command has standard input")]
     Stdin {
@@ -141,7 +149,8 @@ impl Engine {
         let task = if export.is_command() {
             Task::command(input)?
         } else {
-            Task::function(export, input)?
+            let blocks = call.blocks.as_deref();
+            Task::function(export, input, blocks, call.limits)?
         };
         let setting = Setting {
             seed: seed(call.instruction),
@@ -203,14 +212,30 @@ struct Task {
 }
 
 impl Task {
-    fn function(export: &Export, input: &Input) -> Result<Self, CallError> {
+    fn function(
+        export: &Export,
+        input: &Input,
+        blocks: Option<&dyn Blocks>,
+        limits: &Limits,
+    ) -> Result<Self, CallError> {
         let function = export.function();
         if input.stdin.is_some() {
             return Err(CallError::Stdin {
                 function: function.full_name(),
             });
         }
-        let args = wit::args_from_ipld(function, input.args.clone())?;
+        let linked = Linked {
+            blocks,
+            bytes_max: limits.memory_bytes,
+        };
+        let types = function.params.iter().map(|(_, ty)| ty);
+        let args = input.args.iter().cloned().zip(types);
+        let mut args = args
+            .map(|(arg, ty)| linked.value(arg, ty))
+            .collect::<Result<Vec<_>, _>>()?;
+        // One too many or too few is told by whoever compares them.
+        args.extend(input.args.iter().skip(args.len()).cloned());
+        let args = wit::args_from_ipld(function, args)?;
         Ok(Self {
             args,
             arguments: Vec::new(),
@@ -236,6 +261,44 @@ impl Task {
             args: Vec::new(),
             arguments,
             stdin,
+        })
+    }
+}
+
+/// Puts values in the place of links that stand for them.
+///
+/// A receipt links a value that is too large for it, so such a value comes to the next task as a link. Where a type takes
+/// links, or anything, a link is what is meant.
+struct Linked<'a> {
+    blocks: Option<&'a dyn Blocks>,
+    bytes_max: u64,
+}
+
+impl Linked<'_> {
+    fn value(&self, arg: Ipld, ty: &Type) -> Result<Ipld, CallError> {
+        if ty.takes_link() || ty.takes_any() {
+            return Ok(arg);
+        }
+        match (arg, ty) {
+            (Ipld::Link(cid), _) => self.read(cid),
+            (Ipld::List(items), Type::List(element)) => {
+                let items = items.into_iter().map(|item| self.value(item, element));
+                Ok(Ipld::List(items.collect::<Result<_, _>>()?))
+            }
+            (arg, _) => Ok(arg),
+        }
+    }
+
+    fn read(&self, cid: Cid) -> Result<Ipld, CallError> {
+        let mut failed = None;
+        let block = |wanted: &Cid| {
+            let got = self.blocks?.get(wanted);
+            got.map_err(|error| failed = Some(error)).ok()
+        };
+        let read = read_linked(&cid, self.bytes_max, block);
+        read.map_err(|error| {
+            let reason = failed.map_or_else(|| error.to_string(), |error| error.to_string());
+            CallError::Linked { cid, reason }
         })
     }
 }

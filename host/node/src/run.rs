@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use homestar_core::ipld::{Block, Cid, Link};
-use homestar_core::outcome::{Failure, Kind};
+use homestar_core::ipld::{Block, Cid, Ipld, Link};
+use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::plan::How;
 use homestar_core::receipt::Receipt;
 use homestar_core::schedule::{Event, Schedule, Source, Step, Summary, TaskId, Timestamp};
@@ -201,12 +201,13 @@ impl Run {
         let mut journal = self.journal.take();
         thread::scope(|scope| {
             for _ in 0..self.threads {
-                let (work, messages) = (&work, self.messages.0.clone());
-                scope.spawn(move || work_off(work, execute, &messages));
+                let (work, store, messages) = (&work, &*store, self.messages.0.clone());
+                scope.spawn(move || work_off(work, execute, store, &messages));
             }
             let messages = self.messages.0.clone();
             let journal = journal.as_mut();
-            let recording = scope.spawn(move || record_all(&*store, journal, &records, &messages));
+            let store = &*store;
+            let recording = scope.spawn(move || record_all(store, journal, &records, &messages));
             let driven = self.steps(execute, &queue, &recorder, news);
             // Both kinds of threads end when nobody can ask them for more.
             drop((queue, recorder));
@@ -430,11 +431,23 @@ pub fn now_ms() -> u64 {
     })
 }
 
-fn work_off(work: &Mutex<Receiver<Work>>, execute: &dyn Execute, messages: &Sender<Message>) {
+fn work_off(
+    work: &Mutex<Receiver<Work>>,
+    execute: &dyn Execute,
+    store: &dyn Store,
+    messages: &Sender<Message>,
+) {
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(work) = next else { return };
         let done = execute.execute(&work);
+        // Who awaits a value that is linked may read it before the receipt is durable.
+        if let Ok(executed) = &done
+            && matches!(executed.receipt.outcome(), Outcome::Ok(Ipld::Link(_)))
+            && let Err(error) = store.stage(&executed.blocks)
+        {
+            let _ = messages.send(Message::Failed(error));
+        }
         if messages.send(Message::Ended(work.task, done)).is_err() {
             return;
         }

@@ -188,31 +188,19 @@ tasks:
 }
 
 #[test]
-fn failures_are_awaited_and_caught() {
+fn failures_are_caught() {
     let it = with(
         &["hostile", "plain"],
         "
 defaults: {component: plain.wasm}
 tasks:
   bad: {component: hostile.wasm, call: trap}
-  told: {component: std.wasm, call: kind, args: [{await/error: bad}]}
   caught: {component: hostile.wasm, call: divide-by-zero, args: [1], catch: {ok: 21}}
   twice: {call: multiply, args: [{await/ok: caught}, 2]}
   first: {component: hostile.wasm, call: divide-by-zero, args: [2], catch: {rewire: twice}}
   last: {call: multiply, args: [{await/ok: first}, 10]}
 ",
     );
-    // A function that takes any IPLD, since a failure is a map.
-    it.put(
-        "std.wasm",
-        std::fs::read(homestar_guests::shapes()).unwrap(),
-    );
-    let flow = String::from_utf8(it.read("flow.yaml")).unwrap();
-    let flow: Vec<_> = flow
-        .lines()
-        .filter(|line| !line.contains("std.wasm"))
-        .collect();
-    it.put("flow.yaml", flow.join("\n"));
     let said = it.run(&["run", "flow.yaml"]);
     assert_eq!(said.code, Some(3), "{said}");
     assert!(said.stdout().contains("last  420\n"), "{said}");
@@ -321,6 +309,61 @@ fn what_was_heard_from_outside_counts_for_one_run() {
         "{said}"
     );
 }
+
+#[test]
+fn a_value_flows_on_however_large_it_is() {
+    let it = with(
+        &["text"],
+        "
+defaults: {component: text.wasm}
+tasks:
+  counts: {component: numbers.wasm, call: numbers, args: [200000]}
+  sum: {call: sum, args: [{await/ok: counts}]}
+",
+    );
+    it.put("numbers.wasm", wat::parse_str(NUMBERS).unwrap());
+    for _ in 0..2 {
+        let said = it.run(&["run", "flow.yaml"]);
+        assert_eq!(
+            (said.stdout(), said.code),
+            ("19999900000\n", Some(0)),
+            "{said}"
+        );
+    }
+    let said = it.run(&["explain", "sum"]);
+    assert!(said.stdout().contains("reads        bafy"), "{said}");
+    let receipt = it.run(&["explain", "counts", "--json"]).json();
+    let value = receipt["ok"]["receipts"][0]["out"]["ok"]["/"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    it.run(&["gc"]);
+    let said = it.run(&["run", "flow.yaml", "--no-cache"]);
+    assert_eq!(said.code, Some(0), "{value} {said}");
+}
+
+/// Gives the numbers below another.
+const NUMBERS: &str = r#"
+(component
+    (core module $module
+        (memory (export "memory") 64)
+        (func (export "numbers") (param $count i64) (result i32)
+            (local $at i64)
+            (loop $more
+                (i64.store (i32.add (i32.const 16) (i32.wrap_i64 (i64.mul (local.get $at) (i64.const 8))))
+                    (local.get $at))
+                (br_if $more (i64.lt_u (local.tee $at (i64.add (local.get $at) (i64.const 1)))
+                    (local.get $count))))
+            (i32.store (i32.const 0) (i32.const 16))
+            (i32.store (i32.const 4) (i32.wrap_i64 (local.get $count)))
+            (i32.const 0))
+    )
+    (core instance $instance (instantiate $module))
+    (alias core export $instance "memory" (core memory $memory))
+    (alias core export $instance "numbers" (core func $numbers))
+    (func (export "numbers") (param "count" u64) (result (list u64))
+        (canon lift (core func $numbers) (memory $memory)))
+)"#;
 
 #[test]
 fn secrets_stay_out_of_what_is_said() {

@@ -63,6 +63,10 @@ fn unloaded(error: CommandError) -> Trouble {
 fn uncalled(error: CallError) -> Trouble {
     match error {
         CallError::Host(words) => host(words),
+        error @ CallError::Linked { .. } => Trouble {
+            failure: Failure::new(Kind::Unavailable, error.to_string()),
+            may_pass: true,
+        },
         error => Trouble {
             failure: Failure::new(Kind::Input, error.to_string()),
             may_pass: false,

@@ -44,8 +44,8 @@ impl Guests {
             self.loading
                 .component_with(&self.engine, named, &mut stdin, &self.data, pins)?;
         let slot = self.slot(*loaded.component.cid(), pins);
-        // If it is there already, it is the same.
-        let _ = slot.set(Ok(loaded.component.clone()));
+        // If one is there already, it is the same.
+        slot.get_or_init(|| Ok(loaded.component.clone()));
         Ok(loaded.component)
     }
 
@@ -60,10 +60,10 @@ impl Guests {
                     .component_with(&self.engine, &named, &mut stdin, &self.data, pins)?;
             Ok(loaded.component)
         });
-        loaded
-            .as_ref()
-            .map(Component::clone)
-            .map_err(CommandError::again)
+        match loaded {
+            Ok(component) => Ok(component.clone()),
+            Err(error) => Err(error.again()),
+        }
     }
 
     fn slot(&self, cid: Cid, pins: &Pins) -> Slot {
