@@ -399,11 +399,12 @@ impl Schedule {
     /// How a task is run: its limits, grants and pins.
     pub fn how(&self, task: TaskId) -> Arc<How> {
         match self.slots.get(task.index()).map(|slot| &slot.role) {
-            Some(Role::Handler { of }) => Arc::new(How {
+            // Who asks for something may be anybody within a task, so it is granted nothing.
+            Some(Role::Handler { of } | Role::Asked { by: of, .. }) => Arc::new(How {
                 limits: self.how(*of).limits,
                 ..How::default()
             }),
-            Some(Role::Element { of, .. } | Role::Asked { by: of, .. }) => self.how(*of),
+            Some(Role::Element { of, .. }) => self.how(*of),
             Some(Role::Planned) => self.plan.tasks[task.index()].how.clone(),
             None => Arc::default(),
         }

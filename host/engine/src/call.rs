@@ -71,6 +71,8 @@ pub struct Done {
     pub memory_peak: u64,
     /// What it wrote to standard error, and to standard output if it isn't a command.
     pub log: Vec<u8>,
+    /// Further tasks that it asks for.
+    pub asked: Vec<Instruction>,
     /// What it heard from outside, if it was wired to any driver.
     pub recording: Option<Recording>,
     /// Time that starting it took.
@@ -197,6 +199,7 @@ impl Engine {
             fuel: stage.fuel(),
             memory_peak: stage.memory_peak(),
             log: stage.take_log(),
+            asked: stage.take_asked(),
             recording,
             start_time,
             run_time,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use homestar_core::grant::{Denied, Grants};
 use homestar_core::ipld::{Block, Cid};
-use homestar_core::task::Limits;
+use homestar_core::task::{Instruction, Limits};
 use homestar_core::trace::{self, Trace};
 use homestar_core::wit::{Function, Value};
 use wasmtime::component::{Func, ResourceTable, TypedFunc};
@@ -33,6 +33,8 @@ pub(crate) struct State {
     http: Option<Box<Http>>,
     /// CID of the instruction and of the guest, for a guest that asks.
     pub(crate) names: [String; 2],
+    /// Further tasks that were asked for, each once.
+    pub(crate) asked: Vec<Instruction>,
     pub(crate) content: Arc<Content>,
     meter: Meter,
     deadline: Instant,
@@ -225,6 +227,11 @@ impl Stage {
     /// Takes what was written to the log: standard error, and standard output of anything but a command.
     pub(crate) fn take_log(&mut self) -> Vec<u8> {
         self.log.take()
+    }
+
+    /// Takes the further tasks that were asked for.
+    pub(crate) fn take_asked(&mut self) -> Vec<Instruction> {
+        std::mem::take(&mut self.store.data_mut().asked)
     }
 
     /// Returns what was heard, if the task is wired to any driver.
@@ -440,6 +447,7 @@ fn store(
         outside: outside.map(Box::new),
         http: None,
         names: [setting.instruction, component.cid().to_string()],
+        asked: Vec::new(),
         content: Arc::new(content),
         meter: Meter::new(limits),
         deadline,

@@ -441,10 +441,11 @@ fn work_off(
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(work) = next else { return };
         let done = execute.execute(&work);
-        // Who awaits a value that is linked may read it before the receipt is durable.
-        if let Ok(executed) = &done
-            && matches!(executed.receipt.outcome(), Outcome::Ok(Ipld::Link(_)))
-            && let Err(error) = store.stage(&executed.blocks)
+        // A value that is linked, or a further task, may be read before the receipt is durable.
+        if let Ok(Executed { receipt, blocks }) = &done
+            && (matches!(receipt.outcome(), Outcome::Ok(Ipld::Link(_)))
+                || !receipt.run().is_empty())
+            && let Err(error) = store.stage(blocks)
         {
             let _ = messages.send(Message::Failed(error));
         }

@@ -24,6 +24,17 @@ impl Guest for Diary {
     fn names() -> (String, String) {
         (task::instruction(), task::component())
     }
+
+    fn plan(depth: u32) -> Result<Vec<String>, String> {
+        let ask = |at| task::ask(None, "plan", &format!("[{at}]"));
+        let asked = (0..depth).map(ask).collect::<Result<_, _>>();
+        asked.map_err(|error| format!("{error:?}"))
+    }
+
+    fn ask(component: Option<String>, function: String, args: String) -> Result<String, String> {
+        let asked = task::ask(component.as_deref(), &function, &args);
+        asked.map_err(|error| format!("{error:?}"))
+    }
 }
 
 export!(Diary);

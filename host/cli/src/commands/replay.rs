@@ -7,7 +7,7 @@ use clap::Args;
 use homestar_core::evidence::{self, Evidence};
 use homestar_core::ipld::Ipld;
 use homestar_core::outcome::{Failure, Kind, Outcome};
-use homestar_core::task::Limits;
+use homestar_core::task::{Instruction, Limits};
 use homestar_core::trace::{Part, Trace};
 use homestar_engine::{
     Answers, Call, CallError, Component, Done, DriverSettings, Effects, Engine, LoadError, NAME,
@@ -208,8 +208,9 @@ impl Recorded {
             let [said, found] = [said, &found].map(super::receipt::outcome);
             differences.push(format!("the outcome is {}, not {}", found?, said?));
         }
-        if !self.0.receipt.run().is_empty() {
-            differences.push("it asks for no further tasks".to_owned());
+        let asked: Vec<_> = done.asked.iter().map(Instruction::link).collect();
+        if asked != self.0.receipt.run() {
+            differences.push("it asks for other further tasks".to_owned());
         }
         if self.is_of_this_engine() && done.fuel != meta.fuel {
             let [found, said] = [done.fuel, meta.fuel].map(print::number);

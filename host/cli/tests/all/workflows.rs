@@ -607,6 +607,59 @@ tasks:
 }
 
 #[test]
+fn a_task_asks_for_further_tasks() {
+    let it = with(
+        &["diary"],
+        "tasks: {plan: {component: diary.wasm, call: plan, args: [4]}}",
+    );
+    let said = it.run(&["run", "flow.yaml", "--json"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let told = events(&said);
+    // Those of 0, 1, 2 and 3, each once, though several ask for them.
+    assert_eq!(of(&told, "started", "task").len(), 5, "{said}");
+    assert_eq!(told.last().unwrap()["counts"]["ran"], 5);
+    let said = it.run(&["explain", "plan"]);
+    assert_eq!(said.code, Some(0), "{said}");
+
+    it.put(
+        "wrong.yaml",
+        "
+defaults: {component: diary.wasm, call: ask}
+tasks:
+  a: {call: ask, args: [bafy, f, '[]']}
+  b: {call: ask, args: [null, f, '{}']}
+  c: {call: ask, args: [null, f, '[1']}
+",
+    );
+    let flow = String::from_utf8(it.read("wrong.yaml")).unwrap();
+    it.put(
+        "wrong.yaml",
+        flow.replace(", call: ask}\ntasks", "}\ntasks"),
+    );
+    let said = it.run(&["run", "wrong.yaml"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    for words in [
+        "Malformed(\\\"the component: ",
+        "the arguments: they are no list",
+        "the arguments: ",
+    ] {
+        assert!(said.stderr.contains(words), "{words} {said}");
+    }
+
+    // A receipt in a file says what is asked for, and a replay compares that.
+    let said = it.run(&["run", "diary.wasm", "plan(2)", "--receipt", "plan.car"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let said = it.run(&["receipt", "show", "plan.car"]);
+    assert_eq!(
+        said.stdout().matches("asks for     bafy").count(),
+        2,
+        "{said}"
+    );
+    let said = it.run(&["replay", "plan.car"]);
+    assert_eq!(said.code, Some(0), "{said}");
+}
+
+#[test]
 fn the_form_of_2024_runs_as_it_is() {
     let it = with(&["add"], "");
     let component = it

@@ -1,8 +1,11 @@
-//! What guests may ask without leaving the deterministic world: the log, and the task's own names.
+//! What guests may ask without leaving the deterministic world: the log, the task's own names, and further tasks.
 
 use std::fmt::Write as _;
 
-use wasmtime::component::{ComponentType, Lift};
+use homestar_core::ipld::{Ipld, parse_cid};
+use homestar_core::json;
+use homestar_core::task::{Input, Instruction, Nonce, Resource};
+use wasmtime::component::{ComponentType, Lift, Lower};
 
 use super::Instance;
 use crate::instance::State;
@@ -96,5 +99,60 @@ pub(super) fn add_task(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
     instance.func_wrap("component", |store, (): ()| {
         let [_, component] = &store.data().names;
         Ok((component.clone(),))
-    })
+    })?;
+    type Asked = (Option<String>, String, String);
+    instance.func_wrap(
+        "ask",
+        |mut store,
+         (component, function, args): Asked|
+         -> wasmtime::Result<(Result<String, AskError>,)> {
+            Ok((ask(store.data_mut(), component, function, &args),))
+        },
+    )
+}
+
+/// Why no further task is asked for: `homestar:std/task.ask-error`.
+#[derive(Clone, Debug, ComponentType, Lift, Lower)]
+#[component(variant)]
+enum AskError {
+    #[component(name = "malformed")]
+    Malformed(String),
+    #[component(name = "too-many")]
+    TooMany(u32),
+}
+
+/// Further tasks that one may ask for, and bytes that their instructions may have together. Whoever runs them has bounds
+/// of their own.
+const ASKED_MAX: usize = 1_000;
+const ASKED_BYTES_MAX: usize = 16 << 20;
+
+fn ask(
+    state: &mut State,
+    component: Option<String>,
+    function: String,
+    args: &str,
+) -> Result<String, AskError> {
+    let malformed =
+        |what: &str, error: &dyn std::fmt::Display| AskError::Malformed(format!("{what}: {error}"));
+    let [_, own] = &state.names;
+    let component = component.as_ref().unwrap_or(own);
+    let cid = parse_cid(component).map_err(|error| malformed("the component", &error))?;
+    let args = match json::parse(args) {
+        Ok(Ipld::List(args)) => args,
+        Ok(_) => return Err(malformed("the arguments", &"they are no list")),
+        Err(error) => return Err(malformed("the arguments", &error)),
+    };
+    let input = Input::new(function, args);
+    let instruction = Instruction::new(Resource::from(cid), input, Nonce::EMPTY);
+    let instruction = instruction.map_err(|error| malformed("the task", &error))?;
+    let name = instruction.link().to_string();
+    let bytes = |asked: &Instruction| asked.block().bytes().len();
+    let sum = state.asked.iter().map(bytes).sum::<usize>() + bytes(&instruction);
+    if state.asked.len() >= ASKED_MAX || sum > ASKED_BYTES_MAX {
+        return Err(AskError::TooMany(state.asked.len() as u32));
+    }
+    if !state.asked.contains(&instruction) {
+        state.asked.push(instruction);
+    }
+    Ok(name)
 }

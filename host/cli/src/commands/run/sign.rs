@@ -54,6 +54,7 @@ pub(in crate::commands) struct Signed {
     pub(in crate::commands) receipt: Receipt,
     /// The blocks of the value, if it was too large for the receipt.
     value: Vec<Block>,
+    asked: Vec<Instruction>,
     heard: Option<Heard>,
 }
 
@@ -65,6 +66,7 @@ pub(in crate::commands) fn sign(
     done: &mut Done,
 ) -> Result<Signed, CommandError> {
     let (outcome, value) = done.outcome.inline_or_link().map_err(CommandError::host)?;
+    let asked = std::mem::take(&mut done.asked);
     let heard = done.recording.take().map(|recording| Heard {
         trace: recording.trace,
         blocks: recording.blocks,
@@ -81,12 +83,13 @@ pub(in crate::commands) fn sign(
     let body = Body {
         ran: instruction.link(),
         outcome,
-        run: Vec::new(),
+        run: asked.iter().map(Instruction::link).collect(),
         meta,
     };
     Ok(Signed {
         receipt: Receipt::sign(body, key).map_err(CommandError::host)?,
         value,
+        asked,
         heard,
     })
 }
@@ -100,13 +103,14 @@ fn trace(heard: &Heard) -> Result<Cid, CommandError> {
 }
 
 impl Signed {
-    /// Returns what the receipt leads to: the instruction, a large value, the trace.
+    /// Returns what the receipt leads to: the instruction, a large value, further tasks, the trace.
     pub(in crate::commands) fn blocks(
         &self,
         instruction: &Instruction,
     ) -> Result<Vec<Block>, CommandError> {
         let mut blocks = vec![instruction.block().clone()];
         blocks.extend(self.value.clone());
+        blocks.extend(self.asked.iter().map(|asked| asked.block().clone()));
         if let Some(heard) = &self.heard {
             let trace = heard.trace.encode().map_err(CommandError::host)?;
             blocks.push(trace.root);
