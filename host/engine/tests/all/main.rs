@@ -6,6 +6,7 @@ mod calls;
 mod drivers;
 mod effects;
 mod keys;
+mod keyvalue;
 mod languages;
 mod limits;
 mod live;
