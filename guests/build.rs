@@ -31,6 +31,7 @@ const UNKNOWN: (&str, &[&str]) = (
         "plain",
         "pour",
         "scale",
+        "sender",
         "shapes",
         "squeeze",
         "stream",

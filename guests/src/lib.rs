@@ -88,6 +88,8 @@ rust_guests! {
     pour = "HOMESTAR_GUEST_POUR",
     /// An effect that offers `acme:scale/scale@0.1.0`, on files that others have open.
     scale = "HOMESTAR_GUEST_SCALE",
+    /// Sends bodies over `wasi:http` 0.2.
+    sender = "HOMESTAR_GUEST_SENDER",
     /// Takes and gives values of any shape. Imports `homestar:std/ipld`.
     shapes = "HOMESTAR_GUEST_SHAPES",
     /// Compresses and decompresses what streams. Imports nothing.
@@ -104,7 +106,7 @@ rust_guests! {
     text = "HOMESTAR_GUEST_TEXT",
     /// An effect that offers `acme:vault/vault@0.1.0`. Imports `wasi:keyvalue`.
     vault = "HOMESTAR_GUEST_VAULT",
-    /// Asks for a page by the HTTP of WASI 0.3.
+    /// Asks for pages and sends bodies by the HTTP of WASI 0.3.
     web3 = "HOMESTAR_GUEST_WEB3",
     /// Asks `acme:scale/scale@0.1.0` about a file that it has open.
     weigh = "HOMESTAR_GUEST_WEIGH",
