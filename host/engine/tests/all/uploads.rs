@@ -13,8 +13,11 @@ use crate::*;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
+/// The head of a request and its body, or nothing if that broke off.
+type Sent = Option<(String, Vec<u8>)>;
+
 /// A server that says what it was sent, and its port.
-fn sink() -> (u16, Receiver<Option<(String, Vec<u8>)>>) {
+fn sink() -> (u16, Receiver<Sent>) {
     let (sender, requests) = mpsc::channel();
     let port = serve(move |wire| {
         loop {
