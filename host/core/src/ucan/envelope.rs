@@ -233,13 +233,24 @@ mod tests {
     #[test]
     fn a_sealed_payload_verifies() {
         let payload = Ipld::Map(BTreeMap::new());
-        let bytes = seal(Kind::Invocation, payload.clone(), &key()).expect("seals");
-        let envelope = Envelope::decode(&bytes).expect("a token");
-        assert_eq!(envelope.tag().to_string(), "ucan/inv@1.0.0");
-        assert_eq!(envelope.payload(), &payload);
-        assert_eq!(envelope.verify(&key().did()), Ok(()));
-        let other = SigningKey::from_seed(&[2; 32]).did();
-        assert_eq!(envelope.verify(&other), Err(EnvelopeError::Signature));
+        let keys = Algorithm::ALL
+            .map(|algorithm| SigningKey::from_secret(algorithm, &[1; 32]).expect("a key"));
+        for key in &keys {
+            let bytes = seal(Kind::Invocation, payload.clone(), key).expect("seals");
+            let envelope = Envelope::decode(&bytes).expect("a token");
+            assert_eq!(envelope.tag().to_string(), "ucan/inv@1.0.0");
+            assert_eq!(envelope.payload(), &payload);
+            for other in &keys {
+                let error = match (other.did() == key.did(), other.algorithm()) {
+                    (true, _) => Ok(()),
+                    (false, of) if of == key.algorithm() => Err(EnvelopeError::Signature),
+                    (false, _) => Err(EnvelopeError::Algorithm),
+                };
+                assert_eq!(envelope.verify(&other.did()), error);
+            }
+            let other = SigningKey::from_secret(key.algorithm(), &[2; 32]).expect("a key");
+            assert_eq!(envelope.verify(&other.did()), Err(EnvelopeError::Signature));
+        }
     }
 
     #[test]
