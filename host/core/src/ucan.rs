@@ -11,8 +11,10 @@ pub mod command;
 pub mod did;
 pub mod envelope;
 pub mod invocation;
+pub mod policy;
 pub mod varsig;
 
 pub use self::command::Command;
 pub use self::did::Did;
 pub use self::invocation::Invocation;
+pub use self::policy::Policy;
