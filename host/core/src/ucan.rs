@@ -8,13 +8,16 @@
 //! A signature is checked over the bytes that came, never over a value encoded again.
 
 pub mod command;
+pub mod delegation;
 pub mod did;
 pub mod envelope;
 pub mod invocation;
 pub mod policy;
+pub mod token;
 pub mod varsig;
 
 pub use self::command::Command;
+pub use self::delegation::Delegation;
 pub use self::did::Did;
 pub use self::invocation::Invocation;
 pub use self::policy::Policy;
