@@ -12,6 +12,11 @@ const MAX_BYTES: usize = 1024;
 pub struct Command(String);
 
 impl Command {
+    /// `/`, which covers all others.
+    pub fn top() -> Self {
+        Self("/".to_owned())
+    }
+
     /// True if leave to do this is leave to do `other`: the same command, or one below it.
     ///
     /// Whole segments count: `/wasm` covers `/wasm/run` and not `/wasmtime`.
