@@ -104,7 +104,9 @@ fn numbers_as_text(value: &Ipld) -> String {
                 .map(|(key, value)| format!("{key:?}:{}", numbers_as_text(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
         }
-        other => format!("{other:?}"),
+        Ipld::Bytes(bytes) => format!("b{bytes:?}"),
+        Ipld::String(text) => format!("t{text:?}"),
+        other => format!("v{other:?}"),
     }
 }
 
