@@ -8,6 +8,7 @@
 //! A signature is checked over the bytes that came, never over a value encoded again.
 
 pub mod command;
+pub mod container;
 pub mod delegation;
 pub mod did;
 pub mod envelope;
@@ -20,8 +21,10 @@ pub mod revocation;
 pub mod token;
 pub mod varsig;
 pub mod verify;
+pub mod words;
 
 pub use self::command::Command;
+pub use self::container::Container;
 pub use self::delegation::Delegation;
 pub use self::did::Did;
 pub use self::invocation::Invocation;
