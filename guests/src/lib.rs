@@ -44,7 +44,7 @@ macro_rules! rust_guests {
 rust_guests! {
     /// Adds two numbers: the smallest guest. Imports nothing.
     add = "HOMESTAR_GUEST_ADD",
-    /// An effect that offers `acme:weather/forecast@0.1.0`. Imports nothing.
+    /// An effect that offers `acme:almanac/almanac@0.1.0`. Imports nothing.
     almanac = "HOMESTAR_GUEST_ALMANAC",
     /// Async functions and streams. Imports nothing.
     asynchronous = "HOMESTAR_GUEST_ASYNCHRONOUS",
@@ -72,7 +72,7 @@ rust_guests! {
     ledger = "HOMESTAR_GUEST_LEDGER",
     /// Filters the lines of a text that streams. Imports nothing.
     lines = "HOMESTAR_GUEST_LINES",
-    /// Imports `acme:weather/forecast@0.1.0`, which `almanac` offers.
+    /// Imports `acme:almanac/almanac@0.1.0`, which `almanac` offers.
     needs = "HOMESTAR_GUEST_NEEDS",
     /// Looks at everything outside that WASI 0.2 offers: clocks, files, network, environment.
     nosy = "HOMESTAR_GUEST_NOSY",
@@ -88,6 +88,8 @@ rust_guests! {
     pour = "HOMESTAR_GUEST_POUR",
     /// An effect that offers `acme:scale/scale@0.1.0`, on files that others have open.
     scale = "HOMESTAR_GUEST_SCALE",
+    /// Sends bodies over `wasi:http` 0.2.
+    sender = "HOMESTAR_GUEST_SENDER",
     /// Takes and gives values of any shape. Imports `homestar:std/ipld`.
     shapes = "HOMESTAR_GUEST_SHAPES",
     /// Compresses and decompresses what streams. Imports nothing.
@@ -98,9 +100,13 @@ rust_guests! {
     table = "HOMESTAR_GUEST_TABLE",
     /// An effect that offers `acme:tally/tally@0.1.0`. Imports the drivers of time and randomness.
     tally = "HOMESTAR_GUEST_TALLY",
+    /// Counts by `wasi:keyvalue`, itself and through `acme:vault/vault@0.1.0`.
+    teller = "HOMESTAR_GUEST_TELLER",
     /// Counts words and lines. Imports nothing.
     text = "HOMESTAR_GUEST_TEXT",
-    /// Asks for a page by the HTTP of WASI 0.3.
+    /// An effect that offers `acme:vault/vault@0.1.0`. Imports `wasi:keyvalue`.
+    vault = "HOMESTAR_GUEST_VAULT",
+    /// Asks for pages and sends bodies by the HTTP of WASI 0.3.
     web3 = "HOMESTAR_GUEST_WEB3",
     /// Asks `acme:scale/scale@0.1.0` about a file that it has open.
     weigh = "HOMESTAR_GUEST_WEIGH",

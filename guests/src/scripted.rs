@@ -214,7 +214,7 @@ pub fn spidermonkey() -> Result<PathBuf, Unavailable> {
     js("spidermonkey", "people", "spidermonkey")
 }
 
-/// An effect that offers `acme:weather/forecast@0.1.0`, in JavaScript run by QuickJS.
+/// An effect that offers `acme:almanac/almanac@0.1.0`, in JavaScript run by QuickJS.
 ///
 /// # Errors
 ///

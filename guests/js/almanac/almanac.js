@@ -1,6 +1,6 @@
-// An effect that offers acme:weather/forecast, as guests/rust/almanac does in Rust.
+// An effect that offers acme:almanac/almanac, as guests/rust/almanac does in Rust.
 
-export const forecast = {
+export const almanac = {
   today(place) {
     if (place === 'Bergen') {
       return { temperature: 8, chanceOfRain: 0.7 };

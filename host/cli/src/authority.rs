@@ -33,7 +33,7 @@ impl FromStr for Allow {
     }
 }
 
-/// Who provides an interface, as it is typed: `acme:weather/forecast=almanac`.
+/// Who provides an interface, as it is typed: `acme:weather/forecast=weather`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pin {
     interface: String,
@@ -50,7 +50,7 @@ impl FromStr for Pin {
                 interface: interface.to_owned(),
                 effect: effect.to_owned(),
             }),
-            _ => Err("not a pin such as acme:weather/forecast=almanac"),
+            _ => Err("not a pin such as acme:weather/forecast=weather"),
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::ipld::{Block, Cid, EncodeError, FieldError, Fields, Ipld, Link};
 use crate::key::SigningKey;
 use crate::outcome::{Outcome, OutcomeError};
 use crate::task::Instruction;
-use crate::ucan::invocation::{InvocationError, Payload};
+use crate::ucan::invocation::Payload;
+use crate::ucan::token::TokenError;
 use crate::ucan::{Command, Did, Invocation};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -224,7 +225,7 @@ fn check(payload: &Payload) -> Result<(), ReceiptError> {
 pub enum ReceiptError {
     /// Not an invocation, or not signed by its issuer, or too large.
     #[error(transparent)]
-    Invocation(#[from] InvocationError),
+    Invocation(#[from] TokenError),
     /// An invocation of another command.
     #[error("an invocation of {0} is not a receipt")]
     Command(Command),
@@ -243,7 +244,7 @@ impl ReceiptError {
     /// The encoding error, where a receipt could not be made for what its outcome holds.
     pub fn as_encode_error(&self) -> Option<&EncodeError> {
         match self {
-            Self::Invocation(InvocationError::Encode(error)) => Some(error),
+            Self::Invocation(TokenError::Encode(error)) => Some(error),
             _ => None,
         }
     }

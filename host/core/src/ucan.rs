@@ -8,11 +8,28 @@
 //! A signature is checked over the bytes that came, never over a value encoded again.
 
 pub mod command;
+pub mod container;
+pub mod delegation;
 pub mod did;
 pub mod envelope;
 pub mod invocation;
+mod known;
+pub mod policy;
+pub mod promise;
+pub mod replay;
+pub mod revocation;
+pub mod token;
 pub mod varsig;
+pub mod verify;
+pub mod words;
 
 pub use self::command::Command;
+pub use self::container::Container;
+pub use self::delegation::Delegation;
 pub use self::did::Did;
 pub use self::invocation::Invocation;
+pub use self::known::Known;
+pub use self::policy::Policy;
+pub use self::replay::{Replay, Seen};
+pub use self::revocation::{Revocation, Revocations, Revoked};
+pub use self::verify::{Authority, Request, verify};

@@ -28,7 +28,7 @@ use crate::ucan::did::Did;
 const SEED_LABEL: &[u8] = b"homestar vrf seed 1";
 /// Signed before the public key of the VRF. A token's bytes never begin so: they are a CBOR map or list.
 const ENDORSEMENT_LABEL: &[u8] = b"homestar vrf key 1";
-/// Length of an endorsement, an Ed25519 signature.
+/// Length of an endorsement, a signature.
 const ENDORSEMENT_BYTES: usize = 64;
 
 /// A random value, as told: whether it holds says [`Value::verify`].
@@ -84,8 +84,8 @@ pub enum Flaw {
     /// A part has another size than it must.
     #[error("a part of the value has another size than it must")]
     Size,
-    /// The node is not a `did:key` of an Ed25519 key.
-    #[error("the value's node is not a did:key of Ed25519")]
+    /// The node is not a `did:key`.
+    #[error("the value's node is not a did:key")]
     Node,
     /// The node didn't sign for this key of the VRF.
     #[error("the value's node did not sign for its key of the VRF")]

@@ -383,9 +383,8 @@ impl Imports {
         let engine = compiled.engine();
         let mut imports = Self::default();
         for (name, item) in compiled.component_type().imports(engine) {
-            let interface = item.implements.unwrap_or(name);
             imports.names.push(name.to_owned());
-            imports.add(compiled, link::Import { name, interface }, &item.ty);
+            imports.add(compiled, link::Import::new(name, item.implements), &item.ty);
         }
         imports
     }

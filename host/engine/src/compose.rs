@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use homestar_core::ipld::Cid;
 use homestar_core::trace;
-use wac_graph::types::{Package, are_semver_compatible};
+use wac_graph::types::{
+    ItemKind, Package, Resource, ResourceAlias, Type, Types, UsedType, are_semver_compatible,
+};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
 use crate::component::{Identity, Piece};
@@ -350,9 +352,10 @@ impl Joining {
             let Some(kind) = world.imports.get(&import.name) else {
                 continue;
             };
+            let kind = own(self.graph.types_mut(), *kind);
             let node = self
                 .graph
-                .import(link::label(number, &import.name), *kind)
+                .import(link::label(number, &import.name), kind)
                 .map_err(compose_error)?;
             self.graph
                 .set_instantiation_argument(instance, &import.name, node)
@@ -408,6 +411,43 @@ impl Joining {
             error => compose_error(error),
         })
     }
+}
+
+/// Returns the type of what a part has of its own. Resources stay those of the interface that defines them, which all
+/// parts share, so that they mean the same by them.
+fn own(types: &mut Types, kind: ItemKind) -> ItemKind {
+    let ItemKind::Instance(shared) = kind else {
+        return kind;
+    };
+    let mut own = types[shared].clone();
+    let is_defined = |name: &String| !own.uses.contains_key(name);
+    let defined = own.exports.iter().filter_map(|(name, kind)| match kind {
+        ItemKind::Type(Type::Resource(resource)) if is_defined(name) => {
+            Some((name.clone(), *resource))
+        }
+        _ => None,
+    });
+    let defined: Vec<_> = defined.collect();
+    if defined.is_empty() {
+        return kind;
+    }
+    for (name, source) in defined {
+        let owner = Some(shared);
+        let resource = types.add_resource(Resource {
+            name: name.clone(),
+            alias: Some(ResourceAlias { owner, source }),
+        });
+        let kind = ItemKind::Type(Type::Resource(resource));
+        own.exports.insert(name.clone(), kind);
+        let used = UsedType {
+            interface: shared,
+            name: None,
+        };
+        own.uses.insert(name, used);
+    }
+    // Those of one name are taken for the same interface.
+    own.id = None;
+    ItemKind::Instance(types.add_interface(own))
 }
 
 fn compose_error(error: impl Into<crate::error::Source>) -> LoadError {

@@ -132,6 +132,13 @@ impl Door {
         self.lock().next
     }
 
+    /// Counts bytes that a call moves and the trace doesn't hold.
+    pub(crate) fn count(&self, bytes: u64) {
+        if let Side::Live(live) = &mut self.lock().side {
+            live.count(bytes);
+        }
+    }
+
     /// Asks what is answered at once. `work` is not called in a replay.
     pub(crate) fn ask_now<A, R>(
         &self,

@@ -334,10 +334,8 @@ impl Side {
     ) -> Result<Cow<'_, Linker<State>>, LoadError> {
         let ty = code.component_type();
         let imports = || {
-            ty.imports(&self.engine).map(|(name, item)| link::Import {
-                name,
-                interface: item.implements.unwrap_or(name),
-            })
+            ty.imports(&self.engine)
+                .map(|(name, item)| link::Import::new(name, item.implements))
         };
         if imports().len() == 0 {
             return Ok(Cow::Borrowed(&self.bare));

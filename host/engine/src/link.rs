@@ -42,20 +42,34 @@ pub(crate) struct Import<'a> {
     pub(crate) interface: &'a str,
 }
 
-impl Import<'_> {
+impl<'a> Import<'a> {
+    /// Returns what is imported under `name`, given the interface that the component says that this implements.
+    pub(crate) fn new(name: &'a str, implements: Option<&'a str>) -> Self {
+        let own = || {
+            let part = part_of(name)?;
+            let mut own = WITH_RESOURCES.iter();
+            own.find(|interface| label(part, interface) == name)
+                .copied()
+        };
+        Self {
+            name,
+            interface: implements.or_else(own).unwrap_or(name),
+        }
+    }
+
     /// Returns the number of the part that asks.
     fn part(self) -> usize {
-        if self.name == self.interface {
-            return 0;
+        match self.name == self.interface {
+            true => 0,
+            false => part_of(self.name).unwrap_or(0),
         }
-        let number = self
-            .name
-            .strip_prefix(LABEL)
-            .and_then(|rest| rest.split_once('-'));
-        number
-            .and_then(|(number, _)| number.parse().ok())
-            .unwrap_or(0)
     }
+}
+
+/// Returns the number of the part that a label begins with.
+fn part_of(label: &str) -> Option<usize> {
+    let (number, _) = label.strip_prefix(LABEL)?.split_once('-')?;
+    number.parse().ok()
 }
 
 /// What the names of parts' imports begin with.
@@ -70,7 +84,16 @@ pub(crate) fn label(part: usize, interface: &str) -> String {
     format!("{LABEL}{part}-{base}-v{version}")
 }
 
-/// The interfaces that lead outside, with the driver that each leads to and the start of their versions.
+/// The interfaces with resources of which each part has its own. The resources themselves are shared, so a part's own
+/// is another interface than the one that it stands for, and a component can't say that it implements that.
+const WITH_RESOURCES: &[&str] = &[
+    "wasi:keyvalue/atomics@0.2.0-draft2",
+    "wasi:keyvalue/store@0.2.0-draft",
+    "wasi:keyvalue/store@0.2.0-draft2",
+];
+
+/// The interfaces that lead outside, with the driver that each leads to and their version, or what it begins with if
+/// that ends in a dot.
 const OUTSIDE: &[(&str, &str, &str)] = &[
     ("homestar:driver/clock", "0.1.", "homestar:driver/clock"),
     ("homestar:driver/dns", "0.1.", "homestar:driver/dns"),
@@ -86,8 +109,36 @@ const OUTSIDE: &[(&str, &str, &str)] = &[
     ("homestar:driver/vrf", "0.1.", "homestar:driver/vrf"),
     ("wasi:http/client", "0.3.", "homestar:driver/http"),
     ("wasi:http/outgoing-handler", "0.2.", "homestar:driver/http"),
-    ("wasi:keyvalue/batch", "0.2.", "homestar:driver/state"),
-    ("wasi:keyvalue/store", "0.2.", "homestar:driver/state"),
+    (
+        "wasi:keyvalue/atomics",
+        keyvalue::FIRST,
+        "homestar:driver/state",
+    ),
+    (
+        "wasi:keyvalue/atomics",
+        keyvalue::SECOND,
+        "homestar:driver/state",
+    ),
+    (
+        "wasi:keyvalue/batch",
+        keyvalue::FIRST,
+        "homestar:driver/state",
+    ),
+    (
+        "wasi:keyvalue/batch",
+        keyvalue::SECOND,
+        "homestar:driver/state",
+    ),
+    (
+        "wasi:keyvalue/store",
+        keyvalue::FIRST,
+        "homestar:driver/state",
+    ),
+    (
+        "wasi:keyvalue/store",
+        keyvalue::SECOND,
+        "homestar:driver/state",
+    ),
 ];
 
 /// The interfaces that don't, with the start of their versions.
@@ -108,8 +159,15 @@ pub(crate) fn driver(name: &str) -> Option<&'static str> {
     let (base, version) = name.split_once('@')?;
     let mut outside = OUTSIDE.iter();
     let found =
-        outside.find(|(interface, start, _)| *interface == base && version.starts_with(start));
+        outside.find(|(interface, served, _)| *interface == base && serves(served, version));
     found.map(|(_, _, driver)| *driver)
+}
+
+fn serves(served: &str, version: &str) -> bool {
+    match served.ends_with('.') {
+        true => version.starts_with(served),
+        false => version == served,
+    }
 }
 
 /// Tells whether the interface `name` is provided here.
@@ -123,11 +181,9 @@ fn is_inside(name: &str) -> bool {
     inside.any(|(interface, start)| *interface == base && version.starts_with(start))
 }
 
-/// Tells whether each part of a composition imports the interface `name` under a name of its own. Interfaces that
-/// define resources are shared, since all parts have to mean the same by them.
+/// Tells whether each part of a composition imports the interface `name` under a name of its own.
 pub(crate) fn has_own(name: &str) -> bool {
-    let is_shared = name.starts_with("wasi:keyvalue/");
-    part::has_own(name) || (driver(name).is_some() && !is_shared)
+    part::has_own(name) || driver(name).is_some()
 }
 
 /// What a component needs of the outside.
@@ -201,8 +257,9 @@ pub(crate) fn add_to_linker(
         "homestar:std/ipld" => ipld::add(&mut instance),
         "homestar:std/log" => guest::add_log(&mut instance),
         "homestar:std/task" => guest::add_task(&mut instance),
-        "wasi:keyvalue/batch" => keyvalue::add_batch(&mut instance),
-        "wasi:keyvalue/store" => keyvalue::add_store(&mut instance),
+        "wasi:keyvalue/atomics" | "wasi:keyvalue/batch" | "wasi:keyvalue/store" => {
+            keyvalue::add(&mut instance, import.interface, part)
+        }
         "wasi:logging/logging" => guest::add_logging(&mut instance),
         _ => Ok(()),
     }
@@ -287,11 +344,7 @@ mod tests {
         assert_eq!(name, "part12-homestar-driver-http-v0x1x0");
         let name = name.as_str();
         assert_eq!(Import { name, interface }.part(), 12);
-        let own = Import {
-            name: interface,
-            interface,
-        };
-        assert_eq!(own.part(), 0);
+        assert_eq!(Import::new(interface, None).part(), 0);
     }
 
     #[test]
@@ -303,5 +356,22 @@ mod tests {
         assert_eq!(driver("homestar:driver/entropy@0.2.0"), None);
         assert_eq!(driver("homestar:driver/entropy"), None);
         assert!(offers("homestar:std/log@0.1.0") && !offers("homestar:std/logs@0.1.0"));
+        assert!(offers("wasi:keyvalue/store@0.2.0-draft2"));
+        assert!(
+            !offers("wasi:keyvalue/store@0.2.0-draft3") && !offers("wasi:keyvalue/store@0.2.0")
+        );
+    }
+
+    #[test]
+    fn a_label_tells_the_interface_if_nothing_else_does() {
+        for interface in WITH_RESOURCES.iter().copied() {
+            let name = label(3, interface);
+            let import = Import::new(&name, None);
+            assert_eq!((import.interface, import.part()), (interface, 3));
+        }
+        let import = Import::new("part3-of", None);
+        assert_eq!((import.interface, import.part()), ("part3-of", 0));
+        let import = Import::new("part3-of", Some("a:b/c"));
+        assert_eq!((import.interface, import.part()), ("a:b/c", 3));
     }
 }

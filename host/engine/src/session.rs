@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::drivers::Drivers;
 use crate::drivers::http::{Body, Error, Pieces};
@@ -125,6 +125,19 @@ impl Session {
         match sender {
             Some(sender) => sender.send(Ok(piece)).await.is_ok(),
             None => false,
+        }
+    }
+
+    /// Breaks off a body, and so its request.
+    pub(crate) fn fail_upload(&self, part: usize, call: u64, error: Error) {
+        let Some(sender) = self.open(part).uploads.remove(&call) else {
+            return;
+        };
+        if let Err(TrySendError::Full(failure)) = sender.try_send(Err(error))
+            && let Ok(runtime) = self.drivers.runtime()
+        {
+            // It is noticed once there is room for it, or nobody is there to notice.
+            runtime.spawn(async move { drop(sender.send(failure).await) });
         }
     }
 

@@ -1,6 +1,6 @@
-//! An effect that offers `acme:weather/forecast`: what the weather is like on most days.
+//! An effect that offers `acme:almanac/almanac`: what the weather is like on most days.
 
-use exports::acme::weather::forecast::{Guest, Weather};
+use exports::acme::almanac::almanac::{Guest, Weather};
 
 wit_bindgen::generate!({ generate_all });
 

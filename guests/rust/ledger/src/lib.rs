@@ -1,7 +1,7 @@
 //! Keeps numbers by `wasi:keyvalue` and logs by `wasi:logging`.
 
-use wasi::keyvalue::batch;
 use wasi::keyvalue::store::{self, Bucket, Error};
+use wasi::keyvalue::{atomics, batch};
 use wasi::logging::logging::{Level, log};
 
 wit_bindgen::generate!({ generate_all });
@@ -9,16 +9,13 @@ wit_bindgen::generate!({ generate_all });
 struct Ledger;
 
 impl Guest for Ledger {
-    fn count(bucket: String, key: String) -> Result<u32, String> {
-        let bucket = open(&bucket)?;
-        let kept = bucket.get(&key).map_err(said)?;
-        let next = kept.as_deref().map_or(0, number) + 1;
-        bucket.set(&key, &next.to_le_bytes()).map_err(said)?;
+    fn count(bucket: String, key: String) -> Result<u64, String> {
+        let next = atomics::increment(&open(&bucket)?, &key, 1).map_err(said)?;
         log(Level::Info, "ledger", &format!("{key} is {next}"));
         Ok(next)
     }
 
-    fn all(bucket: String) -> Result<Vec<(String, u32)>, String> {
+    fn all(bucket: String) -> Result<Vec<(String, u64)>, String> {
         let bucket = open(&bucket)?;
         let keys = bucket.list_keys(None).map_err(said)?.keys;
         let pairs = batch::get_many(&bucket, &keys).map_err(said)?;
@@ -38,8 +35,9 @@ fn open(name: &str) -> Result<Bucket, String> {
     store::open(name).map_err(said)
 }
 
-fn number(bytes: &[u8]) -> u32 {
-    bytes.try_into().map_or(0, u32::from_le_bytes)
+fn number(digits: &[u8]) -> u64 {
+    let digits = std::str::from_utf8(digits).unwrap_or_default();
+    digits.parse().unwrap_or_default()
 }
 
 fn said(error: Error) -> String {

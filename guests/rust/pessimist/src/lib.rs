@@ -1,7 +1,7 @@
-//! An effect in front of another: expects more rain than the forecast it asks for.
+//! An effect in front of another: expects more rain than the almanac that it asks.
 
-use acme::weather::forecast;
-use exports::acme::weather::forecast::{Guest, Weather};
+use acme::almanac::almanac;
+use exports::acme::almanac::almanac::{Guest, Weather};
 
 wit_bindgen::generate!({ generate_all });
 
@@ -9,7 +9,7 @@ struct Pessimist;
 
 impl Guest for Pessimist {
     fn today(place: String) -> Result<Weather, String> {
-        let expected = forecast::today(&place)?;
+        let expected = almanac::today(&place)?;
         Ok(Weather {
             temperature: expected.temperature - 5.0,
             chance_of_rain: (expected.chance_of_rain + 0.6).min(1.0),

@@ -9,7 +9,7 @@ fn an_effect_is_added_used_and_removed() {
     let it = Environment::with(&["needs", "almanac"]).with_key();
     let before = it.run(&["effect", "list"]).to_string();
     assert_snapshot!(it.run(&["effect", "add", "almanac.wasm"]), @r#"
-    effects/almanac.wasm offers acme:weather/forecast@0.1.0
+    effects/almanac.wasm offers acme:almanac/almanac@0.1.0
     --- exit code 0
     "#);
     let listed = it.run(&["effect", "list"]).to_string();
@@ -17,7 +17,7 @@ fn an_effect_is_added_used_and_removed() {
     effect  almanac
     file    effects/almanac.wasm
     cid     bafkr…
-    offers  acme:weather/forecast@0.1.0
+    offers  acme:almanac/almanac@0.1.0
     "#);
     assert_snapshot!(it.run(&["inspect", "needs.wasm"]), @r#"
     component  bafkr…
@@ -26,7 +26,7 @@ fn an_effect_is_added_used_and_removed() {
     pure       yes, with effects/almanac.wasm
 
     imports:
-      acme:weather/forecast@0.1.0  (from effects/almanac.wasm)
+      acme:almanac/almanac@0.1.0  (from effects/almanac.wasm)
 
     exports:
       advice: func(place: string) -> string
@@ -94,16 +94,16 @@ fn one_effect_stands_in_front_of_another() {
     effect  pessimist
     file    effects/pessimist.wasm
     cid     bafkr…
-    offers  acme:weather/forecast@0.1.0
-    asks    acme:weather/forecast@0.1.0  (from $HOME/.local/share/homestar/effects/almanac.wasm)
+    offers  acme:almanac/almanac@0.1.0
+    asks    acme:almanac/almanac@0.1.0  (from $HOME/.local/share/homestar/effects/almanac.wasm)
 
     effect  almanac
     file    $HOME/.local/share/homestar/effects/almanac.wasm
     cid     bafkr…
-    offers  acme:weather/forecast@0.1.0
+    offers  acme:almanac/almanac@0.1.0
     "#);
     let listed = it.run(&["effect", "list", "--json"]).json();
-    assert_eq!(listed["ok"][0]["asks"][0], "acme:weather/forecast@0.1.0");
+    assert_eq!(listed["ok"][0]["asks"][0], "acme:almanac/almanac@0.1.0");
     assert_eq!(listed["ok"][1]["name"], "almanac");
 }
 
@@ -159,8 +159,8 @@ fn two_that_offer_the_same_are_both_named() {
     }
     assert_snapshot!(it.run(&["run", "needs.wasm", r#"advice("Cairo")"#]), @r#"
     --- stderr
-    error: two effects provide `acme:weather/forecast@0.1.0`: effects/one.wasm and effects/two.wasm
-    hint: `--pin acme:weather/forecast@0.1.0=NAME` chooses one; `homestar effect remove NAME` removes one
+    error: two effects provide `acme:almanac/almanac@0.1.0`: effects/one.wasm and effects/two.wasm
+    hint: `--pin acme:almanac/almanac@0.1.0=NAME` chooses one; `homestar effect remove NAME` removes one
     --- exit code 4
     "#);
 }
@@ -223,13 +223,13 @@ fn an_effect_shows_what_it_asks_for_before_it_is_added() {
     cid      bafkr…
     size     …
     granted  what is granted to who asks it
-    reaches  it can't run: nothing provides the import `acme:weather/forecast@0.1.0` with its function `today`
+    reaches  it can't run: nothing provides the import `acme:almanac/almanac@0.1.0` with its function `today`
 
     imports:
-      acme:weather/forecast@0.1.0  (nothing provides it)
+      acme:almanac/almanac@0.1.0  (nothing provides it)
 
     exports:
-      acme:weather/forecast@0.1.0
+      acme:almanac/almanac@0.1.0
         today: func(place: string) -> result<weather, string>
     --- exit code 0
     "#);
@@ -237,13 +237,13 @@ fn an_effect_shows_what_it_asks_for_before_it_is_added() {
     let facts = it
         .run(&["effect", "inspect", "pessimist.wasm", "--json"])
         .json();
-    assert_eq!(facts["asks"][0], "acme:weather/forecast@0.1.0");
-    assert_eq!(facts["offers"][0], "acme:weather/forecast@0.1.0");
+    assert_eq!(facts["asks"][0], "acme:almanac/almanac@0.1.0");
+    assert_eq!(facts["offers"][0], "acme:almanac/almanac@0.1.0");
     assert_eq!(facts["reaches"], serde_json::json!([]));
     assert_eq!(facts["built_in"], false);
     assert_eq!(facts["granted"], serde_json::Value::Null);
     let wit = it.run(&["effect", "inspect", "almanac", "--wit"]);
-    assert!(wit.stdout().contains("interface forecast {"), "{wit}");
+    assert!(wit.stdout().contains("interface almanac {"), "{wit}");
     assert_snapshot!(it.run(&["effect", "inspect", "almanack"]), @r#"
     --- stderr
     error: there is no effect almanack, and no file almanack

@@ -126,8 +126,8 @@ fn an_import_that_nothing_provides() {
     let it = Environment::with(&["needs"]);
     assert_snapshot!(it.run(&["run", "needs.wasm", r#"advice("here")"#]), @r#"
     --- stderr
-    error: nothing provides the import `acme:weather/forecast@0.1.0` with its function `today`
-    hint: no effect offers `acme:weather/forecast@0.1.0`; `homestar effect add FILE` adds one that does
+    error: nothing provides the import `acme:almanac/almanac@0.1.0` with its function `today`
+    hint: no effect offers `acme:almanac/almanac@0.1.0`; `homestar effect add FILE` adds one that does
     --- exit code 4
     "#);
 }

@@ -23,10 +23,10 @@ fn what_a_component_imports_and_exports() {
     component  bafkr…
     size       …
     kind       library
-    pure       it can't run: nothing provides the import `acme:weather/forecast@0.1.0` with its function `today`
+    pure       it can't run: nothing provides the import `acme:almanac/almanac@0.1.0` with its function `today`
 
     imports:
-      acme:weather/forecast@0.1.0  (nothing provides it)
+      acme:almanac/almanac@0.1.0  (nothing provides it)
 
     exports:
       advice: func(place: string) -> string
@@ -75,12 +75,12 @@ fn its_type_as_wit() {
     package root:component;
 
     world root {
-      import acme:weather/forecast@0.1.0;
+      import acme:almanac/almanac@0.1.0;
 
       export advice: func(place: string) -> string;
     }
-    package acme:weather@0.1.0 {
-      interface forecast {
+    package acme:almanac@0.1.0 {
+      interface almanac {
         record weather {
           temperature: f32,
           chance-of-rain: f32,
@@ -100,7 +100,7 @@ fn facts_for_programs() {
     assert_eq!(facts["pure"], false);
     assert_eq!(
         facts["needs"],
-        serde_json::json!(["acme:weather/forecast@0.1.0"])
+        serde_json::json!(["acme:almanac/almanac@0.1.0"])
     );
     assert_eq!(facts["exports"][0]["name"], "advice");
     assert_eq!(facts["bytes"], it.read("needs.wasm").len());

@@ -104,7 +104,7 @@ fn a_damaged_key_is_said() {
     assert_snapshot!(it.run(&["key", "show"]), @r#"
     --- stderr
     error: can't read the key $HOME/.config/homestar/key.pem
-      because: not an Ed25519 key in PKCS#8 PEM
+      because: not an Ed25519, P-256 or secp256k1 key in PKCS#8 PEM
     hint: move it away and a new one is made; receipts signed with it stay good
     --- exit code 4
     "#);

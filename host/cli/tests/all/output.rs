@@ -59,7 +59,7 @@ fn json_is_one_object() {
     --- exit code 4
     "#);
     assert_snapshot!(it.run(&["run", "needs.wasm", "--json"]), @r#"
-    {"error":{"kind":"input","message":"nothing provides the import `acme:weather/forecast@0.1.0` with its function `today`"}}
+    {"error":{"kind":"input","message":"nothing provides the import `acme:almanac/almanac@0.1.0` with its function `today`"}}
     --- exit code 4
     "#);
     assert_snapshot!(it.run(&["run", "none.wasm", "--json"]), @r#"

@@ -174,33 +174,33 @@ fn a_pin_chooses_among_several() {
     let advice = ["run", "needs.wasm", "advice(\"Cairo\")"];
     assert_snapshot!(it.run(&advice), @r#"
     --- stderr
-    error: two effects provide `acme:weather/forecast@0.1.0`: effects/one.wasm and effects/two.wasm
-    hint: `--pin acme:weather/forecast@0.1.0=NAME` chooses one; `homestar effect remove NAME` removes one
+    error: two effects provide `acme:almanac/almanac@0.1.0`: effects/one.wasm and effects/two.wasm
+    hint: `--pin acme:almanac/almanac@0.1.0=NAME` chooses one; `homestar effect remove NAME` removes one
     --- exit code 4
     "#);
-    for interface in ["acme:weather/forecast", "acme:weather/forecast@0.1.0"] {
+    for interface in ["acme:almanac/almanac", "acme:almanac/almanac@0.1.0"] {
         it.put(USERS, format!("[pin]\n\"{interface}\" = \"two\""));
         assert_eq!(it.run(&advice).stdout(), "\"go as you are\"\n");
     }
-    it.put(USERS, "[pin]\n\"acme:weather/forecast\" = \"random\"");
+    it.put(USERS, "[pin]\n\"acme:almanac/almanac\" = \"random\"");
     assert_snapshot!(it.run(&advice), @r#"
     --- stderr
-    error: the effect random doesn't offer `acme:weather/forecast`; it offers `homestar:random/random@0.1.0`
+    error: the effect random doesn't offer `acme:almanac/almanac`; it offers `homestar:random/random@0.1.0`
     hint: `homestar effect list` shows those there are
     --- exit code 4
     "#);
     let pinned = |pin: &str| it.run(&[&advice[..], &["--pin", pin]].concat());
     it.put(USERS, "");
-    assert_eq!(pinned("acme:weather/forecast=one").code, Some(0));
-    assert_snapshot!(pinned("acme:weather/forecast=three"), @r#"
+    assert_eq!(pinned("acme:almanac/almanac=one").code, Some(0));
+    assert_snapshot!(pinned("acme:almanac/almanac=three"), @r#"
     --- stderr
-    error: there is no effect three to provide `acme:weather/forecast`
+    error: there is no effect three to provide `acme:almanac/almanac`
     hint: `homestar effect list` shows those there are
     --- exit code 4
     "#);
     assert_snapshot!(pinned("one"), @r#"
     --- stderr
-    error: invalid value 'one' for '--pin <INTERFACE=EFFECT>': not a pin such as acme:weather/forecast=almanac
+    error: invalid value 'one' for '--pin <INTERFACE=EFFECT>': not a pin such as acme:weather/forecast=weather
 
     For more information, try '--help'.
     --- exit code 2

@@ -99,7 +99,7 @@ fn what_is_missing_is_waited_for() {
     let almanac = guest(&environment, "almanac");
     let mut running = Running::new(&environment, &[&RUN[..], &["--json"]].concat());
     let line = running.stdout.next().unwrap().unwrap();
-    assert!(line.contains("acme:weather/forecast"), "{line}");
+    assert!(line.contains("acme:almanac/almanac"), "{line}");
     environment.put("effects/almanac.wasm", &almanac);
     running.prints("{\"ok\":\"go as you are\"}");
     running.says("effects/almanac.wasm is new");

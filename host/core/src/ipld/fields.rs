@@ -130,11 +130,16 @@ impl Fields {
         field: &'static str,
         read: impl FnOnce(&mut Self, &'static str) -> Result<T, E>,
     ) -> Result<Option<T>, E> {
-        if self.entries.contains_key(field) {
+        if self.has(field) {
             read(self, field).map(Some)
         } else {
             Ok(None)
         }
+    }
+
+    /// True if a field is there and was not taken.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.entries.contains_key(field)
     }
 
     /// Takes away fields that hold null, of those named.

@@ -4,11 +4,19 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
+/// The longest command, in bytes.
+const MAX_BYTES: usize = 1024;
+
 /// A command, checked to be well formed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Command(String);
 
 impl Command {
+    /// `/`, which covers all others.
+    pub fn top() -> Self {
+        Self("/".to_owned())
+    }
+
     /// True if leave to do this is leave to do `other`: the same command, or one below it.
     ///
     /// Whole segments count: `/wasm` covers `/wasm/run` and not `/wasmtime`.
@@ -32,6 +40,9 @@ impl FromStr for Command {
     type Err = CommandError;
 
     fn from_str(text: &str) -> Result<Self, CommandError> {
+        if text.len() > MAX_BYTES {
+            return Err(CommandError::TooLong);
+        }
         let Some(path) = text.strip_prefix('/') else {
             return Err(CommandError::NoSlash);
         };
@@ -58,6 +69,9 @@ impl fmt::Display for Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CommandError {
+    /// It is longer than any command should be.
+    #[error("a command has at most {MAX_BYTES} bytes")]
+    TooLong,
     /// It doesn't begin with a slash.
     #[error("a command begins with a slash")]
     NoSlash,
@@ -75,6 +89,7 @@ pub enum CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn command(text: &str) -> Command {
         text.parse().expect(text)
@@ -101,6 +116,10 @@ mod tests {
     fn the_rules() {
         for (text, error) in [
             ("", CommandError::NoSlash),
+            (
+                &format!("/{}", "a".repeat(MAX_BYTES)),
+                CommandError::TooLong,
+            ),
             ("wasm", CommandError::NoSlash),
             ("/Wasm", CommandError::Uppercase),
             ("/É", CommandError::Uppercase),
@@ -112,5 +131,28 @@ mod tests {
             assert_eq!(text.parse::<Command>(), Err(error), "{text}");
         }
         assert_eq!(command("/é/日本").as_str(), "/é/日本");
+    }
+
+    fn segments(command: &Command) -> Vec<&str> {
+        let segments = command.as_str()[1..].split('/');
+        segments.filter(|segment| !segment.is_empty()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn to_cover_is_to_have_the_first_segments(one in "/|(/[ab]{1,2}){1,3}", other in "/|(/[ab]{1,2}){1,3}") {
+            let (one, other) = (command(&one), command(&other));
+            prop_assert_eq!(one.covers(&other), segments(&other).starts_with(&segments(&one)));
+            prop_assert_eq!(one.covers(&other) && other.covers(&one), one == other);
+        }
+
+        #[test]
+        fn no_text_panics(text: String, path in "[/a-zA-Z*.]{0,12}") {
+            for text in [text, path] {
+                if let Ok(command) = text.parse::<Command>() {
+                    prop_assert_eq!(command.to_string(), text);
+                }
+            }
+        }
     }
 }

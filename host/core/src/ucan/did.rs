@@ -1,6 +1,10 @@
 //! Who: `did:key:z6Mk…`, a name that is its public key.
 
-use ed25519_dalek::{PUBLIC_KEY_LENGTH, Signature, VerifyingKey};
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePublicKey, EncodePublicKey};
+use k256::ecdsa::VerifyingKey as Secp256k1;
+use p256::ecdsa::VerifyingKey as P256;
+use p256::ecdsa::signature::Verifier;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -11,55 +15,156 @@ use super::varsig::Algorithm;
 
 /// What every `did:key` in base58 begins with.
 const PREFIX: &str = "did:key:z";
-/// The multicodec of an Ed25519 public key, as a varint.
-const ED25519: [u8; 2] = [0xed, 0x01];
-/// The longest text read as a DID: those of Ed25519 have 56 characters, of the largest keys in use a few
+/// The longest text read as a DID: ours have at most 57 characters, of the largest keys in use a few
 /// hundred, and base58 takes quadratic time to read.
 const MAX_TEXT_BYTES: usize = 512;
+/// Length of the longest key: a compressed point of P-256 or secp256k1.
+const MAX_KEY_BYTES: usize = 33;
+
+/// The multicodec of a public key, as a varint.
+const fn multicodec(algorithm: Algorithm) -> [u8; 2] {
+    match algorithm {
+        Algorithm::Ed25519 => [0xed, 0x01],
+        Algorithm::P256 => [0x80, 0x24],
+        Algorithm::Secp256k1 => [0xe7, 0x01],
+    }
+}
 
 /// A principal: who issues, is addressed or owns.
 ///
-/// Holding one is proof that the key can be signed with: keys of low order, for which one signature
-/// fits every message, and keys written in a second way are refused when read.
+/// Holding one is proof that the key can be signed with: what is no point of its curve, keys of low order,
+/// for which one signature fits every message, and keys written in a second way are refused when read.
 #[derive(Clone, Copy)]
-pub struct Did(VerifyingKey);
+pub struct Did {
+    key: Key,
+    /// The key in its one form, and zeros behind.
+    bytes: [u8; MAX_KEY_BYTES],
+}
+
+#[derive(Clone, Copy)]
+enum Key {
+    Ed25519(ed25519_dalek::VerifyingKey),
+    P256(P256),
+    Secp256k1(Secp256k1),
+}
 
 impl Did {
-    /// The DID of a key that we made.
-    pub(crate) fn of(key: VerifyingKey) -> Self {
-        Self(key)
+    pub(crate) fn of_ed25519(key: ed25519_dalek::VerifyingKey) -> Self {
+        Self::new(Key::Ed25519(key), key.as_bytes())
+    }
+
+    pub(crate) fn of_p256(key: P256) -> Self {
+        Self::new(Key::P256(key), key.to_sec1_point(true).as_bytes())
+    }
+
+    pub(crate) fn of_secp256k1(key: Secp256k1) -> Self {
+        Self::new(Key::Secp256k1(key), key.to_sec1_point(true).as_bytes())
+    }
+
+    fn new(key: Key, form: &[u8]) -> Self {
+        let mut bytes = [0; MAX_KEY_BYTES];
+        bytes[..form.len()].copy_from_slice(form);
+        Self { key, bytes }
     }
 
     /// The DID of an Ed25519 public key.
-    pub fn from_ed25519(bytes: &[u8; PUBLIC_KEY_LENGTH]) -> Result<Self, DidError> {
-        let key = VerifyingKey::from_bytes(bytes).map_err(|_| DidError::NotAKey)?;
+    pub fn from_ed25519(bytes: &[u8; 32]) -> Result<Self, DidError> {
+        let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| DidError::NotAKey)?;
         if key.is_weak() {
             return Err(DidError::WeakKey);
         }
         if key.to_edwards().compress().to_bytes() != *bytes {
             return Err(DidError::NotCanonical);
         }
-        Ok(Self(key))
+        Ok(Self::of_ed25519(key))
     }
 
-    /// The public key's bytes.
-    pub fn as_bytes(&self) -> &[u8; PUBLIC_KEY_LENGTH] {
-        self.0.as_bytes()
+    /// The DID of a public key's bytes: 32 of Ed25519, a compressed point of 33 of the others.
+    pub fn from_key(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, DidError> {
+        match algorithm {
+            Algorithm::Ed25519 => {
+                Self::from_ed25519(bytes.try_into().map_err(|_| DidError::NotAKey)?)
+            }
+            Algorithm::P256 => {
+                let point = compressed(bytes)?;
+                let key = P256::from_sec1_bytes(point).map_err(|_| DidError::NotAKey)?;
+                Ok(Self::of_p256(key))
+            }
+            Algorithm::Secp256k1 => {
+                let point = compressed(bytes)?;
+                let key = Secp256k1::from_sec1_bytes(point).map_err(|_| DidError::NotAKey)?;
+                Ok(Self::of_secp256k1(key))
+            }
+        }
+    }
+
+    /// Reads a public key in PEM, as `openssl pkey -pubout` writes it.
+    pub fn from_pem(pem: &str) -> Result<Self, DidError> {
+        if let Ok(key) = ed25519_dalek::VerifyingKey::from_public_key_pem(pem) {
+            return Self::from_ed25519(key.as_bytes());
+        }
+        if let Ok(key) = P256::from_public_key_pem(pem) {
+            return Ok(Self::of_p256(key));
+        }
+        let key = Secp256k1::from_public_key_pem(pem).map_err(|_| DidError::Pem)?;
+        Ok(Self::of_secp256k1(key))
+    }
+
+    /// The public key in PEM.
+    pub fn to_pem(&self) -> String {
+        let pem = match &self.key {
+            Key::Ed25519(key) => key.to_public_key_pem(LineEnding::LF),
+            Key::P256(key) => key.to_public_key_pem(LineEnding::LF),
+            Key::Secp256k1(key) => key.to_public_key_pem(LineEnding::LF),
+        };
+        pem.expect("a point has a PEM form")
+    }
+
+    /// The public key's bytes: 32 of Ed25519, a compressed point of 33 of the others.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self.key {
+            Key::Ed25519(_) => &self.bytes[..32],
+            Key::P256(_) | Key::Secp256k1(_) => &self.bytes,
+        }
     }
 
     /// The algorithm this principal signs with.
     pub fn algorithm(&self) -> Algorithm {
-        Algorithm::Ed25519
+        match self.key {
+            Key::Ed25519(_) => Algorithm::Ed25519,
+            Key::P256(_) => Algorithm::P256,
+            Key::Secp256k1(_) => Algorithm::Secp256k1,
+        }
     }
 
     /// True if the principal signed exactly this message.
     ///
-    /// Signatures with a second form, or from a key of low order, don't count.
+    /// Ed25519 and secp256k1 have one signature that counts. P-256 has two, [`flipped`] into each other: half of
+    /// those that browsers make are the one, half the other, so neither can be refused.
     pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        let Ok(signature) = Signature::from_slice(signature) else {
-            return false;
-        };
-        self.0.verify_strict(message, &signature).is_ok()
+        match &self.key {
+            Key::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
+            Key::P256(key) => p256::ecdsa::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+            Key::Secp256k1(key) => k256::ecdsa::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+        }
+    }
+}
+
+/// The other signature of P-256 that is as good as this one, if it is one.
+pub(super) fn flipped(signature: &[u8]) -> Option<[u8; 64]> {
+    let signature = p256::ecdsa::Signature::from_slice(signature).ok()?;
+    let other = p256::ecdsa::Signature::from_scalars(signature.r(), -signature.s()).ok()?;
+    Some(other.to_bytes().into())
+}
+
+/// A point that is not compressed, or compressed in the form that leaves the sign out, is a second name.
+fn compressed(bytes: &[u8]) -> Result<&[u8], DidError> {
+    match bytes {
+        [2 | 3, ..] if bytes.len() == MAX_KEY_BYTES => Ok(bytes),
+        _ => Err(DidError::NotCanonical),
     }
 }
 
@@ -74,15 +179,18 @@ impl FromStr for Did {
         let bytes = bs58::decode(base58)
             .into_vec()
             .map_err(|_| DidError::NotBase58)?;
-        let key = bytes.strip_prefix(&ED25519).ok_or(DidError::KeyType)?;
+        let known = Algorithm::ALL
+            .into_iter()
+            .find_map(|algorithm| Some((algorithm, bytes.strip_prefix(&multicodec(algorithm))?)));
+        let (algorithm, key) = known.ok_or(DidError::KeyType)?;
         // Base58 is one to one, so a key has one text.
-        Self::from_ed25519(key.try_into().map_err(|_| DidError::NotAKey)?)
+        Self::from_key(algorithm, key)
     }
 }
 
 impl fmt::Display for Did {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&ED25519[..], self.as_bytes()].concat();
+        let key = [&multicodec(self.algorithm())[..], self.as_bytes()].concat();
         write!(f, "{PREFIX}{}", bs58::encode(key).into_string())
     }
 }
@@ -95,7 +203,7 @@ impl fmt::Debug for Did {
 
 impl PartialEq for Did {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.bytes == other.bytes && self.algorithm() == other.algorithm()
     }
 }
 
@@ -109,13 +217,14 @@ impl PartialOrd for Did {
 
 impl Ord for Did {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_bytes().cmp(other.as_bytes())
+        (self.algorithm(), self.bytes).cmp(&(other.algorithm(), other.bytes))
     }
 }
 
 impl Hash for Did {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_bytes().hash(state);
+        self.algorithm().hash(state);
+        self.bytes.hash(state);
     }
 }
 
@@ -132,97 +241,22 @@ pub enum DidError {
     /// A character that base58 doesn't have. A fragment or a path behind the key is refused by this too.
     #[error("a DID's key is not in base58")]
     NotBase58,
-    /// A key of another type than Ed25519.
-    #[error("a DID's key is not an Ed25519 key")]
+    /// A key of another type.
+    #[error("a DID's key is not of Ed25519, P-256 or secp256k1")]
     KeyType,
-    /// The bytes are not a point of the curve, or not 32.
-    #[error("a DID's bytes are not an Ed25519 key")]
+    /// The bytes are not a point of the curve, or too few or too many.
+    #[error("a DID's bytes are not a key")]
     NotAKey,
     /// A key of low order: one signature fits every message.
     #[error("a DID's key is weak")]
     WeakKey,
-    /// A key written in another than its one form.
+    /// A key written in another than its one form; points of P-256 and secp256k1 are compressed.
     #[error("a DID's key is not in its canonical form")]
     NotCanonical,
+    /// A text that holds no public key in PEM.
+    #[error("not a public key of Ed25519, P-256 or secp256k1 in PEM")]
+    Pem,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::key::SigningKey;
-    use proptest::prelude::*;
-
-    fn spell(key: &[u8]) -> String {
-        format!(
-            "{PREFIX}{}",
-            bs58::encode([&ED25519[..], key].concat()).into_string()
-        )
-    }
-
-    #[test]
-    fn prints_and_reads_the_published_example() {
-        // From the did:key specification.
-        let text = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
-        let did: Did = text.parse().expect("a DID");
-        assert_eq!(did.to_string(), text);
-    }
-
-    #[test]
-    fn weak_keys_are_refused() {
-        // The points of low order, in every form that decompresses.
-        let mut identity = [0; 32];
-        identity[0] = 1;
-        assert_eq!(spell(&identity).parse::<Did>(), Err(DidError::WeakKey));
-        assert_eq!(spell(&[0; 32]).parse::<Did>(), Err(DidError::WeakKey));
-        let order_8 = crate::testing::unhex(
-            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        );
-        assert_eq!(spell(&order_8).parse::<Did>(), Err(DidError::WeakKey));
-    }
-
-    #[test]
-    fn a_second_form_of_a_key_is_refused() {
-        // y = p + 3: the same point as y = 3, which is on the curve and not of low order.
-        let mut three = [0; 32];
-        three[0] = 3;
-        assert!(Did::from_ed25519(&three).is_ok());
-        let mut again = [0xff; 32];
-        again[0] = 0xf0;
-        again[31] = 0x7f;
-        assert_eq!(Did::from_ed25519(&again), Err(DidError::NotCanonical));
-    }
-
-    #[test]
-    fn other_texts_are_refused() {
-        let did = SigningKey::from_seed(&[1; 32]).did().to_string();
-        for (text, error) in [
-            (String::new(), DidError::Method),
-            ("did:web:example.com".into(), DidError::Method),
-            (did.to_uppercase(), DidError::Method),
-            (format!("{did}#{did}"), DidError::NotBase58),
-            (format!("{did} "), DidError::NotBase58),
-            (spell(&[3; 31]), DidError::NotAKey),
-            (
-                "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169".into(),
-                DidError::KeyType,
-            ),
-            ("z".repeat(1_000_000), DidError::TooLong),
-        ] {
-            assert_eq!(text.parse::<Did>(), Err(error), "{text:.80}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn each_key_reads_back(seed: [u8; 32]) {
-            let did = SigningKey::from_seed(&seed).did();
-            prop_assert_eq!(did.to_string().parse(), Ok(did));
-        }
-
-        #[test]
-        fn no_text_panics(text: String, tail in "[1-9A-Za-z]{0,60}") {
-            let _ = text.parse::<Did>();
-            let _ = format!("{PREFIX}{tail}").parse::<Did>();
-        }
-    }
-}
+mod tests;

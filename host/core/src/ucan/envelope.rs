@@ -2,7 +2,9 @@
 
 use super::did::Did;
 use super::varsig::{Algorithm, UnknownHeader};
-use crate::ipld::{self, DecodeError, EncodeError, Ipld, MAX_BLOCK_BYTES, depth_of, kind_of};
+use crate::ipld::{
+    self, DecodeError, EncodeError, Ipld, MAX_BLOCK_BYTES, decode_within, depth_of, kind_of,
+};
 use crate::key::SigningKey;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,6 +40,15 @@ pub struct Tag {
     pub kind: Kind,
     /// What it follows.
     pub version: Version,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Delegation => "a delegation",
+            Self::Invocation => "an invocation",
+        })
+    }
 }
 
 impl Tag {
@@ -84,7 +95,7 @@ pub struct Envelope<'a> {
 impl<'a> Envelope<'a> {
     /// Takes a token apart. Nothing in it is true before [`verify`](Self::verify).
     pub fn decode(bytes: &'a [u8]) -> Result<Self, EnvelopeError> {
-        let (signature_len, entries) = parts(ipld::decode(bytes)?)?;
+        let (signature_len, entries) = parts(decode_within(bytes, MAX_BLOCK_BYTES)?)?;
         let (algorithm, tag, payload) = contents(entries)?;
         // The bytes are in their one encoding, so the signature's length says where it stands.
         let start = 1 + head_len(signature_len);
@@ -110,19 +121,41 @@ impl<'a> Envelope<'a> {
 
     /// Checks that the issuer signed the bytes that came, with the algorithm of its key.
     pub fn verify(&self, issuer: &Did) -> Result<(), EnvelopeError> {
-        if self.algorithm != issuer.algorithm() {
-            return Err(EnvelopeError::Algorithm);
-        }
-        if !issuer.has_signed(self.signed, self.signature) {
-            return Err(EnvelopeError::Signature);
-        }
-        Ok(())
+        check(issuer, self.algorithm, self.signature, self.signed)
+    }
+
+    /// The algorithm, the signature, and what is signed.
+    pub(super) fn signature(&self) -> (Algorithm, &'a [u8], &'a [u8]) {
+        (self.algorithm, self.signature, self.signed)
+    }
+
+    pub(super) fn into_payload(self) -> Ipld {
+        self.payload
     }
 }
 
-/// Signs a payload and returns the token's bytes.
-pub(super) fn seal(kind: Kind, payload: Ipld, key: &SigningKey) -> Result<Vec<u8>, EncodeError> {
-    let header = key.did().algorithm().header().to_vec();
+pub(super) fn check(
+    issuer: &Did,
+    algorithm: Algorithm,
+    signature: &[u8],
+    signed: &[u8],
+) -> Result<(), EnvelopeError> {
+    if algorithm != issuer.algorithm() {
+        return Err(EnvelopeError::Algorithm);
+    }
+    if !issuer.has_signed(signed, signature) {
+        return Err(EnvelopeError::Signature);
+    }
+    Ok(())
+}
+
+/// Signs a payload and returns the token's bytes, and how many of them, at the end, are signed.
+pub(super) fn seal(
+    kind: Kind,
+    payload: Ipld,
+    key: &SigningKey,
+) -> Result<(Vec<u8>, usize), EncodeError> {
+    let header = key.algorithm().header().to_vec();
     let version = Version::V1;
     let signed = ipld::encode(&Ipld::Map(BTreeMap::from([
         (HEADER_KEY.to_owned(), Ipld::Bytes(header)),
@@ -135,7 +168,7 @@ pub(super) fn seal(kind: Kind, payload: Ipld, key: &SigningKey) -> Result<Vec<u8
     match bytes.len() {
         len if len > MAX_BLOCK_BYTES => Err(EncodeError::TooLarge { len }),
         _ if depth_of(&bytes).is_none() => Err(EncodeError::TooDeep),
-        _ => Ok(bytes),
+        _ => Ok((bytes, signed.len())),
     }
 }
 
@@ -233,13 +266,24 @@ mod tests {
     #[test]
     fn a_sealed_payload_verifies() {
         let payload = Ipld::Map(BTreeMap::new());
-        let bytes = seal(Kind::Invocation, payload.clone(), &key()).expect("seals");
-        let envelope = Envelope::decode(&bytes).expect("a token");
-        assert_eq!(envelope.tag().to_string(), "ucan/inv@1.0.0");
-        assert_eq!(envelope.payload(), &payload);
-        assert_eq!(envelope.verify(&key().did()), Ok(()));
-        let other = SigningKey::from_seed(&[2; 32]).did();
-        assert_eq!(envelope.verify(&other), Err(EnvelopeError::Signature));
+        let keys = Algorithm::ALL
+            .map(|algorithm| SigningKey::from_secret(algorithm, &[1; 32]).expect("a key"));
+        for key in &keys {
+            let (bytes, _) = seal(Kind::Invocation, payload.clone(), key).expect("seals");
+            let envelope = Envelope::decode(&bytes).expect("a token");
+            assert_eq!(envelope.tag().to_string(), "ucan/inv@1.0.0");
+            assert_eq!(envelope.payload(), &payload);
+            for other in &keys {
+                let error = match (other.did() == key.did(), other.algorithm()) {
+                    (true, _) => Ok(()),
+                    (false, of) if of == key.algorithm() => Err(EnvelopeError::Signature),
+                    (false, _) => Err(EnvelopeError::Algorithm),
+                };
+                assert_eq!(envelope.verify(&other.did()), error);
+            }
+            let other = SigningKey::from_secret(key.algorithm(), &[2; 32]).expect("a key");
+            assert_eq!(envelope.verify(&other.did()), Err(EnvelopeError::Signature));
+        }
     }
 
     #[test]

@@ -1,18 +1,15 @@
 //! A signed request to do something, or a signed statement that something is so.
 
-use super::command::{Command, CommandError};
-use super::did::{Did, DidError};
-use super::envelope::{self, Envelope, EnvelopeError, Kind, Version};
-use crate::ipld::{Block, Cid, DAG_CBOR, EncodeError, FieldError, Fields, Ipld};
+use super::command::Command;
+use super::did::Did;
+use super::envelope::{Kind, Version};
+use super::token::{self, Dids, Reader, Seal, TokenError, checked_time};
+use crate::ipld::{Block, Cid, Ipld};
 use crate::key::SigningKey;
 use std::collections::BTreeMap;
-use thiserror::Error;
-
-/// The largest time, and its negative the smallest: what a JavaScript number holds exactly.
-pub const MAX_TIME: i64 = (1 << 53) - 1;
 
 /// The fields that release candidates write as null where they have none.
-const OPTIONAL: [&str; 4] = ["aud", "meta", "iat", "cause"];
+const OPTIONAL: [&str; 5] = ["aud", "meta", "nbf", "iat", "cause"];
 
 /// What an invocation says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +30,8 @@ pub struct Payload {
     pub nonce: Vec<u8>,
     /// Further facts, which give no authority.
     pub meta: Option<BTreeMap<String, Ipld>>,
+    /// From when it holds, in seconds since 1970. Invocations of the specification have none; we heed it.
+    pub not_before: Option<i64>,
     /// Until when it holds, in seconds since 1970; none for ever.
     pub expiration: Option<i64>,
     /// When it was made, as the issuer says.
@@ -53,6 +52,7 @@ impl Payload {
             proofs: Vec::new(),
             nonce: Vec::new(),
             meta: None,
+            not_before: None,
             expiration: None,
             issued_at: None,
             cause: None,
@@ -62,91 +62,63 @@ impl Payload {
     fn to_ipld(&self) -> Ipld {
         let did = |did: &Did| Ipld::String(did.to_string());
         let time = |seconds: i64| Ipld::Integer(seconds.into());
-        let required = [
-            ("iss", did(&self.issuer)),
-            ("sub", did(&self.subject)),
-            ("cmd", Ipld::String(self.command.to_string())),
-            ("args", Ipld::Map(self.arguments.clone())),
-            (
-                "prf",
-                Ipld::List(self.proofs.iter().copied().map(Ipld::Link).collect()),
-            ),
-            ("nonce", Ipld::Bytes(self.nonce.clone())),
-            ("exp", self.expiration.map_or(Ipld::Null, time)),
-        ];
-        let optional = [
-            ("aud", self.audience.as_ref().map(did)),
-            ("meta", self.meta.clone().map(Ipld::Map)),
-            ("iat", self.issued_at.map(time)),
-            ("cause", self.cause.map(Ipld::Link)),
-        ];
-        let present = optional
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value?)));
-        Ipld::Map(
-            required
-                .into_iter()
-                .chain(present)
-                .map(|(key, value)| (key.to_owned(), value))
-                .collect(),
+        token::map(
+            [
+                ("iss", did(&self.issuer)),
+                ("sub", did(&self.subject)),
+                ("cmd", Ipld::String(self.command.to_string())),
+                ("args", Ipld::Map(self.arguments.clone())),
+                (
+                    "prf",
+                    Ipld::List(self.proofs.iter().copied().map(Ipld::Link).collect()),
+                ),
+                ("nonce", Ipld::Bytes(self.nonce.clone())),
+                ("exp", self.expiration.map_or(Ipld::Null, time)),
+            ],
+            [
+                ("aud", self.audience.as_ref().map(did)),
+                ("meta", self.meta.clone().map(Ipld::Map)),
+                ("nbf", self.not_before.map(time)),
+                ("iat", self.issued_at.map(time)),
+                ("cause", self.cause.map(Ipld::Link)),
+            ],
         )
     }
 
-    fn from_ipld(value: Ipld, version: Version) -> Result<Self, InvocationError> {
-        let mut fields = Fields::of("invocation", value)?;
-        if version == Version::Rc1 {
-            fields.drop_nulls(&OPTIONAL);
-        }
+    fn from_ipld(value: Ipld, version: Version, dids: &mut Dids) -> Result<Self, TokenError> {
+        let mut reader = Reader::new("invocation", value, version, &OPTIONAL, dids)?;
         let payload = Self {
-            issuer: principal(&mut fields, "iss")?,
-            audience: fields.if_present("aud", principal)?,
-            subject: principal(&mut fields, "sub")?,
-            command: fields.string("cmd")?.parse()?,
-            arguments: fields.map("args")?,
-            proofs: fields.links("prf")?,
-            nonce: fields.bytes("nonce")?,
-            meta: fields.if_present("meta", Fields::map)?,
-            expiration: time_or_null(&mut fields, "exp")?,
-            issued_at: fields.if_present("iat", time)?,
-            cause: fields.if_present("cause", Fields::link)?,
+            issuer: reader.principal("iss")?,
+            audience: reader.if_present("aud", Reader::principal)?,
+            subject: reader.principal("sub")?,
+            command: reader.fields.string("cmd")?.parse()?,
+            arguments: reader.fields.map("args")?,
+            proofs: reader.fields.links("prf")?,
+            nonce: reader.fields.bytes("nonce")?,
+            meta: reader.if_present("meta", |reader, field| Ok(reader.fields.map(field)?))?,
+            not_before: reader.if_present("nbf", Reader::time)?,
+            expiration: reader.time_or_null("exp")?,
+            issued_at: reader.if_present("iat", Reader::time)?,
+            cause: reader.if_present("cause", |reader, field| Ok(reader.fields.link(field)?))?,
         };
-        fields.end()?;
+        reader.fields.end()?;
         Ok(payload)
     }
 
     fn times(&self) -> impl Iterator<Item = (&'static str, i64)> {
-        let times = [("exp", self.expiration), ("iat", self.issued_at)];
+        let times = [
+            ("nbf", self.not_before),
+            ("exp", self.expiration),
+            ("iat", self.issued_at),
+        ];
         times
             .into_iter()
             .filter_map(|(field, time)| Some((field, time?)))
     }
-}
 
-fn principal(fields: &mut Fields, field: &'static str) -> Result<Did, InvocationError> {
-    let text = fields.string(field)?;
-    text.parse()
-        .map_err(|source| InvocationError::Did { field, source })
-}
-
-fn time(fields: &mut Fields, field: &'static str) -> Result<i64, InvocationError> {
-    match time_or_null(fields, field)? {
-        Some(time) => Ok(time),
-        None => Err(fields.kind(field, "an integer", &Ipld::Null).into()),
-    }
-}
-
-fn time_or_null(fields: &mut Fields, field: &'static str) -> Result<Option<i64>, InvocationError> {
-    match fields.take(field)? {
-        Ipld::Null => Ok(None),
-        Ipld::Integer(seconds) => checked_time(field, seconds).map(Some),
-        other => Err(fields.kind(field, "an integer or null", &other).into()),
-    }
-}
-
-fn checked_time(field: &'static str, seconds: i128) -> Result<i64, InvocationError> {
-    match i64::try_from(seconds) {
-        Ok(seconds) if (-MAX_TIME..=MAX_TIME).contains(&seconds) => Ok(seconds),
-        _ => Err(InvocationError::Time { field }),
+    /// Who is to act: the audience, or else the subject.
+    pub fn executor(&self) -> &Did {
+        self.audience.as_ref().unwrap_or(&self.subject)
     }
 }
 
@@ -156,41 +128,38 @@ fn checked_time(field: &'static str, seconds: i128) -> Result<i64, InvocationErr
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
     payload: Payload,
-    version: Version,
-    block: Block,
+    seal: Seal,
 }
 
 impl Invocation {
     /// Signs a payload with its issuer's key.
-    pub fn sign(payload: Payload, key: &SigningKey) -> Result<Self, InvocationError> {
+    pub fn sign(payload: Payload, key: &SigningKey) -> Result<Self, TokenError> {
         if payload.issuer != key.did() {
-            return Err(InvocationError::Issuer);
+            return Err(TokenError::Issuer);
         }
         for (field, seconds) in payload.times() {
-            checked_time(field, seconds.into())?;
+            checked_time("invocation", field, seconds.into())?;
         }
-        let bytes = envelope::seal(Kind::Invocation, payload.to_ipld(), key)?;
-        Ok(Self {
-            payload,
-            version: Version::V1,
-            block: Block::new(DAG_CBOR, bytes),
-        })
+        let seal = Seal::sign(Kind::Invocation, payload.to_ipld(), key)?;
+        Ok(Self { payload, seal })
     }
 
     /// Reads an invocation and checks its signature.
-    pub fn decode(bytes: &[u8]) -> Result<Self, InvocationError> {
-        let envelope = Envelope::decode(bytes)?;
-        let tag = envelope.tag();
-        if tag.kind != Kind::Invocation {
-            return Err(InvocationError::Kind);
-        }
-        let payload = Payload::from_ipld(envelope.payload().clone(), tag.version)?;
-        envelope.verify(&payload.issuer)?;
-        Ok(Self {
-            payload,
-            version: tag.version,
-            block: Block::new(DAG_CBOR, bytes.to_vec()),
-        })
+    pub fn decode(bytes: &[u8]) -> Result<Self, TokenError> {
+        let invocation = Self::decode_unchecked(bytes, &mut Dids::default())?;
+        invocation.check_signature()?;
+        Ok(invocation)
+    }
+
+    /// Reads an invocation. It must not leave this module before its signature is checked.
+    pub(super) fn decode_unchecked(bytes: &[u8], dids: &mut Dids) -> Result<Self, TokenError> {
+        let (payload, seal) = Seal::open(Kind::Invocation, bytes.to_vec())?;
+        let payload = Payload::from_ipld(payload, seal.version(), dids)?;
+        Ok(Self { payload, seal })
+    }
+
+    pub(super) fn check_signature(&self) -> Result<(), TokenError> {
+        Ok(self.seal.check(&self.payload.issuer)?)
     }
 
     /// What it says.
@@ -200,61 +169,30 @@ impl Invocation {
 
     /// Which version it says it follows.
     pub fn version(&self) -> Version {
-        self.version
+        self.seal.version()
     }
 
     /// Its name.
     pub fn cid(&self) -> &Cid {
-        self.block.cid()
+        self.seal.block().cid()
+    }
+
+    /// What tells it from all other invocations: the SHA2-256 of what is signed.
+    ///
+    /// The CID doesn't: anybody can turn a signature of P-256 into a second one that is as good.
+    pub fn identity(&self) -> [u8; 32] {
+        self.seal.identity()
     }
 
     /// Its bytes, as they were signed.
     pub fn block(&self) -> &Block {
-        &self.block
+        self.seal.block()
     }
 
     /// Its bytes, as they were signed.
     pub fn into_block(self) -> Block {
-        self.block
+        self.seal.into_block()
     }
-}
-
-/// Why something is not an invocation, or can't become one.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum InvocationError {
-    /// The envelope breaks a rule, the signature among them.
-    #[error(transparent)]
-    Envelope(#[from] EnvelopeError),
-    /// A token of another kind.
-    #[error("a delegation is not an invocation")]
-    Kind,
-    /// A field is missing, unknown or of another kind.
-    #[error(transparent)]
-    Field(#[from] FieldError),
-    /// A principal is not a DID we know.
-    #[error("invocation.{field} is no principal")]
-    Did {
-        /// The field's name on the wire.
-        field: &'static str,
-        /// What is wrong with it.
-        source: DidError,
-    },
-    /// The command breaks a rule.
-    #[error(transparent)]
-    Command(#[from] CommandError),
-    /// A time is outside ±(2⁵³−1).
-    #[error("invocation.{field} is outside of ±(2^53-1) seconds")]
-    Time {
-        /// The field's name on the wire.
-        field: &'static str,
-    },
-    /// The key that should sign is not the issuer's.
-    #[error("an invocation is signed by its issuer")]
-    Issuer,
-    /// The payload has no encoding, or is too large.
-    #[error("an invocation has no encoding")]
-    Encode(#[from] EncodeError),
 }
 
 #[cfg(test)]
@@ -263,6 +201,8 @@ mod tests {
     use crate::ipld::cid_of_raw;
     use crate::json;
     use crate::testing::any_ipld;
+    use crate::ucan::envelope::{self, EnvelopeError};
+    use crate::ucan::token::MAX_TIME;
     use proptest::prelude::*;
 
     fn key() -> SigningKey {
@@ -278,7 +218,9 @@ mod tests {
     fn sealed(text: &str) -> Vec<u8> {
         let text = text.replace("DID", &key().did().to_string());
         let payload = json::parse(&text).expect("DAG-JSON");
-        envelope::seal(Kind::Invocation, payload, &key()).expect("seals")
+        envelope::seal(Kind::Invocation, payload, &key())
+            .expect("seals")
+            .0
     }
 
     #[test]
@@ -289,6 +231,7 @@ mod tests {
             proofs: vec![cid_of_raw(b"p")],
             nonce: vec![1; 12],
             meta: Some(BTreeMap::new()),
+            not_before: Some(-1),
             expiration: Some(MAX_TIME),
             issued_at: Some(-MAX_TIME),
             cause: Some(cid_of_raw(b"c")),
@@ -303,7 +246,7 @@ mod tests {
         let other = SigningKey::from_seed(&[2; 32]);
         assert_eq!(
             Invocation::sign(statement(), &other),
-            Err(InvocationError::Issuer)
+            Err(TokenError::Issuer)
         );
         let late = Payload {
             expiration: Some(MAX_TIME + 1),
@@ -311,7 +254,10 @@ mod tests {
         };
         assert_eq!(
             Invocation::sign(late, &key()),
-            Err(InvocationError::Time { field: "exp" })
+            Err(TokenError::Time {
+                of: "invocation",
+                field: "exp"
+            })
         );
     }
 
@@ -361,8 +307,8 @@ mod tests {
                 "invocation.iat should be an integer, not null",
             ),
             (
-                with(r#","nbf":1"#),
-                "invocation has an unknown field \"nbf\"",
+                with(r#","pol":[]"#),
+                "invocation has an unknown field \"pol\"",
             ),
             ("[]".into(), "invocation should be a map, not a list"),
         ] {
@@ -379,26 +325,45 @@ mod tests {
             panic!("a payload is a map");
         };
         entries.extend(nulls);
-        let candidate = Payload::from_ipld(Ipld::Map(entries.clone()), Version::Rc1);
+        let candidate = Payload::from_ipld(
+            Ipld::Map(entries.clone()),
+            Version::Rc1,
+            &mut Dids::default(),
+        );
         assert_eq!(candidate, Ok(statement()));
-        assert!(Payload::from_ipld(Ipld::Map(entries.clone()), Version::V1).is_err());
+        assert!(
+            Payload::from_ipld(
+                Ipld::Map(entries.clone()),
+                Version::V1,
+                &mut Dids::default()
+            )
+            .is_err()
+        );
 
         entries.insert("prf".to_owned(), Ipld::Null);
-        assert!(Payload::from_ipld(Ipld::Map(entries), Version::Rc1).is_err());
+        assert!(
+            Payload::from_ipld(Ipld::Map(entries), Version::Rc1, &mut Dids::default()).is_err()
+        );
     }
 
     #[test]
     fn a_delegation_is_not_taken() {
-        let bytes = envelope::seal(Kind::Delegation, statement().to_ipld(), &key()).expect("seals");
-        assert_eq!(Invocation::decode(&bytes), Err(InvocationError::Kind));
+        let (bytes, _) =
+            envelope::seal(Kind::Delegation, statement().to_ipld(), &key()).expect("seals");
+        let expected = Kind::Invocation;
+        assert_eq!(
+            Invocation::decode(&bytes),
+            Err(TokenError::Kind { expected })
+        );
     }
 
     #[test]
     fn another_issuer_than_the_signer_is_refused() {
         let mut payload = statement();
         payload.issuer = SigningKey::from_seed(&[2; 32]).did();
-        let bytes = envelope::seal(Kind::Invocation, payload.to_ipld(), &key()).expect("seals");
-        let error = InvocationError::Envelope(EnvelopeError::Signature);
+        let (bytes, _) =
+            envelope::seal(Kind::Invocation, payload.to_ipld(), &key()).expect("seals");
+        let error = TokenError::Envelope(EnvelopeError::Signature);
         assert_eq!(Invocation::decode(&bytes), Err(error));
     }
 

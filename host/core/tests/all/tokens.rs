@@ -150,6 +150,7 @@ fn a_request_is_the_same_to_the_last_byte() {
         proofs: vec![],
         nonce: vec![5; 12],
         meta: Some(BTreeMap::new()),
+        not_before: None,
         expiration: Some(4_102_444_800),
         issued_at: Some(1_700_000_000),
         cause: Some(*instruction().link().cid()),

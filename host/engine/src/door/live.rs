@@ -61,6 +61,10 @@ impl Live {
         self.record.bytes
     }
 
+    pub(super) fn count(&mut self, bytes: u64) {
+        self.record.bytes = self.record.bytes.saturating_add(bytes);
+    }
+
     pub(super) fn written(&mut self, value: &impl Serialize) -> wasmtime::Result<Ipld> {
         let record = &mut self.record;
         let value = spilled(value, &mut |block| record.keep(block))?;

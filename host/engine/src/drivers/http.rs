@@ -26,7 +26,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::http::Method;
-use ::http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
+use ::http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use bytes::Bytes;
 use homestar_core::grant::{Grants, Redactor, Secrets};
 use rustls::{ClientConfig, RootCertStore};
@@ -112,7 +112,14 @@ impl Http {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let prepared = prepare(grants, secrets, request)?;
+        let mut prepared = prepare(grants, secrets, request)?;
+        if prepared.content_length.is_none()
+            && matches!(prepared.method, Method::GET | Method::HEAD)
+        {
+            // By HTTP/1, hyper sends no body with these unless it is told that there is one.
+            let chunked = HeaderValue::from_static("chunked");
+            prepared.headers.insert(TRANSFER_ENCODING, chunked);
+        }
         let progress = Progress::now();
         let upload = Upload::new(body, prepared.content_length, progress.clone());
         let body = reqwest::Body::wrap(upload);

@@ -34,6 +34,9 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
     })
 }
 
+/// Most bytes that are taken at once of a body that a guest makes.
+pub(super) const PIECE_BYTES_MAX: usize = 64 << 10;
+
 /// One part that asks for HTTP. It outlives the calls that it makes.
 #[derive(Clone)]
 pub(super) struct Asker {
@@ -97,8 +100,8 @@ impl Asker {
             let sent = http
                 .send_streaming(&grants, secrets, &request, pieces)
                 .await;
-            session.end_upload(part, call);
-            let response = sent?;
+            // A server may answer while the request still goes on.
+            let response = sent.inspect_err(|_| session.end_upload(part, call))?;
             Ok(Head {
                 status: response.status,
                 headers: response.headers,
@@ -115,12 +118,34 @@ impl Asker {
         upload: u64,
         piece: Option<Bytes>,
     ) -> wasmtime::Result<Answer<bool>> {
-        let (part, live) = (self.part, self.live());
+        let (part, session) = (self.part, self.session.clone());
         let digest = piece.as_ref().map(|piece| super::digest(piece));
+        // The trace holds less than what was moved.
+        self.door.count(piece.as_ref().map_or(0, Bytes::len) as u64);
+        // A body may be ended by whom no more calls are left.
+        let allowed = match &piece {
+            Some(_) => permitted::<Error>(&self.door, Ok(())),
+            None => Ok(()),
+        };
         let name = "homestar:driver/http-streams.write";
         self.ask(name, &(upload, digest), move |_| async move {
-            Ok(live?.write_upload(part, upload, piece).await)
+            let session = session.ok_or_else(nobody)?;
+            match allowed {
+                Ok(()) => Ok(session.write_upload(part, upload, piece).await),
+                Err(error) => {
+                    session.fail_upload(part, upload, error.clone());
+                    Err(error)
+                }
+            }
         })
+    }
+
+    /// Breaks off the body of a request, and so the request. Nothing enters by this, so it isn't in the trace.
+    pub(super) fn fail(&self, upload: u64) {
+        if let Some(session) = &self.session {
+            let error = Error::Invalid("its body broke off".to_owned());
+            session.fail_upload(self.part, upload, error);
+        }
     }
 
     /// Reads on in a body: as many bytes as are asked for, or those that are left.
@@ -161,7 +186,7 @@ impl Asker {
     fn live(&self) -> Result<Arc<Session>, Error> {
         permitted::<Error>(&self.door, Ok(()))?;
         let session = self.session.clone();
-        session.ok_or_else(|| Error::Denied("a replay asks nobody".to_owned()))
+        session.ok_or_else(nobody)
     }
 
     fn ask<T, F>(
@@ -176,4 +201,8 @@ impl Asker {
     {
         self.door.ask(number(self.part), name, args, work)
     }
+}
+
+fn nobody() -> Error {
+    Error::Denied("a replay asks nobody".to_owned())
 }

@@ -12,7 +12,7 @@ use wasmtime::component::{
 };
 use wasmtime::{AsContextMut as _, StoreContextMut};
 
-use super::http::{Answer, Asker};
+use super::http::{Answer, Asker, PIECE_BYTES_MAX};
 use super::{Instance, outside};
 use crate::drivers::http::{Error, Head, Request};
 use crate::instance::State;
@@ -142,9 +142,6 @@ struct Outgoing {
     upload: u64,
     written: Option<Answer<bool>>,
 }
-
-/// Most bytes that are taken of a guest at once.
-const PIECE_BYTES_MAX: usize = 64 << 10;
 
 impl StreamConsumer<State> for Outgoing {
     type Item = u8;

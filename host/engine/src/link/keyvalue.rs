@@ -1,5 +1,9 @@
-//! `wasi:keyvalue` over the driver of state, within what was granted to the guest: buckets are resources, which all
-//! parts of a composition share, so it can't be told who asks. Atomics aren't offered: buckets know no transactions.
+//! `wasi:keyvalue` over the driver of state. Each part of a composition has its own, with its own grants; buckets are
+//! the same resource for all of them, so one may lend another a bucket, which then needs a grant of its own to use it.
+//!
+//! Two drafts are served: that of wasmtime, and the second one, which is Spin's and has compare-and-swap.
+
+mod atomics;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +16,10 @@ use super::{Instance, outside};
 use crate::drivers::state::{self, State as Buckets};
 use crate::instance::State;
 use crate::outside::NOTHING;
-use crate::world::GUEST;
+
+/// The versions that are served.
+pub(super) const FIRST: &str = "0.2.0-draft";
+pub(super) const SECOND: &str = "0.2.0-draft2";
 
 /// A bucket that is open: its name.
 struct Bucket(String);
@@ -35,7 +42,6 @@ impl From<state::Error> for Error {
     fn from(error: state::Error) -> Self {
         match error {
             state::Error::Denied(_) => Self::AccessDenied,
-            state::Error::Invalid(_) => Self::NoSuchStore,
             other => Self::Other(other.to_string()),
         }
     }
@@ -43,15 +49,52 @@ impl From<state::Error> for Error {
 
 #[derive(Debug, ComponentType, Lift, Lower)]
 #[component(record)]
-struct KeyResponse {
+struct KeyResponse<C> {
     keys: Vec<String>,
-    cursor: Option<u64>,
+    /// Always none: all keys come at once.
+    cursor: Option<C>,
 }
 
+type Store<'a> = StoreContextMut<'a, State>;
 type Handle = Resource<Bucket>;
-type Pairs = Vec<Option<(String, Vec<u8>)>>;
+type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
-pub(super) fn add_store(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
+/// Defines `interface` of the package for a part.
+pub(super) fn add(
+    instance: &mut Instance<'_>,
+    interface: &str,
+    part: usize,
+) -> wasmtime::Result<()> {
+    let is_first = interface.ends_with(&format!("@{FIRST}"));
+    match interface
+        .split_once('@')
+        .map_or(interface, |(base, _)| base)
+    {
+        "wasi:keyvalue/store" => {
+            add_store(instance, part)?;
+            match is_first {
+                true => add_keys::<u64>(instance, part),
+                false => add_keys::<String>(instance, part),
+            }
+        }
+        "wasi:keyvalue/batch" => {
+            add_batch(instance, part)?;
+            match is_first {
+                true => add_first_get_many(instance, part),
+                false => add_get_many(instance, part),
+            }
+        }
+        _ => match is_first {
+            true => atomics::add_increment::<u64>(instance, part),
+            false => {
+                atomics::add_increment::<i64>(instance, part)?;
+                atomics::add_swap(instance, part)
+            }
+        },
+    }
+}
+
+fn add_store(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
     instance.resource(
         "bucket",
         ResourceType::host::<Bucket>(),
@@ -61,95 +104,81 @@ pub(super) fn add_store(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
             Ok(())
         },
     )?;
-    instance.func_wrap(
-        "open",
-        |mut store: StoreContextMut<'_, State>, (name,): (String,)| {
-            let name = if name.is_empty() {
-                DEFAULT.to_owned()
-            } else {
-                name
-            };
-            let allowed = outside(&store)?.grants(GUEST).state(&name);
-            if allowed.is_err() {
-                return Ok((Err(Error::AccessDenied),));
-            }
-            let bucket = store.data_mut().world.table().push(Bucket(name))?;
-            Ok((Ok(bucket),))
-        },
-    )?;
-    add_reading(instance)?;
-    add_writing(instance)
-}
-
-fn add_reading(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
+    instance.func_wrap("open", move |mut store: Store<'_>, (name,): (String,)| {
+        let name = match name.is_empty() {
+            true => DEFAULT.to_owned(),
+            false => name,
+        };
+        if outside(&store)?.grants(part).state(&name).is_err() {
+            return Ok((Err(Error::AccessDenied),));
+        }
+        if !Buckets::names_bucket(&name) {
+            return Ok((Err(Error::NoSuchStore),));
+        }
+        let bucket = store.data_mut().world.table().push(Bucket(name))?;
+        Ok((Ok(bucket),))
+    })?;
     instance.func_wrap(
         "[method]bucket.get",
-        |mut store: StoreContextMut<'_, State>, (bucket, key): (Handle, String)| {
-            Ok((get(&mut store, &bucket, &key)?,))
+        move |mut store: Store<'_>, (bucket, key): (Handle, String)| {
+            Ok((get(&mut store, part, &bucket, &key)?,))
         },
     )?;
     instance.func_wrap(
         "[method]bucket.exists",
-        |mut store: StoreContextMut<'_, State>, (bucket, key): (Handle, String)| {
-            let value = get(&mut store, &bucket, &key)?;
+        move |mut store: Store<'_>, (bucket, key): (Handle, String)| {
+            let value = get(&mut store, part, &bucket, &key)?;
             Ok((value.map(|value| value.is_some()),))
         },
     )?;
     instance.func_wrap(
+        "[method]bucket.set",
+        move |mut store: Store<'_>, (bucket, key, value): (Handle, String, Vec<u8>)| {
+            Ok((set(&mut store, part, &bucket, &key, &value)?,))
+        },
+    )?;
+    instance.func_wrap(
+        "[method]bucket.delete",
+        move |mut store: Store<'_>, (bucket, key): (Handle, String)| {
+            Ok((delete(&mut store, part, &bucket, &key)?,))
+        },
+    )
+}
+
+/// Defines `list-keys`, whose cursors are of type `C`.
+fn add_keys<C>(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()>
+where
+    C: ComponentType + Lift + Lower + Send + Sync + 'static,
+{
+    instance.func_wrap(
         "[method]bucket.list-keys",
-        |mut store: StoreContextMut<'_, State>, (bucket, _): (Handle, Option<u64>)| {
+        move |mut store: Store<'_>, (bucket, _): (Handle, Option<C>)| {
             let name = "homestar:driver/state.list";
+            let no_args = &[] as &[&str];
             let keys = within(
                 &mut store,
+                part,
                 &bucket,
                 name,
-                &[] as &[&str],
+                no_args,
                 |buckets, bucket| Ok(ByteBuf::from(joined(&buckets.list(bucket)?))),
             )?;
             let response = |keys: ByteBuf| KeyResponse {
                 keys: parted(&keys),
-                cursor: None,
+                cursor: None::<C>,
             };
             Ok((keys.map(response),))
         },
     )
 }
 
-fn add_writing(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
-    instance.func_wrap(
-        "[method]bucket.set",
-        |mut store: StoreContextMut<'_, State>, (bucket, key, value): (Handle, String, Vec<u8>)| {
-            Ok((set(&mut store, &bucket, &key, &value)?,))
-        },
-    )?;
-    instance.func_wrap(
-        "[method]bucket.delete",
-        |mut store: StoreContextMut<'_, State>, (bucket, key): (Handle, String)| {
-            Ok((delete(&mut store, &bucket, &key)?,))
-        },
-    )
-}
-
-pub(super) fn add_batch(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
-    instance.func_wrap(
-        "get-many",
-        |mut store: StoreContextMut<'_, State>, (bucket, keys): (Handle, Vec<String>)| {
-            let mut pairs: Pairs = Vec::new();
-            for key in keys {
-                match get(&mut store, &bucket, &key)? {
-                    Ok(value) => pairs.push(value.map(|value| (key, value))),
-                    Err(error) => return Ok((Err(error),)),
-                }
-            }
-            Ok((Ok(pairs),))
-        },
-    )?;
+fn add_batch(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
+    type Pairs = Vec<(String, Vec<u8>)>;
     instance.func_wrap(
         "set-many",
-        |mut store: StoreContextMut<'_, State>,
-         (bucket, pairs): (Handle, Vec<(String, Vec<u8>)>)| {
+        move |mut store: Store<'_>, (bucket, pairs): (Handle, Pairs)| {
             for (key, value) in pairs {
-                if let Err(error) = set(&mut store, &bucket, &key, &value)? {
+                if let Err(error) = set(&mut store, part, &bucket, &key, &value)? {
                     return Ok((Err(error),));
                 }
             }
@@ -158,9 +187,9 @@ pub(super) fn add_batch(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
     )?;
     instance.func_wrap(
         "delete-many",
-        |mut store: StoreContextMut<'_, State>, (bucket, keys): (Handle, Vec<String>)| {
+        move |mut store: Store<'_>, (bucket, keys): (Handle, Vec<String>)| {
             for key in keys {
-                if let Err(error) = delete(&mut store, &bucket, &key)? {
+                if let Err(error) = delete(&mut store, part, &bucket, &key)? {
                     return Ok((Err(error),));
                 }
             }
@@ -169,54 +198,80 @@ pub(super) fn add_batch(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
     )
 }
 
-fn get(
-    store: &mut StoreContextMut<'_, State>,
+fn add_get_many(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
+    instance.func_wrap(
+        "get-many",
+        move |mut store: Store<'_>, (bucket, keys): (Handle, Vec<String>)| {
+            Ok((get_many(&mut store, part, &bucket, keys)?,))
+        },
+    )
+}
+
+/// In the first draft, a key without a value is left out of its place.
+fn add_first_get_many(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
+    instance.func_wrap(
+        "get-many",
+        move |mut store: Store<'_>, (bucket, keys): (Handle, Vec<String>)| {
+            let pairs = get_many(&mut store, part, &bucket, keys)?;
+            let pair = |(key, value): (String, Option<Vec<u8>>)| value.map(|value| (key, value));
+            Ok((pairs.map(|pairs| pairs.into_iter().map(pair).collect::<Vec<_>>()),))
+        },
+    )
+}
+
+fn get_many(
+    store: &mut Store<'_>,
+    part: usize,
     bucket: &Handle,
-    key: &str,
-) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+    keys: Vec<String>,
+) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
+    let mut pairs = Vec::new();
+    for key in keys {
+        match get(store, part, bucket, &key)? {
+            Ok(value) => pairs.push((key, value)),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(pairs))
+}
+
+fn get(store: &mut Store<'_>, part: usize, bucket: &Handle, key: &str) -> Answer<Option<Vec<u8>>> {
     let name = "homestar:driver/state.get";
-    let value = within(store, bucket, name, &[key], |buckets, bucket| {
+    let value = within(store, part, bucket, name, &[key], |buckets, bucket| {
         Ok(buckets.get(bucket, key)?.map(ByteBuf::from))
     })?;
     Ok(value.map(|value| value.map(ByteBuf::into_vec)))
 }
 
-fn set(
-    store: &mut StoreContextMut<'_, State>,
-    bucket: &Handle,
-    key: &str,
-    value: &[u8],
-) -> wasmtime::Result<Result<(), Error>> {
+fn set(store: &mut Store<'_>, part: usize, bucket: &Handle, key: &str, value: &[u8]) -> Answer<()> {
     let name = "homestar:driver/state.set";
     let args = (key, Bytes::new(value));
-    let set = within(store, bucket, name, &args, |buckets, bucket| {
+    let set = within(store, part, bucket, name, &args, |buckets, bucket| {
         buckets.set(bucket, key, value).map(|()| NOTHING)
     })?;
     Ok(set.map(drop))
 }
 
-fn delete(
-    store: &mut StoreContextMut<'_, State>,
-    bucket: &Handle,
-    key: &str,
-) -> wasmtime::Result<Result<(), Error>> {
+fn delete(store: &mut Store<'_>, part: usize, bucket: &Handle, key: &str) -> Answer<()> {
     let name = "homestar:driver/state.delete";
-    let deleted = within(store, bucket, name, &[key], |buckets, bucket| {
+    let deleted = within(store, part, bucket, name, &[key], |buckets, bucket| {
         buckets.delete(bucket, key).map(|()| NOTHING)
     })?;
     Ok(deleted.map(drop))
 }
 
+/// Asks the driver about a bucket that is open.
 fn within<R: Serialize + DeserializeOwned>(
-    store: &mut StoreContextMut<'_, State>,
+    store: &mut Store<'_>,
+    part: usize,
     bucket: &Handle,
     name: &'static str,
     args: &(impl Serialize + ?Sized),
     work: impl FnOnce(Buckets, &str) -> Result<R, state::Error>,
-) -> wasmtime::Result<Result<R, Error>> {
+) -> Answer<R> {
     let bucket = store.data_mut().world.table().get(bucket)?.0.clone();
     let outside = outside(store)?;
-    let answer = ask(outside, GUEST, name, &bucket, &(&bucket, args), |buckets| {
+    let answer = ask(outside, part, name, &bucket, &(&bucket, args), |buckets| {
         work(buckets, &bucket)
     })?;
     Ok(answer.map_err(Error::from))

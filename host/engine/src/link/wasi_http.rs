@@ -1,22 +1,24 @@
 //! `wasi:http`, 0.2 and 0.3, over the same driver, grants and trace as `homestar:https`.
 
+mod outgoing;
+
 use std::fmt::Write as _;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use serde_bytes::ByteBuf;
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Accessor, Resource, ResourceTable};
 use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, p2, p3,
+    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, p2, p3,
 };
 
 use super::Instance;
-use super::http::{Answer, Asker};
+use super::http::{Answer, Asker, PIECE_BYTES_MAX};
 use crate::drivers::http::{self as driver, Head, Request};
 use crate::instance::State;
 use crate::world::stdio::Capture;
@@ -27,6 +29,8 @@ pub(crate) struct Http {
     ctx: WasiHttpCtx,
     /// By the number of the part.
     doors: Vec<Option<Sending>>,
+    /// Number of the part that is sending.
+    part: usize,
 }
 
 /// How one part sends.
@@ -36,26 +40,26 @@ struct Sending {
     log: Capture,
 }
 
-/// Most parts that may send.
-const PARTS_MAX: usize = 8;
+/// Most pieces of a request's body that wait for room, and most bytes of one. So a body that isn't sent yet takes no
+/// more of our memory than a piece that is: see [`PIECE_BYTES_MAX`].
+const BODY_PIECES_MAX: usize = 3;
+const BODY_PIECE_BYTES_MAX: usize = PIECE_BYTES_MAX / (BODY_PIECES_MAX + 1);
 
-/// Largest body of a request, in bytes.
-const REQUEST_BYTES_MAX: usize = 64 << 20;
+type Sent = wasmtime_wasi_http::Result<(http::Response<WasiBody>, Box<Io>)>;
 
-type Sent = wasmtime_wasi_http::Result<(
-    http::Response<UnsyncBoxBody<Bytes, Error>>,
-    Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>,
-)>;
+/// What goes on while a response is read.
+type Io = dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send;
 
-fn view<const PART: usize>(state: &mut State) -> WasiHttpCtxView<'_> {
-    let asker = state.outside().map(|outside| Asker::of(outside, PART));
+fn view(state: &mut State) -> WasiHttpCtxView<'_> {
+    let part = state.http_and_table().0.part;
+    let asker = state.outside().map(|outside| Asker::of(outside, part));
     let log = state.world.log().clone();
     let (http, table): (&mut Http, &mut ResourceTable) = state.http_and_table();
-    if http.doors.len() <= PART {
-        http.doors.resize_with(PART + 1, || None);
+    if http.doors.len() <= part {
+        http.doors.resize_with(part + 1, || None);
     }
     WasiHttpCtxView {
-        hooks: http.doors[PART].get_or_insert(Sending { asker, log }),
+        hooks: http.doors[part].get_or_insert(Sending { asker, log }),
         table,
         ctx: &mut http.ctx,
     }
@@ -64,12 +68,10 @@ fn view<const PART: usize>(state: &mut State) -> WasiHttpCtxView<'_> {
 /// Defines the types, which all parts share.
 pub(super) fn add_types(instance: &mut Instance<'_>, interface: &str) -> wasmtime::Result<()> {
     if interface.contains("@0.3") {
-        return p3::bindings::http::types::add_to_linker_instance::<_, WasiHttp>(
-            instance, view::<0>,
-        );
+        return p3::bindings::http::types::add_to_linker_instance::<_, WasiHttp>(instance, view);
     }
     let options = p2::bindings::LinkOptions::default().into();
-    p2::bindings::http::types::add_to_linker_instance::<_, WasiHttp>(instance, &options, view::<0>)
+    p2::bindings::http::types::add_to_linker_instance::<_, WasiHttp>(instance, &options, view)
 }
 
 /// Defines what sends, for one part.
@@ -78,66 +80,86 @@ pub(super) fn add_sending(
     interface: &str,
     part: usize,
 ) -> wasmtime::Result<()> {
-    macro_rules! parts {
-        ($($number:literal)*) => {
-            match part {
-                $($number => add_for::<$number>(instance, interface),)*
-                _ => Err(wasmtime::format_err!("more than {PARTS_MAX} components use wasi:http")),
-            }
-        };
+    if interface.contains("@0.3") {
+        return add_send(instance, part);
     }
-    parts!(0 1 2 3 4 5 6 7)
+    add_handle(instance, part)
 }
 
-fn add_for<const PART: usize>(
-    instance: &mut Instance<'_>,
-    interface: &str,
-) -> wasmtime::Result<()> {
-    if interface.contains("@0.3") {
-        return p3::bindings::http::client::add_to_linker_instance::<_, WasiHttp>(
-            instance,
-            view::<PART>,
-        );
-    }
-    p2::bindings::http::outgoing_handler::add_to_linker_instance::<_, WasiHttp>(
-        instance,
-        view::<PART>,
+/// Defines `wasi:http/outgoing-handler.handle` of 0.2.
+fn add_handle(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
+    use p2::bindings::http::outgoing_handler::{Host, OutgoingRequest, RequestOptions};
+    type Args = (Resource<OutgoingRequest>, Option<Resource<RequestOptions>>);
+    instance.func_wrap("handle", move |mut store, (request, options): Args| {
+        let state: &mut State = store.data_mut();
+        state.http_and_table().0.part = part;
+        match view(state).handle(request, options) {
+            Ok(response) => Ok((Ok(response),)),
+            Err(error) => Ok((Err(error.downcast()?),)),
+        }
+    })
+}
+
+/// Defines `wasi:http/client.send` of 0.3.
+fn add_send(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
+    use p3::bindings::http::client::HostWithStore;
+    use p3::bindings::http::types::Request;
+    instance.func_wrap_concurrent(
+        "send",
+        move |accessor: &Accessor<State>, (request,): (Resource<Request>,)| {
+            Box::pin(async move {
+                let of_http = accessor.with_getter::<WasiHttp>(view);
+                let mut sending = pin!(WasiHttp::send(&of_http, request));
+                let sent = poll_fn(|cx| {
+                    // Whatever it asks, it asks as this part.
+                    accessor.with(|mut access| access.data_mut().http_and_table().0.part = part);
+                    sending.as_mut().poll(cx)
+                });
+                match sent.await {
+                    Ok(response) => Ok((Ok(response),)),
+                    Err(error) => Ok((Err(error.downcast()?),)),
+                }
+            })
+        },
     )
 }
 
 impl WasiHttpHooks for Sending {
     fn send_request(
         &mut self,
-        request: http::Request<UnsyncBoxBody<Bytes, Error>>,
+        request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
-        _: Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>,
+        _: Box<Io>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let (asker, log) = (self.asker.clone(), self.log.clone());
         Box::new(async move {
             let asker = asker.ok_or(Error::HttpRequestDenied)?;
-            let request = whole(request, options.unwrap_or_default()).await?;
-            let answer = asker.send(request).map_err(|error| broken(&error))?.await;
-            let head = answer.map_err(|error| broken(&error))?;
-            let head = head.map_err(|error| error_of(error, &log))?;
-            let response = response(head, asker, log)?;
-            let nothing_left: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
-            Ok((response, nothing_left))
+            let (parts, body) = request.into_parts();
+            let request = request_of(&parts, options.unwrap_or_default());
+            let (head, rest) = outgoing::send(&asker, request, body, &log).await?;
+            let rest: Box<Io> = match rest {
+                Some(rest) => Box::new(rest.finish()),
+                None => Box::new(async { Ok(()) }),
+            };
+            Ok((response(head, asker, log)?, rest))
         })
+    }
+
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        BODY_PIECES_MAX
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_PIECE_BYTES_MAX
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        PIECE_BYTES_MAX
     }
 }
 
-/// Returns the request as the driver takes it. Its body is taken whole, so that what the guest sees of sending it
-/// doesn't depend on the network.
-async fn whole(
-    request: http::Request<UnsyncBoxBody<Bytes, Error>>,
-    options: RequestOptions,
-) -> wasmtime_wasi_http::Result<Request> {
-    let (parts, body) = request.into_parts();
-    let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
-    let body = body.map_err(|error| match error.downcast::<Error>() {
-        Ok(error) => *error,
-        Err(_) => Error::HttpRequestBodySize(Some(REQUEST_BYTES_MAX as u64)),
-    })?;
+/// Returns a request without its body as the driver takes it.
+fn request_of(parts: &http::request::Parts, options: RequestOptions) -> Request {
     let headers = parts
         .headers
         .iter()
@@ -145,20 +167,20 @@ async fn whole(
     let milliseconds = |time: Option<Duration>| {
         time.map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1))
     };
-    Ok(Request {
+    Request {
         method: parts.method.to_string(),
         url: parts.uri.to_string(),
         headers: headers
             .map(|(name, value)| (name.to_string(), latin1(value)))
             .collect(),
-        body: body.to_bytes().to_vec(),
+        body: Vec::new(),
         connect_timeout_ms: milliseconds(options.connect_timeout),
         timeout_ms: milliseconds(
             options
                 .first_byte_timeout
                 .max(options.between_bytes_timeout),
         ),
-    })
+    }
 }
 
 /// Returns a value whose characters are its bytes.
@@ -170,7 +192,7 @@ fn response(
     head: Head,
     asker: Asker,
     log: Capture,
-) -> wasmtime_wasi_http::Result<http::Response<UnsyncBoxBody<Bytes, Error>>> {
+) -> wasmtime_wasi_http::Result<http::Response<WasiBody>> {
     let mut response = http::Response::builder().status(head.status);
     for (name, value) in head.headers {
         let value: Vec<u8> = value

@@ -27,6 +27,10 @@ use stdio::Capture;
 /// Name that a command finds as its first argument, where other systems give the name of the program.
 const PROGRAM_NAME: &str = "main";
 
+/// Most things of the host that the parts of a task hold at once: streams, requests, buckets and what else has handles.
+/// Each takes less than a KiB beside what it leads to.
+const HANDLES_MAX: usize = 100_000;
+
 /// What a task may see of the outside: all of it is in its instruction.
 #[derive(Debug)]
 pub(crate) struct Given {
@@ -62,9 +66,11 @@ enum Wasi {
 
 impl World {
     pub(crate) fn new(given: Given) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES_MAX);
         Self {
             clock: Clock::default(),
-            table: ResourceTable::new(),
+            table,
             seed: given.seed,
             randoms: Vec::new(),
             log: given.stderr.clone(),

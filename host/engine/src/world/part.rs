@@ -10,43 +10,31 @@ use std::time::Duration;
 use homestar_core::grant::Grants;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::Rng;
-use wasmtime::component::{Accessor, HasData, Linker, Resource};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{
+    Accessor, ComponentNamedList, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource,
+};
 use wasmtime_wasi::cli::{WasiCli, WasiCliCtxView};
 use wasmtime_wasi::p2::bindings::cli as p2_cli;
-use wasmtime_wasi::p2::bindings::clocks as p2_clocks;
-use wasmtime_wasi::p2::bindings::random as p2_random;
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::p3::bindings::cli as p3_cli;
-use wasmtime_wasi::p3::bindings::clocks as p3_clocks;
-use wasmtime_wasi::p3::bindings::random as p3_random;
+use wasmtime_wasi::p3::bindings::clocks::system_clock::Instant;
 
+use super::GUEST;
 use super::random::Random;
 use crate::instance::State;
 
-/// The world as part `PART` sees it, for wasmtime's bindings.
-pub(super) struct Of<const PART: usize>;
-
-impl<const PART: usize> HasData for Of<PART> {
-    type Data<'a> = View<'a>;
-}
-
 /// One part's share of a task's state.
-pub(super) struct View<'a> {
-    pub(super) state: &'a mut State,
-    pub(super) part: usize,
-}
-
-fn view<const PART: usize>(state: &mut State) -> View<'_> {
-    View { state, part: PART }
+struct View<'a> {
+    state: &'a mut State,
+    part: usize,
 }
 
 /// Standard input and output of effects: nothing comes in, and what they write goes to the log.
 fn effects_cli(state: &mut State) -> WasiCliCtxView<'_> {
     state.world.effects_cli()
 }
-
-/// Most parts of a composition that may have a world of their own.
-pub(crate) const PARTS_MAX: usize = 32;
 
 /// Defines the interface under `name` for one part, if it is one of which each part has its own.
 pub(crate) fn add_to_linker(
@@ -55,69 +43,148 @@ pub(crate) fn add_to_linker(
     interface: &str,
     part: usize,
 ) -> wasmtime::Result<bool> {
-    macro_rules! parts {
-        ($($number:literal)*) => {
-            match part {
-                $($number => add::<$number>(linker, name, interface),)*
-                _ => Err(wasmtime::format_err!(
-                    "more than {PARTS_MAX} components ask for WASI"
-                )),
-            }
-        };
-    }
-    parts!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
-}
-
-fn add<const PART: usize>(
-    linker: &mut Linker<State>,
-    name: &str,
-    interface: &str,
-) -> wasmtime::Result<bool> {
     let mut instance = linker.instance(name)?;
-    let instance = &mut instance;
     let (base, version) = interface.split_once('@').unwrap_or((interface, ""));
-    let of = view::<PART>;
+    let mut own = Own {
+        instance: &mut instance,
+        part,
+    };
     match (base, version.starts_with("0.3")) {
-        ("wasi:random/random", false) => {
-            p2_random::random::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        ("wasi:random/random", true) => {
-            p3_random::random::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        ("wasi:random/insecure", false) => {
-            p2_random::insecure::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        ("wasi:random/insecure", true) => {
-            p3_random::insecure::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        ("wasi:random/insecure-seed", false) => {
-            p2_random::insecure_seed::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        ("wasi:random/insecure-seed", true) => {
-            p3_random::insecure_seed::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        ("wasi:clocks/wall-clock", false) => {
-            p2_clocks::wall_clock::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        ("wasi:clocks/monotonic-clock", false) => {
-            p2_clocks::monotonic_clock::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        ("wasi:clocks/system-clock", true) => {
-            p3_clocks::system_clock::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        ("wasi:clocks/monotonic-clock", true) => {
-            p3_clocks::monotonic_clock::add_to_linker_instance::<_, Of<PART>>(instance, of)?;
-        }
-        _ if PART > 0 => return add_cli(instance, base, version),
+        ("wasi:random/random", _) => own.add_random()?,
+        ("wasi:random/insecure", _) => own.add_insecure()?,
+        ("wasi:random/insecure-seed", false) => own.add_seed("insecure-seed")?,
+        ("wasi:random/insecure-seed", true) => own.add_seed("get-insecure-seed")?,
+        ("wasi:clocks/wall-clock", false) => own.add_wall_clock()?,
+        ("wasi:clocks/monotonic-clock", false) => own.add_monotonic_clock()?,
+        ("wasi:clocks/system-clock", true) => own.add_system_clock()?,
+        ("wasi:clocks/monotonic-clock", true) => own.add_monotonic_clock_of_0_3()?,
+        _ if part > GUEST => return add_cli(own.instance, base, version),
         _ => return Ok(false),
     }
     Ok(true)
 }
 
+/// An interface that is being defined for one part.
+struct Own<'a, 'b> {
+    instance: &'a mut LinkerInstance<'b, State>,
+    part: usize,
+}
+
+impl Own<'_, '_> {
+    fn add<A, R>(
+        &mut self,
+        name: &str,
+        answer: impl Fn(&mut View<'_>, A) -> wasmtime::Result<R> + Send + Sync + 'static,
+    ) -> wasmtime::Result<()>
+    where
+        A: ComponentNamedList + Lift + 'static,
+        R: ComponentType + Lower + 'static,
+    {
+        let part = self.part;
+        self.instance.func_wrap(
+            name,
+            move |mut store: StoreContextMut<'_, State>, args: A| {
+                let state = store.data_mut();
+                Ok((answer(&mut View { state, part }, args)?,))
+            },
+        )
+    }
+
+    /// Adds a function that returns once the sleep is over that `begin` begins.
+    fn add_sleep(
+        &mut self,
+        name: &str,
+        begin: fn(&mut View<'_>, u64) -> wasmtime::Result<Sleep>,
+    ) -> wasmtime::Result<()> {
+        let part = self.part;
+        self.instance.func_wrap_concurrent(
+            name,
+            move |accessor: &Accessor<State>, (nanoseconds,): (u64,)| {
+                Box::pin(async move {
+                    let sleep = accessor.with(|mut access| {
+                        let state = access.data_mut();
+                        begin(&mut View { state, part }, nanoseconds)
+                    });
+                    sleep?.await
+                })
+            },
+        )
+    }
+
+    fn add_random(&mut self) -> wasmtime::Result<()> {
+        self.add("get-random-bytes", |view, (length,): (u64,)| {
+            view.random_bytes(bounded(length)?)
+        })?;
+        self.add("get-random-u64", |view, (): ()| view.random_u64())
+    }
+
+    fn add_insecure(&mut self) -> wasmtime::Result<()> {
+        self.add("get-insecure-random-bytes", |view, (length,): (u64,)| {
+            Ok(bytes(&mut view.random().insecure, bounded(length)?))
+        })?;
+        self.add("get-insecure-random-u64", |view, (): ()| {
+            Ok(view.random().insecure.next_u64())
+        })
+    }
+
+    fn add_seed(&mut self, name: &str) -> wasmtime::Result<()> {
+        self.add(name, |view, (): ()| Ok(view.random().insecure_seed))
+    }
+
+    fn add_wall_clock(&mut self) -> wasmtime::Result<()> {
+        self.add("now", |view, (): ()| {
+            let now = view.wall()?;
+            Ok(Datetime {
+                seconds: now.as_secs(),
+                nanoseconds: now.subsec_nanos(),
+            })
+        })?;
+        self.add("resolution", |_, (): ()| {
+            Ok(Datetime {
+                seconds: 0,
+                nanoseconds: RESOLUTION_NANOSECONDS as u32,
+            })
+        })
+    }
+
+    fn add_system_clock(&mut self) -> wasmtime::Result<()> {
+        self.add("now", |view, (): ()| {
+            let now = view.wall()?;
+            Ok(Instant {
+                seconds: i64::try_from(now.as_secs())?,
+                nanoseconds: now.subsec_nanos(),
+            })
+        })?;
+        self.add("get-resolution", |_, (): ()| Ok(RESOLUTION_NANOSECONDS))
+    }
+
+    fn add_monotonic_clock(&mut self) -> wasmtime::Result<()> {
+        self.add("now", |view, (): ()| view.monotonic())?;
+        self.add("resolution", |_, (): ()| Ok(RESOLUTION_NANOSECONDS))?;
+        self.add("subscribe-instant", |view, (when,): (u64,)| {
+            let left = view.until(when)?;
+            view.subscribe(left)
+        })?;
+        self.add("subscribe-duration", |view, (nanoseconds,): (u64,)| {
+            view.subscribe(nanoseconds)
+        })
+    }
+
+    fn add_monotonic_clock_of_0_3(&mut self) -> wasmtime::Result<()> {
+        self.add("now", |view, (): ()| view.monotonic())?;
+        self.add("get-resolution", |_, (): ()| Ok(RESOLUTION_NANOSECONDS))?;
+        self.add_sleep("wait-for", |view, nanoseconds| view.sleep(nanoseconds))?;
+        self.add_sleep("wait-until", |view, when| {
+            let left = view.until(when)?;
+            view.sleep(left)
+        })
+    }
+}
+
 /// Standard input and output, arguments and environment: the guest's are the task's, those of effects are empty, and
 /// what they write goes to the log.
 fn add_cli(
-    instance: &mut wasmtime::component::LinkerInstance<'_, State>,
+    instance: &mut LinkerInstance<'_, State>,
     base: &str,
     version: &str,
 ) -> wasmtime::Result<bool> {
@@ -173,58 +240,6 @@ pub(crate) fn has_own(name: &str) -> bool {
             .is_some_and(|(base, _)| OWN.contains(&base))
 }
 
-impl p2_random::random::Host for View<'_> {
-    fn get_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        self.random_bytes(bounded(length)?)
-    }
-
-    fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
-        self.random_u64()
-    }
-}
-
-impl p3_random::random::Host for View<'_> {
-    fn get_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        self.random_bytes(bounded(length)?)
-    }
-
-    fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
-        self.random_u64()
-    }
-}
-
-impl p2_random::insecure::Host for View<'_> {
-    fn get_insecure_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        Ok(bytes(&mut self.random().insecure, bounded(length)?))
-    }
-
-    fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.random().insecure.next_u64())
-    }
-}
-
-impl p3_random::insecure::Host for View<'_> {
-    fn get_insecure_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        Ok(bytes(&mut self.random().insecure, bounded(length)?))
-    }
-
-    fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.random().insecure.next_u64())
-    }
-}
-
-impl p2_random::insecure_seed::Host for View<'_> {
-    fn insecure_seed(&mut self) -> wasmtime::Result<(u64, u64)> {
-        Ok(self.random().insecure_seed)
-    }
-}
-
-impl p3_random::insecure_seed::Host for View<'_> {
-    fn get_insecure_seed(&mut self) -> wasmtime::Result<(u64, u64)> {
-        Ok(self.random().insecure_seed)
-    }
-}
-
 impl View<'_> {
     fn random(&mut self) -> &mut Random {
         self.state.world.random(self.part)
@@ -262,87 +277,6 @@ fn bytes(source: &mut ChaCha20Rng, length: usize) -> Vec<u8> {
     bytes
 }
 
-impl p2_clocks::wall_clock::Host for View<'_> {
-    fn now(&mut self) -> wasmtime::Result<p2_clocks::wall_clock::Datetime> {
-        let now = self.wall()?;
-        Ok(p2_clocks::wall_clock::Datetime {
-            seconds: now.as_secs(),
-            nanoseconds: now.subsec_nanos(),
-        })
-    }
-
-    fn resolution(&mut self) -> wasmtime::Result<p2_clocks::wall_clock::Datetime> {
-        Ok(p2_clocks::wall_clock::Datetime {
-            seconds: 0,
-            nanoseconds: RESOLUTION_NANOSECONDS as u32,
-        })
-    }
-}
-
-impl p2_clocks::monotonic_clock::Host for View<'_> {
-    fn now(&mut self) -> wasmtime::Result<u64> {
-        self.monotonic()
-    }
-
-    fn resolution(&mut self) -> wasmtime::Result<u64> {
-        Ok(RESOLUTION_NANOSECONDS)
-    }
-
-    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let now = self.monotonic()?;
-        self.subscribe_duration(when.saturating_sub(now))
-    }
-
-    fn subscribe_duration(&mut self, duration: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let alarm = Alarm(Some(self.sleep(duration)?));
-        let table = self.state.world.table();
-        let alarm = table.push(alarm)?;
-        subscribe(table, alarm)
-    }
-}
-
-impl p3_clocks::types::Host for View<'_> {}
-
-impl p3_clocks::system_clock::Host for View<'_> {
-    fn now(&mut self) -> wasmtime::Result<p3_clocks::system_clock::Instant> {
-        let now = self.wall()?;
-        Ok(p3_clocks::system_clock::Instant {
-            seconds: i64::try_from(now.as_secs())?,
-            nanoseconds: now.subsec_nanos(),
-        })
-    }
-
-    fn get_resolution(&mut self) -> wasmtime::Result<u64> {
-        Ok(RESOLUTION_NANOSECONDS)
-    }
-}
-
-impl p3_clocks::monotonic_clock::Host for View<'_> {
-    fn now(&mut self) -> wasmtime::Result<u64> {
-        self.monotonic()
-    }
-
-    fn get_resolution(&mut self) -> wasmtime::Result<u64> {
-        Ok(RESOLUTION_NANOSECONDS)
-    }
-}
-
-impl<const PART: usize> p3_clocks::monotonic_clock::HostWithStore<State> for Of<PART> {
-    async fn wait_until(store: &Accessor<State, Self>, when: u64) -> wasmtime::Result<()> {
-        let sleep = store.with(|mut view| {
-            let mut view = view.get();
-            let now = view.monotonic()?;
-            view.sleep(when.saturating_sub(now))
-        })?;
-        sleep.await
-    }
-
-    async fn wait_for(store: &Accessor<State, Self>, duration: u64) -> wasmtime::Result<()> {
-        let sleep = store.with(|mut view| view.get().sleep(duration))?;
-        sleep.await
-    }
-}
-
 impl View<'_> {
     /// Returns the time of day, as time since the start of 1970.
     fn wall(&mut self) -> wasmtime::Result<Duration> {
@@ -358,6 +292,19 @@ impl View<'_> {
             Some(outside) => outside.monotonic(self.part),
             None => Ok(self.state.world.clock.now()),
         }
+    }
+
+    /// Returns the nanoseconds that are left until then.
+    fn until(&mut self, when: u64) -> wasmtime::Result<u64> {
+        Ok(when.saturating_sub(self.monotonic()?))
+    }
+
+    /// Returns what can be waited for until that many nanoseconds have passed.
+    fn subscribe(&mut self, nanoseconds: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let alarm = Alarm(Some(self.sleep(nanoseconds)?));
+        let table = self.state.world.table();
+        let alarm = table.push(alarm)?;
+        subscribe(table, alarm)
     }
 
     /// Returns what ends after that many nanoseconds.

@@ -125,7 +125,7 @@ fn two_providers_in_one_folder_are_an_error_that_names_both() {
     let LoadError::TwoProviders { import, paths } = &error else {
         panic!("{error}")
     };
-    assert_eq!(import, "acme:weather/forecast@0.1.0");
+    assert_eq!(import, "acme:almanac/almanac@0.1.0");
     assert_eq!(
         paths
             .clone()
@@ -166,7 +166,7 @@ fn another_version_is_not_taken_but_named() {
         (core instance $a (instantiate $m))
         (func $f (canon lift (core func $a "f")))
         (instance $i (export "today" (func $f)))
-        (export "acme:weather/forecast@0.2.0" (instance $i)))"#,
+        (export "acme:almanac/almanac@0.2.0" (instance $i)))"#,
     );
     let error = needs(&effects(&[&folder])).unwrap_err();
     let LoadError::Missing { missing } = &error else {
@@ -174,7 +174,7 @@ fn another_version_is_not_taken_but_named() {
     };
     let offered = (
         folder.path().join("later.wasm"),
-        "acme:weather/forecast@0.2.0".to_owned(),
+        "acme:almanac/almanac@0.2.0".to_owned(),
     );
     assert_eq!(missing[0].offered, Some(offered));
 }
@@ -190,7 +190,7 @@ fn an_effect_with_other_types_does_not_fit() {
         (core instance $a (instantiate $m))
         (func $f (canon lift (core func $a "f")))
         (instance $i (export "today" (func $f)))
-        (export "acme:weather/forecast@0.1.0" (instance $i)))"#,
+        (export "acme:almanac/almanac@0.1.0" (instance $i)))"#,
     );
     let error = needs(&effects(&[&folder])).unwrap_err();
     let LoadError::DoesNotFit { import, path, .. } = &error else {
@@ -199,7 +199,7 @@ fn an_effect_with_other_types_does_not_fit() {
     assert_eq!(
         (import.as_str(), path),
         (
-            "acme:weather/forecast@0.1.0",
+            "acme:almanac/almanac@0.1.0",
             &folder.path().join("other.wasm")
         )
     );
@@ -275,7 +275,7 @@ fn a_trap_in_an_effect_says_in_which_function() {
     let message = failure.message;
     let place = message
         .lines()
-        .find(|line| line.contains("acme:weather/forecast@0.1.0#today"));
+        .find(|line| line.contains("acme:almanac/almanac@0.1.0#today"));
     let place = place.unwrap_or_else(|| panic!("{message}"));
     assert!(place.ends_with(" of almanac"), "{message}");
 }
@@ -287,11 +287,11 @@ fn offers_and_asks_are_read_from_the_type() {
     let effect = effects.iter().next().unwrap();
     assert_eq!(
         effect.offers().collect::<Vec<_>>(),
-        ["acme:weather/forecast@0.1.0"]
+        ["acme:almanac/almanac@0.1.0"]
     );
     assert_eq!(
         effect.asks().collect::<Vec<_>>(),
-        ["acme:weather/forecast@0.1.0"]
+        ["acme:almanac/almanac@0.1.0"]
     );
     assert_eq!(effect.cid(), &cid(homestar_guests::pessimist()));
 }
@@ -364,11 +364,11 @@ fn a_pin_decides_between_providers() {
     let pinned = |interface: &str, which: &str| {
         let mut effects = effects(&[&near, &far]);
         effects.pin(interface, which)?;
-        let provider = effects.provider(None, FORECAST).expect("one provider");
+        let provider = effects.provider(None, ALMANAC).expect("one provider");
         Ok::<_, PinError>(provider.expect("a provider").name().to_owned())
     };
-    let base = FORECAST.split('@').next().unwrap();
-    for interface in [base, FORECAST] {
+    let base = ALMANAC.split('@').next().unwrap();
+    for interface in [base, ALMANAC] {
         for name in ["one", "two", "far"] {
             assert_eq!(pinned(interface, name).as_deref(), Ok(name));
         }
@@ -380,10 +380,10 @@ fn a_pin_decides_between_providers() {
         format!("there is no effect three to provide `{base}`")
     );
     assert_eq!(
-        pinned("acme:weather/rain", "one").unwrap_err().to_string(),
-        format!("the effect one doesn't offer `acme:weather/rain`; it offers `{FORECAST}`")
+        pinned("acme:almanac/rain", "one").unwrap_err().to_string(),
+        format!("the effect one doesn't offer `acme:almanac/rain`; it offers `{ALMANAC}`")
     );
-    assert!(pinned("acme:weather/forecast@0.2.0", "one").is_err());
+    assert!(pinned("acme:almanac/almanac@0.2.0", "one").is_err());
 }
 
 #[test]
@@ -393,15 +393,15 @@ fn a_pin_with_a_version_counts_for_more_and_the_first_of_two_alike() {
         ("two.wasm", homestar_guests::almanac()),
     ]);
     let mut effects = effects(&[&folder]);
-    let base = FORECAST.split('@').next().unwrap();
+    let base = ALMANAC.split('@').next().unwrap();
     let name = |effects: &Effects| {
-        let provider = effects.provider(None, FORECAST).unwrap();
+        let provider = effects.provider(None, ALMANAC).unwrap();
         provider.unwrap().name().to_owned()
     };
     effects.pin(base, "two").unwrap();
     effects.pin(base, "one").unwrap();
     assert_eq!(name(&effects), "two");
-    effects.pin(FORECAST, "one").unwrap();
+    effects.pin(ALMANAC, "one").unwrap();
     assert_eq!(name(&effects), "one");
 }
 
@@ -414,14 +414,14 @@ fn who_stands_in_front_still_does_when_a_source_is_pinned() {
     ]);
     let mut effects = effects(&[&folder]);
     assert!(needs(&effects).is_err());
-    effects.pin(FORECAST, "two").unwrap();
+    effects.pin(ALMANAC, "two").unwrap();
     assert_eq!(
         advice(&needs(&effects).unwrap(), "Cairo"),
         says("take an umbrella")
     );
-    effects.pin(FORECAST, "z").unwrap();
+    effects.pin(ALMANAC, "z").unwrap();
     assert!(needs(&effects).is_ok());
 }
 
 /// What `needs` asks for.
-const FORECAST: &str = "acme:weather/forecast@0.1.0";
+const ALMANAC: &str = "acme:almanac/almanac@0.1.0";

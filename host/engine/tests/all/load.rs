@@ -18,7 +18,7 @@ fn a_missing_import_is_named_with_its_functions() {
         panic!("{error}")
     };
     let expected = Missing {
-        import: "acme:weather/forecast@0.1.0".into(),
+        import: "acme:almanac/almanac@0.1.0".into(),
         functions: vec!["today".into()],
         asker: None,
         offered: None,
@@ -26,7 +26,7 @@ fn a_missing_import_is_named_with_its_functions() {
     assert_eq!(missing, &[expected]);
     assert_eq!(
         error.to_string(),
-        "nothing provides the import `acme:weather/forecast@0.1.0` with its function `today`"
+        "nothing provides the import `acme:almanac/almanac@0.1.0` with its function `today`"
     );
 }
 
@@ -135,7 +135,7 @@ fn a_component_describes_itself_as_wit() {
     );
     let needs = homestar_engine::wit::print(&fs::read(homestar_guests::needs()).unwrap()).unwrap();
     assert!(
-        needs.contains("import acme:weather/forecast@0.1.0;"),
+        needs.contains("import acme:almanac/almanac@0.1.0;"),
         "{needs}"
     );
 }

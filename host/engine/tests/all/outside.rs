@@ -15,14 +15,14 @@ use crate::net_server::{Wire, answer, name_server, read_request, records, serve,
 use crate::replay::{built_in, effect, effect_on, replay, run, run_twice};
 use crate::*;
 
-fn ok_of(done: Done) -> Ipld {
+pub(crate) fn ok_of(done: Done) -> Ipld {
     match done.outcome {
         Outcome::Ok(value) => value,
         Outcome::Error(failure) => panic!("{failure:?}"),
     }
 }
 
-fn error_of(done: Done) -> Failure {
+pub(crate) fn error_of(done: Done) -> Failure {
     match done.outcome {
         Outcome::Ok(value) => panic!("{value:?}"),
         Outcome::Error(failure) => failure,
@@ -182,7 +182,7 @@ fn a_name_that_leads_to_this_machine_is_refused() {
 }
 
 /// An engine that keeps state in a folder.
-fn keeping(folder: &tempfile::TempDir) -> Engine {
+pub(crate) fn keeping(folder: &tempfile::TempDir) -> Engine {
     engine_with(DriverSettings {
         state: Some(folder.path().to_owned()),
         ..DriverSettings::default()
@@ -426,35 +426,6 @@ fn wasi_http_of_0_3_goes_through_the_same_door() {
     let done = run_twice(&guest, "page", args, &[]);
     assert!(String::from_utf8_lossy(&done.log).contains("not granted"));
     assert!(error_of(done).message.contains("HttpRequestDenied"));
-}
-
-#[test]
-fn keyvalue_and_logging_of_wasi() {
-    let folder = tempfile::tempdir().unwrap();
-    let engine = keeping(&folder);
-    let guest = engine
-        .load_file(homestar_guests::ledger())
-        .expect("a guest");
-    let args = |key: &str| vec![text("visits"), text(key)];
-    let granted = ["state=visits"];
-    run_twice(&guest, "count", args("a"), &granted);
-    run_twice(&guest, "count", args("b"), &granted);
-    let done = run_twice(&guest, "count", args("a"), &granted);
-    assert_eq!(done.log, b"info: ledger: a is 2\n");
-    assert_eq!(ok_of(done), int(2));
-    let all = run_twice(&guest, "all", vec![text("visits")], &granted);
-    let pair = |key: &str, count: i128| list([text(key), int(count)]);
-    assert_eq!(ok_of(all), list([pair("a", 2), pair("b", 1)]));
-    let forgotten = ok_of(run_twice(&guest, "forget", args("a"), &granted));
-    assert_eq!(forgotten, Ipld::Bool(true));
-    let done = run_twice(&guest, "forget", args("a"), &granted);
-    assert_eq!(ok_of(done), Ipld::Bool(false));
-    let refused = error_of(run_twice(&guest, "count", args("a"), &["state=others"]));
-    assert!(
-        refused.message.contains("AccessDenied"),
-        "{}",
-        refused.message
-    );
 }
 
 #[test]

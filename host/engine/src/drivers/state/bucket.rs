@@ -47,9 +47,27 @@ impl Bucket {
 
     pub(super) fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
         self.create().map_err(|error| self.failed(&error))?;
+        self.put(self.lock()?, key, value)
+    }
+
+    /// Gives the value of a key to `next`, and sets what it returns if it returns any. Nobody else writes meanwhile.
+    pub(super) fn change<R>(
+        &self,
+        key: &str,
+        next: impl FnOnce(Option<Vec<u8>>) -> Result<(Option<Vec<u8>>, R), Error>,
+    ) -> Result<R, Error> {
+        self.create().map_err(|error| self.failed(&error))?;
+        let totals = self.lock()?;
+        let (value, result) = next(self.get(key)?)?;
+        if let Some(value) = value {
+            self.put(totals, key, &value)?;
+        }
+        Ok(result)
+    }
+
+    fn put(&self, mut totals: Totals<'_>, key: &str, value: &[u8]) -> Result<(), Error> {
         let path = self.file(key);
         let content = entry::encode(key, value);
-        let mut totals = self.lock()?;
         let before = bytes_of(&path)?;
         totals.keys += u64::from(before.is_none());
         totals.bytes =

@@ -49,6 +49,58 @@ fn what_is_set_is_there_until_deleted() {
 }
 
 #[test]
+fn numbers_grow_within_their_range() {
+    let (_folder, state) = state();
+    let add = |delta| state.increment("b", "n", delta, 0..=u64::MAX.into());
+    assert_eq!(add(2), Ok(2));
+    assert_eq!(add(u64::MAX.into()).map_err(drop), Err(()));
+    assert_eq!(add(-3).map_err(drop), Err(()));
+    assert_eq!(add(i128::MAX).map_err(drop), Err(()));
+    assert_eq!(state.get("b", "n"), Ok(Some(b"2".to_vec())));
+    assert_eq!(
+        state.increment("b", "n", -5, i64::MIN.into()..=i64::MAX.into()),
+        Ok(-3)
+    );
+    assert_eq!(state.get("b", "n"), Ok(Some(b"-3".to_vec())));
+    for other in [&b""[..], b"two", b"\xff", b"1 "] {
+        state.set("b", "n", other).unwrap();
+        let words = failed(add(1));
+        assert!(words.contains("\"n\" is not a number"), "{words}");
+        assert_eq!(state.get("b", "n"), Ok(Some(other.to_vec())));
+    }
+}
+
+#[test]
+fn a_value_is_swapped_only_for_the_expected_one() {
+    let (_folder, state) = state();
+    let swap =
+        |expected: Option<&[u8]>, value: &[u8]| state.swap("b", "k", expected.map(digest), value);
+    assert_eq!(swap(Some(b""), b"a"), Ok(Swap::Found(None)));
+    assert_eq!(swap(None, b"a"), Ok(Swap::Done));
+    assert_eq!(swap(None, b"b"), Ok(Swap::Found(Some(digest(b"a")))));
+    assert_eq!(swap(Some(b"a"), b""), Ok(Swap::Done));
+    assert_eq!(swap(None, b"b"), Ok(Swap::Found(Some(digest(b"")))));
+    let large = vec![0; VALUE_BYTES_MAX + 1];
+    assert!(matches!(swap(Some(b""), &large), Err(Error::TooLarge(_))));
+    assert_eq!(state.get("b", "k"), Ok(Some(vec![])));
+}
+
+#[test]
+fn no_increment_is_lost() {
+    let (_folder, state) = state();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    state.increment("b", "n", 1, 0..=i128::MAX).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(state.get("b", "n"), Ok(Some(b"100".to_vec())));
+}
+
+#[test]
 fn any_text_is_a_key_and_keys_are_sorted_by_bytes() {
     let (_folder, state) = state();
     let keys = ["", "../../x", "/", ".", "\0", "Z", "a", "ä", "😀", "a\nb"];
@@ -73,6 +125,8 @@ fn names_that_can_not_be_are_refused() {
             state.set(bucket, "k", b""),
             state.delete(bucket, "k"),
             state.list(bucket).map(drop),
+            state.increment(bucket, "k", 1, 0..=1).map(drop),
+            state.swap(bucket, "k", None, b"").map(drop),
         ] {
             assert!(matches!(refused, Err(Error::Invalid(_))), "{bucket:?}");
         }
@@ -81,6 +135,10 @@ fn names_that_can_not_be_are_refused() {
         assert!(matches!(state.set("b", key, b""), Err(Error::Invalid(_))));
         assert!(matches!(state.get("b", key), Err(Error::Invalid(_))));
         assert!(matches!(state.delete("b", key), Err(Error::Invalid(_))));
+        let added = state.increment("b", key, 1, 0..=1);
+        assert!(matches!(added, Err(Error::Invalid(_))));
+        let swapped = state.swap("b", key, None, b"");
+        assert!(matches!(swapped, Err(Error::Invalid(_))));
     }
 }
 
