@@ -19,6 +19,7 @@ mod live;
 mod measure;
 mod peers;
 mod streams;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,17 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("content", "a file through a guest", content::content),
     ("http", "pages from a server beside us", http::http),
     ("grant", "whether something is granted", grants::grant),
+    (
+        "workflow",
+        "many tasks, each receipt durable",
+        workflows::workflows,
+    ),
+    (
+        "replay",
+        "many tasks that have receipts",
+        workflows::replays,
+    ),
+    ("growth", "more tasks, and more", workflows::growth),
     ("watchdog", "endless loops on all cores", calls::watchdog),
 ];
 
