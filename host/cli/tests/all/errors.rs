@@ -268,7 +268,7 @@ fn options_that_make_no_sense() {
     --- stderr
     error: unrecognized subcommand 'rum'
 
-      tip: a similar subcommand exists: 'run'
+      tip: some similar subcommands exist: 'runs', 'run'
 
     Usage: homestar <COMMAND>
 

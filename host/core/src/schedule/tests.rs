@@ -322,7 +322,7 @@ fn each_element_is_a_task_and_they_are_gathered() {
     let none = r#""each": {"call": "sum", "args": [[], 1], "for-each": []}"#;
     assert_eq!(
         lines(&run(none, options, value(false))),
-        "1 tasks: 1 gathered\n"
+        "1 task: 1 gathered\n"
     );
     let few = Options {
         elements_max: 2,
@@ -496,7 +496,7 @@ fn an_answer_from_elsewhere_ends_a_call() {
     schedule.handle(Event::Receipt(receipt, Source::Own), Timestamp(0));
     schedule.handle(Event::NotFound(task), Timestamp(0));
     assert!(schedule.poll().is_none());
-    assert_eq!(lines(&schedule), "1 tasks: 1 memoised\n");
+    assert_eq!(lines(&schedule), "1 task: 1 memoised\n");
 }
 
 #[test]
