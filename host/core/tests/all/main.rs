@@ -4,6 +4,7 @@ mod cars;
 mod page;
 mod schema;
 mod tokens;
+mod ucan;
 mod unixfs;
 mod values;
 mod workflow_page;
