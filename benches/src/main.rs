@@ -19,6 +19,7 @@ mod live;
 mod measure;
 mod peers;
 mod streams;
+mod ucan;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,12 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("content", "a file through a guest", content::content),
     ("http", "pages from a server beside us", http::http),
     ("grant", "whether something is granted", grants::grant),
+    (
+        "chain",
+        "whether somebody may, by their tokens",
+        ucan::chains,
+    ),
+    ("policy", "whether arguments meet a condition", ucan::policy),
     ("watchdog", "endless loops on all cores", calls::watchdog),
 ];
 

@@ -188,3 +188,112 @@ fn policies_hold_as_in_iso_ucan_but_for_the_table_of_divergences() {
     }
     assert_eq!(found, differs);
 }
+
+/// What another implementation, in Rust, says of tokens that we made.
+mod oracle {
+    use super::*;
+    use homestar_core::key::SigningKey;
+    use homestar_core::ucan::Did;
+    use homestar_core::ucan::varsig::Algorithm;
+    use homestar_core::ucan::{delegation, invocation};
+    use pq_ucan::time::Timestamp;
+    use pq_ucan::validate::{MemoryStore, Validator};
+    use proptest::prelude::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn key(number: usize) -> SigningKey {
+        let algorithm = Algorithm::ALL[number % 3];
+        SigningKey::from_secret(algorithm, &[number as u8 + 1; 32]).expect("a key")
+    }
+
+    fn did(number: usize) -> Did {
+        key(number).did()
+    }
+
+    fn theirs(invocation: &[u8], proofs: &BTreeMap<Cid, Block>) -> Result<(), String> {
+        let mut store = MemoryStore::new();
+        for block in proofs.values() {
+            let read = pq_ucan::delegation::Delegation::decode(block.bytes());
+            store.insert(read.map_err(|error| error.to_string())?);
+        }
+        let invocation = pq_ucan::invocation::Invocation::decode(invocation);
+        let invocation = invocation.map_err(|error| error.to_string())?;
+        let now = Timestamp::from_unix(NOW).expect("a time");
+        let judged = Validator::new(&store, now).validate(&invocation);
+        judged.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Values in which the table of divergences doesn't come up.
+    const POLICIES: [&str; 6] = [
+        ".func == \"add\"",
+        ".fuel <= 100",
+        "all .hosts (. like \"*.example.com\")",
+        "any .hosts (. == \"a.example.com\")",
+        "not .func like \"sub*\"",
+        ".hosts[0] == \"a.example.com\" or .fuel > 5",
+    ];
+
+    proptest! {
+        #[test]
+        fn pq_ucan_says_the_same_of_our_chains(
+            hops in 1..4_usize,
+            change in 0..8_u8,
+            at in 0..3_usize,
+            policy in 0..POLICIES.len(),
+            func in prop_oneof![Just("add"), Just("subtract")],
+            fuel in prop_oneof![Just(5_i128), Just(100), Just(101)],
+            hosts in proptest::collection::vec(
+                prop_oneof![Just("a.example.com"), Just("b.example.com"), Just("example.org")], 1..3),
+        ) {
+            let at = at % hops;
+            let mut proofs = BTreeMap::new();
+            let mut cids = Vec::new();
+            for hop in 0..hops {
+                let changed = |number| change == number && hop == at;
+                let payload = delegation::Payload {
+                    issuer: did(hop),
+                    audience: if changed(1) { did(7) } else { did(hop + 1) },
+                    subject: (!changed(2)).then(|| did(if changed(3) { 8 } else { 0 })),
+                    command: if changed(4) { "/https" } else { "/wasm" }.parse().expect("a command"),
+                    policy: Policy::parse(POLICIES[(policy + hop) % POLICIES.len()]).expect("a policy"),
+                    nonce: vec![hop as u8; 12],
+                    meta: None,
+                    not_before: changed(5).then_some(NOW + 1000),
+                    expiration: Some(if changed(6) { NOW - 1000 } else { NOW + 1000 }),
+                };
+                let block = Delegation::sign(payload, &key(hop)).expect("signs").into_block();
+                cids.push(*block.cid());
+                proofs.insert(*block.cid(), block);
+            }
+            if change == 7 {
+                cids.reverse();
+            }
+            let hosts = hosts.into_iter().map(|host| Ipld::String(host.into())).collect();
+            let arguments = BTreeMap::from([
+                ("func".to_owned(), Ipld::String(func.into())),
+                ("fuel".to_owned(), Ipld::Integer(fuel)),
+                ("hosts".to_owned(), Ipld::List(hosts)),
+            ]);
+            let command = "/wasm/run".parse().expect("a command");
+            let payload = invocation::Payload {
+                subject: did(0),
+                proofs: cids,
+                expiration: Some(NOW + 100),
+                ..invocation::Payload::statement(did(hops), command, arguments)
+            };
+            let signed = homestar_core::ucan::Invocation::sign(payload, &key(hops)).expect("signs");
+            let bytes = signed.block().bytes();
+            let request = Request {
+                executor: None,
+                now: NOW,
+                leeway: 60,
+                proofs: &proofs,
+                revocations: &Revoked::new(),
+            };
+            let ours = verify(bytes, &request, &mut Known::default());
+            let theirs = theirs(bytes, &proofs);
+            prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{:?} {:?}", ours.err(), theirs);
+        }
+    }
+}
