@@ -5,6 +5,7 @@ mod page;
 mod schema;
 mod tokens;
 mod ucan;
+mod ucan_page;
 mod unixfs;
 mod values;
 mod workflow_page;

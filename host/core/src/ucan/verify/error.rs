@@ -198,6 +198,23 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All names.
+    pub const NAMES: [&str; 13] = [
+        "Malformed",
+        "InvalidAudience",
+        "UnavailableProof",
+        "InvalidClaim",
+        "InvalidSubject",
+        "CommandNotCovered",
+        "TooEarly",
+        "Expired",
+        "Revoked",
+        "RevocationsUnknown",
+        "InvalidSignature",
+        "WaitingOnPromise",
+        "MatchError",
+    ];
+
     /// Its name, as the specification's vectors have it, where they do.
     pub fn name(&self) -> &'static str {
         match self {

@@ -103,6 +103,7 @@ impl World {
 
     fn error(&self) -> (&'static str, String) {
         let error = self.verify().expect_err("not allowed");
+        assert!(Rule::NAMES.contains(&error.name()));
         (error.name(), error.to_string())
     }
 
