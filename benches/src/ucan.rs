@@ -133,13 +133,13 @@ pub(crate) fn chains(effort: Effort) -> Result<Vec<Measurement>, Error> {
         ];
         let name = format!("ucan: a chain of {hops}");
         measured
-            .push(repeated(name, effort, sides)?.goal("≤ 110% of the checks; ≤ 10 µs if known"));
+            .push(repeated(&name, effort, sides)?.goal("≤ 110% of the checks; ≤ 10 µs if known"));
     }
     Ok(measured)
 }
 
 pub(crate) fn policy(effort: Effort) -> Result<Vec<Measurement>, Error> {
-    let arguments = BTreeMap::from([
+    let arguments = &BTreeMap::from([
         ("host".to_owned(), Ipld::String("api.example.com".into())),
         ("method".to_owned(), Ipld::String("GET".into())),
         ("path".to_owned(), Ipld::String("/v1/users/7".into())),
@@ -156,8 +156,8 @@ pub(crate) fn policy(effort: Effort) -> Result<Vec<Measurement>, Error> {
         .map(|text| Policy::parse(text))
         .collect::<Result<_, _>>()?;
     let sides = policies.iter().zip(&parsed).map(|(text, policy)| {
-        Repeated::new(*text, || {
-            assert!(black_box(policy).holds(black_box(&arguments)));
+        Repeated::new(*text, move || {
+            assert!(black_box(policy).holds(black_box(arguments)));
             Ok(())
         })
     });
