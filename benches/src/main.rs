@@ -20,6 +20,7 @@ mod measure;
 mod peers;
 mod streams;
 mod workflows;
+mod ucan;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,11 @@ const BENCHES: &[(&str, &str, Bench)] = &[
         workflows::replays,
     ),
     ("growth", "more tasks, and more", workflows::growth),
+        "chain",
+        "whether somebody may, by their tokens",
+        ucan::chains,
+    ),
+    ("policy", "whether arguments meet a condition", ucan::policy),
     ("watchdog", "endless loops on all cores", calls::watchdog),
 ];
 

@@ -1,11 +1,16 @@
 //! UCAN 1.0: signed statements of who may do what, and of what was done.
 //!
 //! Laid out as the specification is: [`did`] names a signer, [`varsig`] says how it signed, [`envelope`]
-//! holds payload and signature, [`command`] says what about, [`invocation`] is the payload of a request
-//! or, without an audience and without an end, of a statement of fact. A [receipt](crate::receipt) is
-//! the latter.
+//! holds payload and signature, [`command`] says what about and [`policy`] under which conditions. A
+//! [`delegation`] gives leave. An [`invocation`] uses it, or, without an audience and without an end, states a
+//! fact. A [receipt](crate::receipt) is the latter, a [`revocation`] the former. [`promise`]s are arguments that
+//! aren't known yet, a [`container`] holds many tokens, [`words`] tell them to people.
 //!
-//! A signature is checked over the bytes that came, never over a value encoded again.
+//! [`verify`](verify()) checks an invocation with all it rests on, and [`replay`] knows what was carried out.
+//! Nothing here waits or asks: the time, the tokens and what was revoked are arguments.
+//!
+//! A signature is checked over the bytes that came, never over a value encoded again. `docs/ucan.md` is the
+//! reference page.
 
 pub mod command;
 pub mod container;

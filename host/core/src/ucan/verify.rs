@@ -23,8 +23,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The order of the checks, of which the first that fails is told: what costs little comes before what costs
-//! more, so signatures come late, and policies last. `docs/ucan.md` lists them.
+//! The order of the checks, of which the first that fails is told: first who asks, by their signature; then what
+//! costs little; then the signatures of the chain; policies last. `docs/ucan.md` lists them.
 
 mod error;
 #[cfg(test)]
@@ -195,17 +195,17 @@ pub fn verify(
             addressed: *payload.executor(),
         }));
     }
+    if !invocation.checked {
+        let signature = invocation.token.check_signature();
+        signature.map_err(|_| error(Rule::InvalidSignature))?;
+        known.keep_invocation(&invocation.token);
+    }
     let chain = read_chain(&payload.proofs, request.proofs, known, &mut dids)?;
     aligned(&chain, &payload.subject, &payload.issuer)?;
     narrowing(&chain, Some(&payload.command))?;
     let (not_before, expiration) = in_time(&chain, Some(payload), request)?;
     not_revoked(&chain, request.revocations)?;
     let chain = signed(chain, known)?;
-    if !invocation.checked {
-        let signature = invocation.token.check_signature();
-        signature.map_err(|_| error(Rule::InvalidSignature))?;
-        known.keep_invocation(&invocation.token);
-    }
     let authority = Authority {
         holder: payload.issuer,
         subject: payload.subject,

@@ -4,6 +4,8 @@ mod cars;
 mod page;
 mod schema;
 mod tokens;
+mod ucan;
+mod ucan_page;
 mod unixfs;
 mod values;
 mod workflow_page;

@@ -9,9 +9,9 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Glob {
     /// What the text begins with.
-    first: String,
+    first: Box<str>,
     /// What follows behind each star. Empty if there is no star.
-    rest: Vec<String>,
+    rest: Box<[Box<str>]>,
 }
 
 impl Glob {
@@ -32,36 +32,40 @@ impl Glob {
             }
             left = &left[c.len_utf8()..];
         }
-        let first = pieces.remove(0);
-        Self {
-            first,
-            rest: pieces,
-        }
+        let first = pieces.remove(0).into();
+        let rest = pieces.into_iter().map(Into::into).collect();
+        Self { first, rest }
     }
 
     /// True if the pattern fits the whole text.
     pub(super) fn matches(&self, text: &str) -> bool {
         let Some((last, between)) = self.rest.split_last() else {
-            return text == self.first;
+            return text == &*self.first;
         };
-        let Some(mut left) = text.strip_prefix(self.first.as_str()) else {
-            return false;
-        };
+        // An empty piece always fits. It is not compared, since it points nowhere, and to read nothing from
+        // there takes some processors a hundred nanoseconds.
+        let mut left = text;
+        if !self.first.is_empty() {
+            let Some(behind) = text.strip_prefix(&*self.first) else {
+                return false;
+            };
+            left = behind;
+        }
         // The first place where a piece fits leaves the most for what follows.
-        for piece in between {
-            match left.find(piece.as_str()) {
+        for piece in between.iter().filter(|piece| !piece.is_empty()) {
+            match left.find(&**piece) {
                 Some(at) => left = &left[at + piece.len()..],
                 None => return false,
             }
         }
-        left.ends_with(last.as_str())
+        last.is_empty() || left.ends_with(&**last)
     }
 }
 
 impl fmt::Display for Glob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.first.replace('*', "\\*"))?;
-        for piece in &self.rest {
+        for piece in &*self.rest {
             write!(f, "*{}", piece.replace('*', "\\*"))?;
         }
         Ok(())

@@ -17,7 +17,7 @@ use crate::workflow::Branch;
 pub struct Error {
     place: Place,
     count: usize,
-    rule: Rule,
+    rule: Box<Rule>,
     reversed: bool,
 }
 
@@ -35,7 +35,7 @@ impl Error {
         Self {
             place,
             count,
-            rule,
+            rule: Box::new(rule),
             reversed: false,
         }
     }
@@ -63,7 +63,7 @@ impl Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.rule)
+        std::error::Error::source(&*self.rule)
     }
 }
 
@@ -198,6 +198,23 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All names.
+    pub const NAMES: [&str; 13] = [
+        "Malformed",
+        "InvalidAudience",
+        "UnavailableProof",
+        "InvalidClaim",
+        "InvalidSubject",
+        "CommandNotCovered",
+        "TooEarly",
+        "Expired",
+        "Revoked",
+        "RevocationsUnknown",
+        "InvalidSignature",
+        "WaitingOnPromise",
+        "MatchError",
+    ];
+
     /// Its name, as the specification's vectors have it, where they do.
     pub fn name(&self) -> &'static str {
         match self {

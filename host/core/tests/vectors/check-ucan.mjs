@@ -1,0 +1,30 @@
+// Judges the chains that the example `chains` prints, with iso-ucan, and ends with 1 if it says other than we do.
+// See README.md.
+import * as json from '@ipld/dag-json'
+import { Delegation } from 'iso-ucan/delegation'
+import { Invocation } from 'iso-ucan/invocation'
+import * as ECDSA from 'iso-signatures/verifiers/ecdsa.js'
+import * as EdDSA from 'iso-signatures/verifiers/eddsa.js'
+import { Resolver } from 'iso-signatures/verifiers/resolver.js'
+import { readFileSync } from 'node:fs'
+
+const verifierResolver = new Resolver({ ...EdDSA.verifier, ...ECDSA.verifier })
+
+for (const { name, holds, proofs, invocation } of json.decode(readFileSync(0))) {
+  let says = 'ok'
+  try {
+    const delegations = new Map()
+    for (const bytes of proofs) {
+      const delegation = await Delegation.from({ bytes, verifierResolver })
+      delegations.set(delegation.cid.toString(), delegation)
+    }
+    const resolveProof = async (cid) => delegations.get(cid.toString())
+    await Invocation.from({ bytes: invocation, verifierResolver, resolveProof })
+  } catch (error) {
+    says = String(error.message).split('\n')[0]
+  }
+  console.log(`${name}: ${says.slice(0, 60)}`)
+  // Only for its policy may one of them be refused.
+  const agrees = holds ? says === 'ok' : says.startsWith('UCAN Invocation invalid arguments')
+  if (!agrees) process.exitCode = 1
+}
