@@ -180,6 +180,18 @@ fn another_version_is_not_taken_but_named() {
 }
 
 #[test]
+fn an_effect_with_nobody_behind_it_is_told_from_another_version() {
+    let folder = folder(&[("alone.wasm", homestar_guests::pessimist())]);
+    let error = needs(&effects(&[&folder])).unwrap_err();
+    let LoadError::Missing { missing } = &error else {
+        panic!("{error}")
+    };
+    assert!(missing[0].is_in_front);
+    assert_eq!(missing[0].asker, Some(folder.path().join("alone.wasm")));
+    assert_eq!(missing[0].offered, None);
+}
+
+#[test]
 fn an_effect_with_other_types_does_not_fit() {
     let folder = folder(&[]);
     written(
