@@ -170,6 +170,18 @@ impl Other {
             store,
         })
     }
+
+    async fn drain(
+        &mut self,
+        pieces: mpsc::UnboundedReceiver<Vec<u8>>,
+    ) -> wasmtime::Result<(u64,)> {
+        let arriving = StreamReader::new(&mut self.store, Arriving(pieces))?;
+        let drain = self.drain;
+        let drained = self
+            .store
+            .run_concurrent(async |accessor| drain.call_concurrent(accessor, (arriving,)).await);
+        drained.await?
+    }
 }
 
 /// Offers what takes streams to the effect in the other store. A handle can't go there, so the bytes do.
@@ -184,13 +196,8 @@ fn forwarded_to(engine: &Engine, other: Other) -> Result<Linker<()>, Error> {
             Box::pin(async move {
                 let (sender, pieces) = mpsc::unbounded_channel();
                 accessor.with(|access| bytes.pipe(access, Leaving(sender)))?;
-                let Other { store, drain } = &mut *other.lock().await;
-                let arriving = StreamReader::new(&mut *store, Arriving(pieces))?;
-                let drain = *drain;
-                let drained = store.run_concurrent(async |accessor| {
-                    drain.call_concurrent(accessor, (arriving,)).await
-                });
-                drained.await?
+                // wasmtime runs no store within another.
+                tokio::spawn(async move { other.lock().await.drain(pieces).await }).await?
             })
         },
     )?;
