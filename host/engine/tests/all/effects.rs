@@ -7,7 +7,7 @@ use homestar_core::ipld::Ipld;
 use homestar_core::outcome::{Kind, Outcome};
 use homestar_core::task::Input;
 use homestar_core::unixfs::cid_of_file;
-use homestar_engine::{Call, Component, EffectError, Effects, LoadError, PinError};
+use homestar_engine::{Call, Component, EffectError, Effects, Live, LoadError, PinError};
 
 use crate::{engine, instruction, limits, text};
 
@@ -113,6 +113,29 @@ fn a_guest_that_asks_for_nothing_gets_nothing_and_looks_at_no_folder() {
         .load_with(&bytes, || -> Effects { panic!("nobody asked for effects") })
         .unwrap();
     assert!(component.effects().is_empty());
+}
+
+/// Nobody waits for what will never come.
+#[test]
+fn what_is_no_file_is_named_and_the_others_work() {
+    let folder = folder(&[("almanac.wasm", homestar_guests::almanac())]);
+    let mode = rustix::fs::Mode::from(0o600);
+    let pipe = folder.path().join("pipe.wasm");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+    fs::create_dir(folder.path().join("folder.wasm")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("endless.wasm")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("dangling.wasm")).unwrap();
+    let mut effects = Effects::new();
+    let errors = effects.add_folder(folder.path(), BYTES_MAX);
+    let names = errors.iter().map(|error| error.path().file_name().unwrap());
+    let expected = ["dangling.wasm", "endless.wasm", "folder.wasm", "pipe.wasm"];
+    assert_eq!(names.collect::<Vec<_>>(), expected);
+    let component = needs(&effects).unwrap();
+    assert_eq!(advice(&component, "Cairo"), says("go as you are"));
+    let live = Live::open(&[folder.path().to_owned()], BYTES_MAX).snapshot();
+    assert_eq!(live.effects.iter().count(), 1);
+    // For who watches, a link that leads nowhere is a file that isn't there yet.
+    assert_eq!(live.errors.len(), errors.len() - 1);
 }
 
 #[test]
