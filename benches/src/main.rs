@@ -59,6 +59,7 @@ const BENCHES: &[(&str, &str, Bench)] = &[
         workflows::replays,
     ),
     ("growth", "more tasks, and more", workflows::growth),
+    (
         "chain",
         "whether somebody may, by their tokens",
         ucan::chains,

@@ -414,6 +414,7 @@ impl Imports {
                 import: import.name.to_owned(),
                 functions,
                 asker: None,
+                is_in_front: false,
                 offered: None,
             });
         }

@@ -185,6 +185,7 @@ impl<'a> Wiring<'a> {
                 import: import.to_owned(),
                 functions: Vec::new(),
                 asker: None,
+                is_in_front: false,
                 offered: None,
             }];
             return Err(LoadError::Missing { missing });
@@ -222,6 +223,8 @@ impl<'a> Wiring<'a> {
             import: import.name.clone(),
             functions: import.functions.clone(),
             asker: asker.map(|effect| effect.path().to_owned()),
+            is_in_front: asker
+                .is_some_and(|asker| asker.offers().any(|export| fits(export, &import.name))),
             offered: near(self.effects, &import.name),
         });
     }
@@ -291,9 +294,10 @@ fn near(effects: &Effects, import: &str) -> Option<(std::path::PathBuf, String)>
     let (interface, _) = import.split_once('@')?;
     effects.iter().find_map(|effect| {
         let export = effect.offers().find(|export| {
-            export
+            let of_same_name = export
                 .split_once('@')
-                .is_some_and(|(name, _)| name == interface)
+                .is_some_and(|(name, _)| name == interface);
+            of_same_name && !fits(export, import)
         })?;
         Some((effect.path().to_owned(), export.to_owned()))
     })

@@ -83,7 +83,9 @@ pub enum Allocation {
     OnDemand,
     /// Reserved once and reused: cheapest for many calls in a process. Reserves address space, not memory.
     Pooling {
-        /// Calls that may run at the same time.
+        /// Calls that may run at the same time, each of up to 8 components that have memories and make up 32 core
+        /// instances. A larger composition takes the room of several. A call for which there is no room fails by
+        /// [`CallError::Host`](crate::CallError::Host), which says so.
         instances_max: u32,
     },
 }

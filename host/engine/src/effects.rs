@@ -126,7 +126,7 @@ impl Content {
 impl Effect {
     /// Reads the effect in the file at `path`.
     pub fn open(path: &Path, bytes_max: u64) -> Result<Self, EffectError> {
-        read(path.to_owned(), 0, bytes_max)
+        opened(path.to_owned(), 0, crate::engine::read(path, bytes_max))
     }
 
     /// Returns the file it lies in.
@@ -259,7 +259,8 @@ impl Effects {
         };
         let mut errors = Vec::new();
         for path in paths {
-            match read(path, number, bytes_max) {
+            let bytes = crate::engine::read_file(&path, bytes_max);
+            match opened(path, number, bytes) {
                 Ok(effect) => self.effects.push(effect),
                 Err(error) => errors.push(error),
             }
@@ -438,8 +439,12 @@ fn is_component(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "wasm")
 }
 
-fn read(path: PathBuf, folder: usize, bytes_max: u64) -> Result<Effect, EffectError> {
-    match crate::engine::read(&path, bytes_max) {
+fn opened(
+    path: PathBuf,
+    folder: usize,
+    bytes: Result<Vec<u8>, LoadError>,
+) -> Result<Effect, EffectError> {
+    match bytes {
         Ok(bytes) => effect(path, folder, bytes),
         Err(source) => Err(EffectError::Load { path, source }),
     }

@@ -88,7 +88,12 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
     if let Some(ended) = error.downcast_ref::<Ended>() {
         return of_content(ended);
     }
-    if error.is::<HostFault>() || error.is::<PoolConcurrencyLimitError>() {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return End::Host(format!(
+            "{error:#}; more `instances_max` of the engine's pool makes room"
+        ));
+    }
+    if error.is::<HostFault>() {
         return End::Host(format!("{error:#}"));
     }
     let trap = error.downcast_ref::<Trap>();

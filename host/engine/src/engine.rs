@@ -2,7 +2,8 @@
 
 use std::borrow::{Borrow, Cow};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -380,12 +381,28 @@ fn deserialize(
     unsafe { wasmtime::component::Component::deserialize(engine, code) }.map_err(link_error)
 }
 
+/// Reads what somebody named, which may be a pipe.
 pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
+    read_opened(path, File::open(path), bytes_max)
+}
+
+/// Reads what was found, and waits for nobody: a pipe is no file.
+pub(crate) fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path);
+    let file = file.and_then(|file| match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(ErrorKind::InvalidInput, "it is no file")),
+    });
+    read_opened(path, file, bytes_max)
+}
+
+fn read_opened(path: &Path, file: io::Result<File>, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
     let failed = |source| LoadError::Read {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(failed)?;
+    let file = file.map_err(failed)?;
     let expected = file.metadata().map_err(failed)?.len();
     check_size(expected, bytes_max)?;
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));

@@ -150,6 +150,8 @@ pub struct Missing {
     pub functions: Vec<String>,
     /// The effect that asks for it; none if it is the guest.
     pub asker: Option<PathBuf>,
+    /// Whether the effect that asks for it offers it too, and would stand in front of the one that is missing.
+    pub is_in_front: bool,
     /// An effect that offers another version of it, and which.
     pub offered: Option<(PathBuf, String)>,
 }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 
 use crate::drivers::Drivers;
 use crate::drivers::http::{Body, Error, Pieces};
@@ -18,6 +20,14 @@ pub(crate) struct Incoming {
     rest: Bytes,
 }
 
+/// The body of a request that is being sent.
+#[derive(Clone)]
+struct Upload {
+    pieces: mpsc::Sender<Result<Bytes, Error>>,
+    /// Longest time for a piece to find room.
+    timeout: Duration,
+}
+
 /// What one task holds open.
 pub(crate) struct Session {
     pub(crate) drivers: Arc<Drivers>,
@@ -28,7 +38,7 @@ pub(crate) struct Session {
 pub(crate) struct Open {
     bodies: BTreeMap<u32, Incoming>,
     /// Bodies of requests that are being sent, by the number of the call.
-    uploads: BTreeMap<u64, mpsc::Sender<Result<Bytes, Error>>>,
+    uploads: BTreeMap<u64, Upload>,
     pub(crate) keys: Keys,
 }
 
@@ -109,35 +119,48 @@ impl Session {
         Ok(piece)
     }
 
-    /// Begins the body of the request that is call number `call`.
-    pub(crate) fn start_upload(&self, part: usize, call: u64) -> Pieces {
-        let (sender, pieces) = Pieces::channel(PIECES_WAITING_MAX);
-        self.open(part).uploads.insert(call, sender);
-        pieces
+    /// Begins the body of the request that is call number `call`, each piece of which is taken within `timeout`.
+    pub(crate) fn start_upload(&self, part: usize, call: u64, timeout: Duration) -> Pieces {
+        let (pieces, body) = Pieces::channel(PIECES_WAITING_MAX);
+        let upload = Upload { pieces, timeout };
+        self.open(part).uploads.insert(call, upload);
+        body
     }
 
     /// Adds a piece to a body, or ends it. Waits until there is room, and tells whether anybody reads on.
-    pub(crate) async fn write_upload(&self, part: usize, call: u64, piece: Option<Bytes>) -> bool {
+    pub(crate) async fn write_upload(
+        &self,
+        part: usize,
+        call: u64,
+        piece: Option<Bytes>,
+    ) -> Result<bool, Error> {
         let Some(piece) = piece else {
-            return self.open(part).uploads.remove(&call).is_some();
+            return Ok(self.open(part).uploads.remove(&call).is_some());
         };
-        let sender = self.open(part).uploads.get(&call).cloned();
-        match sender {
-            Some(sender) => sender.send(Ok(piece)).await.is_ok(),
-            None => false,
+        let upload = self.open(part).uploads.get(&call).cloned();
+        let Some(Upload { pieces, timeout }) = upload else {
+            return Ok(false);
+        };
+        match pieces.send_timeout(Ok(piece), timeout).await {
+            Ok(()) => Ok(true),
+            Err(SendTimeoutError::Closed(_)) => Ok(false),
+            Err(SendTimeoutError::Timeout(_)) => {
+                self.fail_upload(part, call, Error::Timeout);
+                Err(Error::Timeout)
+            }
         }
     }
 
     /// Breaks off a body, and so its request.
     pub(crate) fn fail_upload(&self, part: usize, call: u64, error: Error) {
-        let Some(sender) = self.open(part).uploads.remove(&call) else {
+        let Some(Upload { pieces, .. }) = self.open(part).uploads.remove(&call) else {
             return;
         };
-        if let Err(TrySendError::Full(failure)) = sender.try_send(Err(error))
+        if let Err(TrySendError::Full(failure)) = pieces.try_send(Err(error))
             && let Ok(runtime) = self.drivers.runtime()
         {
             // It is noticed once there is room for it, or nobody is there to notice.
-            runtime.spawn(async move { drop(sender.send(failure).await) });
+            runtime.spawn(async move { drop(pieces.send(failure).await) });
         }
     }
 

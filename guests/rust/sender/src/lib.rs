@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 
 use wasi::http::outgoing_handler;
-use wasi::http::types::{Fields, IncomingBody, Method, OutgoingBody, OutgoingRequest, Scheme};
+use wasi::http::types::{
+    Fields, IncomingBody, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
+};
 use wasi::io::streams::StreamError;
 
 wit_bindgen::generate!({
@@ -20,6 +22,9 @@ wit_bindgen::generate!({
 /// How much is read at a time.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
+/// How long an impatient one waits.
+const STEP_NANOSECONDS: u64 = 1_000_000_000;
+
 struct Sender;
 
 impl Guest for Sender {
@@ -31,7 +36,7 @@ impl Guest for Sender {
         how: How,
     ) -> Result<String, String> {
         let headers = Fields::new();
-        if how == How::Sized {
+        if matches!(how, How::Sized | How::Impatient) {
             let length = u64::from(piece_bytes) * u64::from(pieces);
             let length = length.to_string().into_bytes();
             headers.append("content-length", &length).map_err(said)?;
@@ -44,7 +49,13 @@ impl Guest for Sender {
             .and_then(|()| request.set_path_with_query(Some("/")));
         set.map_err(|()| "a request that can't be made")?;
         let body = request.body().map_err(|()| "a body that was taken")?;
-        let coming = outgoing_handler::handle(request, None).map_err(said)?;
+        let options = RequestOptions::new();
+        if how == How::Impatient {
+            let set = options.set_first_byte_timeout(Some(STEP_NANOSECONDS));
+            let set = set.and_then(|()| options.set_between_bytes_timeout(Some(STEP_NANOSECONDS)));
+            set.map_err(|()| "a time that can't be set")?;
+        }
+        let coming = outgoing_handler::handle(request, Some(options)).map_err(said)?;
         let is_read = write(&body, &vec![b'x'; piece_bytes as usize], pieces)?;
         match how {
             How::Broken => drop(body),

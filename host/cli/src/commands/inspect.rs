@@ -18,7 +18,8 @@ use crate::{folders, print};
 /// Show what a component is: its name, what it needs, what it offers
 ///
 /// Reads the component's own types and compiles nothing, so it also works for components that can't run here.
-/// Whether it is pure, so that the task alone decides what comes of it, follows from what it would be wired to.
+/// Whether it is pure, so that the task alone decides what comes of it, follows from what it would be wired to and
+/// what the settings grant.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -50,10 +51,11 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     }
     let description = wit::describe(&bytes).map_err(load::explained)?;
     let asks = description.imports.iter().any(|import| !import.is_offered);
+    let authority = Authority::new(&settings, &[], &[]);
     let mut effects = Effects::new();
     if asks {
         effects = folders::effects(&[]);
-        Authority::new(&settings, &[], &[]).give(&mut effects)?;
+        authority.give(&mut effects)?;
     }
     let wiring = match asks {
         true => effects.wired_to(&bytes),
@@ -61,7 +63,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     };
     let wiring = wiring.and_then(|wired| {
         Ok(Wiring {
-            doors: Doors::of(&description.imports, &wired)?,
+            doors: Doors::of(&description.imports, None, &authority.task(), &effects)?,
             effects: paths(&wired),
         })
     });

@@ -309,13 +309,13 @@ fn provider(missing: &Missing) -> String {
     let Missing {
         import, offered, ..
     } = missing;
-    match offered {
-        Some((path, other)) => format!(
-            "{} offers `{other}`, which is another version",
-            path.display()
-        ),
-        None => {
-            format!("no effect offers `{import}`; `homestar effect add FILE` adds one that does")
-        }
+    if let Some((path, other)) = offered {
+        let path = path.display();
+        return format!("{path} offers `{other}`, which is another version");
     }
+    let who = match missing.is_in_front {
+        true => "no effect behind it offers",
+        false => "no effect offers",
+    };
+    format!("{who} `{import}`; `homestar effect add FILE` adds one that does")
 }

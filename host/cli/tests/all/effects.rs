@@ -166,6 +166,18 @@ fn two_that_offer_the_same_are_both_named() {
 }
 
 #[test]
+fn one_in_front_of_nobody_is_named() {
+    let it = Environment::with(&["needs", "pessimist"]);
+    assert_eq!(it.run(&["effect", "add", "pessimist.wasm"]).code, Some(0));
+    assert_snapshot!(it.run(&["run", "needs.wasm", r#"advice("Cairo")"#]), @r#"
+    --- stderr
+    error: nothing provides the import `acme:almanac/almanac@0.1.0` with its function `today`, for effects/pessimist.wasm
+    hint: no effect behind it offers `acme:almanac/almanac@0.1.0`; `homestar effect add FILE` adds one that does
+    --- exit code 4
+    "#);
+}
+
+#[test]
 fn a_broken_effect_is_named_and_the_others_work() {
     let it = Environment::with(&["needs", "almanac"]);
     it.put("effects/broken.wasm", b"not wasm");

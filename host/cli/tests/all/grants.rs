@@ -109,3 +109,48 @@ fn a_task_that_hears_nothing_needs_no_grant() {
     let said = it.run(&["run", "digest.wasm", "hash(sha256, [97, 98, 99])", "--json"]);
     assert_eq!(said.code, Some(0), "{said}");
 }
+
+/// `wasi:keyvalue` says no more than that it is closed.
+#[test]
+fn what_opens_a_bucket_is_said() {
+    let it = Environment::with(&["ledger", "teller", "vault"]);
+    let count = ["run", "ledger.wasm", r#"count("visits", "a")"#];
+    assert_snapshot!(it.run(&count), @r#"
+    --- stderr
+    error: the guest returned the error "Error::AccessDenied"
+    hint: `--allow state=visits` allows it
+    --- exit code 1
+    "#);
+    let opened = it.run(&[&count[..], &["--allow", "state=visits"]].concat());
+    assert_eq!(opened.stdout(), "1\n", "{opened}");
+    it.run(&["effect", "add", "vault.wasm"]);
+    let add = ["run", "teller.wasm", r#"vault-adds("sums", "a", 2)"#];
+    let own = ["--allow", "vault:state=others"];
+    assert_snapshot!(it.run(&[&add[..], &own].concat()), @r#"
+    --- stderr
+    error: the guest returned the error "vault: Error::AccessDenied"
+    hint: `--allow vault:state=sums` allows it
+    --- exit code 1
+    "#);
+}
+
+/// `wasi:http` says no more than that it was denied.
+#[test]
+fn what_is_used_up_is_said() {
+    let it = Environment::with(&["sender"]);
+    let port = free_port();
+    let send = format!(r#"send("GET", "127.0.0.1:{port}", 1, 1, chunked)"#);
+    let allowed = format!("https=http://127.0.0.1:{port}");
+    let run = ["run", "sender.wasm", &send, "--allow", &allowed];
+    for option in ["--calls", "--call-bytes"] {
+        let said = it.run(&[&run[..], &[option, "0"]].concat());
+        let hint = format!("hint: `{option}` allows more\n");
+        assert!(said.stderr.contains(&hint), "{said}");
+    }
+}
+
+/// A port at which nobody listens.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}

@@ -189,3 +189,84 @@ fn what_leads_outside_is_named_with_the_way_there() {
         serde_json::json!(["clock", "random"])
     );
 }
+
+/// What the settings grant to everybody or to one effect makes a task that much less pure.
+#[test]
+fn what_is_granted_is_not_pure() {
+    const SETTINGS: &str = ".config/homestar/homestar.toml";
+    let it = Environment::with(&["nosy"]).with_key();
+    it.put(SETTINGS, "grant = [\"random\"]");
+    let nosy = it.run(&["inspect", "nosy.wasm"]).to_string();
+    assert!(
+        nosy.contains("pure       no\nreaches    homestar:driver/entropy\n"),
+        "{nosy}"
+    );
+    let facts = it.run(&["inspect", "nosy.wasm", "--json"]).json();
+    assert_eq!(facts["pure"], false);
+    assert_eq!(facts["pure_unless_granted"], serde_json::json!(["clock"]));
+
+    // A component that passes on what `function` of `import` says.
+    let passing = |import: &str, function: &str, export: &str| {
+        let text = format!(
+            r#"(component
+            (import "{import}" (instance $r (export "{function}" (func (result u64)))))
+            (core func $lowered (canon lower (func $r "{function}")))
+            (core module $m
+                (import "" "f" (func $f (result i64)))
+                (func (export "f") (result i64) call $f))
+            (core instance $c
+                (instantiate $m (with "" (instance (export "f" (func $lowered))))))
+            (func $f (result u64) (canon lift (core func $c "f")))
+            {export})"#
+        );
+        wat::parse_str(text).unwrap()
+    };
+    let offer = r#"(instance $i (export "roll" (func $f)))
+        (export "acme:luck/luck@0.1.0" (instance $i))"#;
+    let luck = passing("wasi:random/random@0.2.0", "get-random-u64", offer);
+    let player = passing(
+        "acme:luck/luck@0.1.0",
+        "roll",
+        r#"(export "roll" (func $f))"#,
+    );
+    it.put("effects/luck.wasm", luck);
+    it.put("player.wasm", player);
+    for (settings, pure, reaches) in [
+        (
+            "",
+            "yes, with effects/luck.wasm, unless granted random",
+            None,
+        ),
+        (
+            "effect.luck.grant = [\"random\"]",
+            "no",
+            Some("homestar:driver/entropy through effects/luck.wasm"),
+        ),
+        (
+            "grant = [\"random\"]\neffect.luck.grant = [\"clock\"]",
+            "yes, with effects/luck.wasm, unless granted random",
+            None,
+        ),
+    ] {
+        it.put(SETTINGS, settings);
+        let said = it.run(&["inspect", "player.wasm"]).to_string();
+        let row = |name: &str| {
+            let mut lines = said.lines();
+            lines.find_map(|line| Some(line.strip_prefix(name)?.trim()))
+        };
+        assert_eq!((row("pure"), row("reaches")), (Some(pure), reaches));
+        let reaches = reaches.map_or("nothing outside", |_| "homestar:driver/entropy");
+        let effect = it.run(&["effect", "inspect", "luck"]).to_string();
+        assert!(
+            effect.contains(&format!("reaches  {reaches}\n")),
+            "{effect}"
+        );
+        // So does the receipt of a run.
+        let run = ["run", "player.wasm", "roll", "--receipt", "roll.receipt"];
+        let said = it.run(&run);
+        assert_eq!(said.code, Some(0), "{said}");
+        let receipt = it.run(&["receipt", "show", "roll.receipt"]).to_string();
+        let is_pure = receipt.contains("pure         yes");
+        assert_eq!(is_pure, pure.starts_with("yes"), "{receipt}");
+    }
+}

@@ -222,7 +222,7 @@ impl Tracked {
         };
         let shown = folder.given.join(name);
         let seen = fs::metadata(path).ok().map(|it| Seen::of(&it));
-        let read = crate::engine::read(path, self.bytes_max);
+        let read = crate::engine::read_file(path, self.bytes_max);
         let is_gone = |error: &LoadError| matches!(error, LoadError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound);
         if read.as_ref().is_err_and(is_gone) {
             self.remove(path);

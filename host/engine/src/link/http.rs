@@ -88,10 +88,11 @@ impl Asker {
         let name = "homestar:driver/http-streams.send";
         // Pieces may be written before the request has begun to be sent.
         let number = self.door.next_number();
+        let timeout = request.timeout();
         let pieces = live
             .as_ref()
             .ok()
-            .map(|session| session.start_upload(part, number));
+            .map(|session| session.start_upload(part, number, timeout));
         let head = self.ask(name, &(asked,), move |call| async move {
             let session = live?;
             let http = session.drivers.http().map_err(Error::Connection)?;
@@ -131,7 +132,7 @@ impl Asker {
         self.ask(name, &(upload, digest), move |_| async move {
             let session = session.ok_or_else(nobody)?;
             match allowed {
-                Ok(()) => Ok(session.write_upload(part, upload, piece).await),
+                Ok(()) => session.write_upload(part, upload, piece).await,
                 Err(error) => {
                     session.fail_upload(part, upload, error.clone());
                     Err(error)

@@ -110,7 +110,10 @@ fn add_store(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
             false => name,
         };
         if outside(&store)?.grants(part).state(&name).is_err() {
-            return Ok((Err(Error::AccessDenied),));
+            // Asked only to have the trace say what was denied.
+            let opened = "homestar:driver/state.open";
+            let denied = asked(&store, part, opened, &name, &(&name,), |_| Ok(NOTHING))?;
+            return Ok((Err(denied.err().unwrap_or(Error::AccessDenied)),));
         }
         if !Buckets::names_bucket(&name) {
             return Ok((Err(Error::NoSuchStore),));
@@ -154,15 +157,10 @@ where
         "[method]bucket.list-keys",
         move |mut store: Store<'_>, (bucket, _): (Handle, Option<C>)| {
             let name = "homestar:driver/state.list";
-            let no_args = &[] as &[&str];
-            let keys = within(
-                &mut store,
-                part,
-                &bucket,
-                name,
-                no_args,
-                |buckets, bucket| Ok(ByteBuf::from(joined(&buckets.list(bucket)?))),
-            )?;
+            let bucket = name_of(&mut store, &bucket)?;
+            let keys = asked(&store, part, name, &bucket, &(&bucket,), |buckets| {
+                Ok(ByteBuf::from(joined(&buckets.list(&bucket)?)))
+            })?;
             let response = |keys: ByteBuf| KeyResponse {
                 keys: parted(&keys),
                 cursor: None::<C>,
@@ -236,43 +234,51 @@ fn get_many(
 }
 
 fn get(store: &mut Store<'_>, part: usize, bucket: &Handle, key: &str) -> Answer<Option<Vec<u8>>> {
+    let bucket = name_of(store, bucket)?;
+    get_of(store, part, &bucket, key)
+}
+
+fn get_of(store: &Store<'_>, part: usize, bucket: &str, key: &str) -> Answer<Option<Vec<u8>>> {
     let name = "homestar:driver/state.get";
-    let value = within(store, part, bucket, name, &[key], |buckets, bucket| {
+    let value = asked(store, part, name, bucket, &(bucket, key), |buckets| {
         Ok(buckets.get(bucket, key)?.map(ByteBuf::from))
     })?;
     Ok(value.map(|value| value.map(ByteBuf::into_vec)))
 }
 
 fn set(store: &mut Store<'_>, part: usize, bucket: &Handle, key: &str, value: &[u8]) -> Answer<()> {
+    let bucket = name_of(store, bucket)?;
     let name = "homestar:driver/state.set";
-    let args = (key, Bytes::new(value));
-    let set = within(store, part, bucket, name, &args, |buckets, bucket| {
-        buckets.set(bucket, key, value).map(|()| NOTHING)
+    let args = (&bucket, key, Bytes::new(value));
+    let set = asked(store, part, name, &bucket, &args, |buckets| {
+        buckets.set(&bucket, key, value).map(|()| NOTHING)
     })?;
     Ok(set.map(drop))
 }
 
 fn delete(store: &mut Store<'_>, part: usize, bucket: &Handle, key: &str) -> Answer<()> {
+    let bucket = name_of(store, bucket)?;
     let name = "homestar:driver/state.delete";
-    let deleted = within(store, part, bucket, name, &[key], |buckets, bucket| {
-        buckets.delete(bucket, key).map(|()| NOTHING)
+    let deleted = asked(store, part, name, &bucket, &(&bucket, key), |buckets| {
+        buckets.delete(&bucket, key).map(|()| NOTHING)
     })?;
     Ok(deleted.map(drop))
 }
 
-/// Asks the driver about a bucket that is open.
-fn within<R: Serialize + DeserializeOwned>(
-    store: &mut Store<'_>,
+/// Returns the name of a bucket that is open.
+fn name_of(store: &mut Store<'_>, bucket: &Handle) -> wasmtime::Result<String> {
+    Ok(store.data_mut().world.table().get(bucket)?.0.clone())
+}
+
+/// Asks the driver, as `homestar:driver/state` does.
+fn asked<R: Serialize + DeserializeOwned>(
+    store: &Store<'_>,
     part: usize,
-    bucket: &Handle,
     name: &'static str,
-    args: &(impl Serialize + ?Sized),
-    work: impl FnOnce(Buckets, &str) -> Result<R, state::Error>,
+    bucket: &str,
+    args: &impl Serialize,
+    work: impl FnOnce(Buckets) -> Result<R, state::Error>,
 ) -> Answer<R> {
-    let bucket = store.data_mut().world.table().get(bucket)?.0.clone();
-    let outside = outside(store)?;
-    let answer = ask(outside, part, name, &bucket, &(&bucket, args), |buckets| {
-        work(buckets, &bucket)
-    })?;
+    let answer = ask(outside(store)?, part, name, bucket, args, work)?;
     Ok(answer.map_err(Error::from))
 }

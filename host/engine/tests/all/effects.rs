@@ -7,7 +7,7 @@ use homestar_core::ipld::Ipld;
 use homestar_core::outcome::{Kind, Outcome};
 use homestar_core::task::Input;
 use homestar_core::unixfs::cid_of_file;
-use homestar_engine::{Call, Component, EffectError, Effects, LoadError, PinError};
+use homestar_engine::{Call, Component, EffectError, Effects, Live, LoadError, PinError};
 
 use crate::{engine, instruction, limits, text};
 
@@ -115,6 +115,29 @@ fn a_guest_that_asks_for_nothing_gets_nothing_and_looks_at_no_folder() {
     assert!(component.effects().is_empty());
 }
 
+/// Nobody waits for what will never come.
+#[test]
+fn what_is_no_file_is_named_and_the_others_work() {
+    let folder = folder(&[("almanac.wasm", homestar_guests::almanac())]);
+    let mode = rustix::fs::Mode::from(0o600);
+    let pipe = folder.path().join("pipe.wasm");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+    fs::create_dir(folder.path().join("folder.wasm")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("endless.wasm")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("dangling.wasm")).unwrap();
+    let mut effects = Effects::new();
+    let errors = effects.add_folder(folder.path(), BYTES_MAX);
+    let names = errors.iter().map(|error| error.path().file_name().unwrap());
+    let expected = ["dangling.wasm", "endless.wasm", "folder.wasm", "pipe.wasm"];
+    assert_eq!(names.collect::<Vec<_>>(), expected);
+    let component = needs(&effects).unwrap();
+    assert_eq!(advice(&component, "Cairo"), says("go as you are"));
+    let live = Live::open(&[folder.path().to_owned()], BYTES_MAX).snapshot();
+    assert_eq!(live.effects.iter().count(), 1);
+    // For who watches, a link that leads nowhere is a file that isn't there yet.
+    assert_eq!(live.errors.len(), errors.len() - 1);
+}
+
 #[test]
 fn two_providers_in_one_folder_are_an_error_that_names_both() {
     let folder = folder(&[
@@ -177,6 +200,18 @@ fn another_version_is_not_taken_but_named() {
         "acme:almanac/almanac@0.2.0".to_owned(),
     );
     assert_eq!(missing[0].offered, Some(offered));
+}
+
+#[test]
+fn an_effect_with_nobody_behind_it_is_told_from_another_version() {
+    let folder = folder(&[("alone.wasm", homestar_guests::pessimist())]);
+    let error = needs(&effects(&[&folder])).unwrap_err();
+    let LoadError::Missing { missing } = &error else {
+        panic!("{error}")
+    };
+    assert!(missing[0].is_in_front);
+    assert_eq!(missing[0].asker, Some(folder.path().join("alone.wasm")));
+    assert_eq!(missing[0].offered, None);
 }
 
 #[test]

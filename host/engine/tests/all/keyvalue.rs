@@ -86,7 +86,14 @@ fn each_part_has_grants_of_its_own() {
         ("vault-adds-to-ours", "ours", "vault: "),
         ("add-to-vaults", "vaults", ""),
     ] {
-        let refused = error_of(add(&both, how, bucket, &granted)).message;
+        let done = add(&both, how, bucket, &granted);
+        // What it takes is in the trace: the interface has no words for it.
+        let trace = format!("{:?}", done.recording);
+        assert!(
+            trace.contains(&format!("`--allow state={bucket}`")),
+            "{trace}"
+        );
+        let refused = error_of(done).message;
         assert!(
             refused.contains(&format!("{who}Error::AccessDenied")),
             "{how}: {refused}"

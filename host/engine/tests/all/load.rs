@@ -21,6 +21,7 @@ fn a_missing_import_is_named_with_its_functions() {
         import: "acme:almanac/almanac@0.1.0".into(),
         functions: vec!["today".into()],
         asker: None,
+        is_in_front: false,
         offered: None,
     };
     assert_eq!(missing, &[expected]);

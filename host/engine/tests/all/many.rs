@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use homestar_engine::Effects;
+use homestar_engine::{Allocation, Effects};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
@@ -36,8 +36,8 @@ fn idle(world: &str) -> Vec<u8> {
         .expect("a component")
 }
 
-#[test]
-fn there_may_be_many_parts_with_a_world_and_doors_of_their_own() {
+/// A guest with this many parts behind it, all told.
+fn chain(engine: &Engine) -> Component {
     const WASI: &str = "
         import wasi:http/outgoing-handler@0.2.12;
         import wasi:random/random@0.2.12;
@@ -52,9 +52,33 @@ fn there_may_be_many_parts_with_a_world_and_doors_of_their_own() {
     let last = idle(&[WASI, OFFERS].concat());
     effects.add_built_in([("last", last)]).expect("an effect");
     let guest = idle(&[WASI, ASKS, "export run: func() -> u64;"].concat());
-    let guest = engine().load_with(&guest, || effects).expect("a guest");
+    let guest = engine.load_with(&guest, || effects).expect("a guest");
     assert_eq!(guest.effects().len(), PARTS);
+    guest
+}
+
+#[test]
+fn there_may_be_many_parts_with_a_world_and_doors_of_their_own() {
     // It has started, with all of its parts, when its function traps.
-    let end = end(&guest, "run", vec![], &limits());
+    let end = end(&chain(engine()), "run", vec![], &limits());
     assert_eq!(end, Kind::Trap);
+}
+
+#[test]
+fn a_pool_that_is_too_small_for_them_says_so() {
+    let small = Engine::new(Config {
+        allocation: Allocation::Pooling { instances_max: 1 },
+        ..Config::default()
+    });
+    let small = small.expect("an engine");
+    let guest = chain(&small);
+    let instruction = instruction(&guest, Input::new("run", vec![]));
+    let done = small.call(&guest, Call::new(&instruction, &limits()));
+    let Err(CallError::Host(words)) = done else {
+        panic!("{done:?}");
+    };
+    assert!(
+        words.contains("core instances") && words.contains("`instances_max`"),
+        "{words}"
+    );
 }

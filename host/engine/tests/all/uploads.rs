@@ -166,6 +166,27 @@ fn an_answer_may_come_before_the_end() {
     assert!(received.recv().unwrap());
 }
 
+/// A server that has answered and reads no more doesn't hold the guest up.
+#[test]
+fn who_reads_no_more_is_not_waited_for() {
+    let guest = load(homestar_guests::sender());
+    let (sender, received) = mpsc::channel();
+    let answered = std::sync::Mutex::new(sender);
+    let port = serve(move |wire| {
+        let mut start = [0; 64];
+        if wire.read_exact(&mut start).is_ok() && wire.write_all(OK).is_ok() {
+            // It holds the connection until the test is over.
+            let (sender, over) = mpsc::channel::<()>();
+            let _ = answered.lock().unwrap().send(sender);
+            let _ = over.recv();
+        }
+    });
+    // More than the buffers of the connection take.
+    let done = send(&guest, port, "POST", 1_000_000, 60, "impatient");
+    assert_eq!(ok_of(done), text("200 2"));
+    drop(received);
+}
+
 #[test]
 fn what_is_sent_counts() {
     let (port, _requests) = sink();

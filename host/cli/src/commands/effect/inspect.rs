@@ -87,12 +87,15 @@ impl<'a> Facts<'a> {
     ) -> Result<Self, CommandError> {
         let description = wit::describe(effect.bytes()).map_err(load::explained)?;
         let wired = effects.wired_to(effect.bytes());
-        let doors = wired.and_then(|wired| Doors::of(&description.imports, &wired));
+        let granted = authority.own(effect);
+        let grants = granted.clone().unwrap_or_else(|| authority.task());
+        let doors =
+            wired.and_then(|_| Doors::of(&description.imports, Some(effect), &grants, effects));
         Ok(Self {
             effects,
             effect,
             description,
-            granted: authority.own(effect),
+            granted,
             doors: doors.map_err(|error| error.to_string()),
         })
     }

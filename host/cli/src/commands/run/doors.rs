@@ -25,6 +25,9 @@ pub(super) fn hints(authority: &Authority, loaded: &Loaded, done: &Done) -> Vec<
         };
         return taken.into_iter().map(hint).collect();
     }
+    if let Some(option) = trace.and_then(|trace| used_up(trace, failure)) {
+        return vec![format!("`{option}` allows more")];
+    }
     if !was_denied(failure) {
         return closed(authority, loaded, failure).into_iter().collect();
     }
@@ -57,13 +60,34 @@ fn takes(loaded: &Loaded, trace: &Trace) -> Vec<String> {
 
 /// Returns the text of a denial in a driver's answer.
 fn denied(answer: &Ipld) -> Option<&str> {
+    error(answer, "denied")
+}
+
+/// Returns the text of an error in a driver's answer.
+fn error<'a>(answer: &'a Ipld, case: &str) -> Option<&'a str> {
     let Ipld::Map(fields) = answer else {
         return None;
     };
-    match fields.get("denied") {
+    match fields.get(case) {
         Some(Ipld::String(text)) => Some(text),
-        _ => fields.get("Err").and_then(denied),
+        _ => fields.get("Err").and_then(|found| error(found, case)),
     }
+}
+
+/// Returns the option that allows more calls, if they were used up and the guest doesn't say so itself.
+fn used_up(trace: &Trace, failure: &Failure) -> Option<&'static str> {
+    if failure.message.contains(" are used up") {
+        return None;
+    }
+    let mut answers = trace.events.iter().filter_map(|event| match event {
+        Event::Call(call) => call.answer.as_ref(),
+        Event::Time(_) => None,
+    });
+    let text = answers.find_map(|answer| error(answer, "budget"))?;
+    Some(match text.contains(" bytes of ") {
+        true => "--call-bytes",
+        false => "--calls",
+    })
 }
 
 /// Returns the grant that a denial names, quoted as a shell takes it.

@@ -96,13 +96,21 @@ pub(super) fn prepare(
         headers,
         content_length,
         connect_timeout: milliseconds(request.connect_timeout_ms, CONNECT_TIMEOUT),
-        timeout: milliseconds(request.timeout_ms, TIMEOUT),
+        timeout: request.timeout(),
         redactor,
     })
 }
 
 pub(super) fn granted<T>(result: Result<T, homestar_core::grant::Denied>) -> Result<T, Error> {
     result.map_err(|denied| Error::Denied(denied.to_string()))
+}
+
+impl Request {
+    /// Time for the head of the response, for each piece of its body, and for the server to take each piece of the
+    /// request's own.
+    pub(crate) fn timeout(&self) -> Duration {
+        milliseconds(self.timeout_ms, TIMEOUT)
+    }
 }
 
 fn milliseconds(given: Option<u32>, default: Duration) -> Duration {

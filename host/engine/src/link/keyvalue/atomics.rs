@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
 use wasmtime::component::{ComponentType, Lift, Lower, Resource, ResourceType};
 
-use super::{Answer, Error, Handle, Instance, Store, get, outside, within};
+use super::{Answer, Error, Handle, Instance, Store, asked, get_of, name_of};
 use crate::drivers::state::{self, Digest, Swap};
-use crate::link::state::ask;
 
 /// A value as it was when it was looked at: of which key, and its digest, if there was any.
 struct Cas {
@@ -55,9 +54,10 @@ where
         move |mut store: Store<'_>, (bucket, key, delta): (Handle, String, N)| {
             let name = "homestar:driver/state.increment";
             let by = delta.into();
-            let args = (&key, &delta);
-            let sum = within(&mut store, part, &bucket, name, &args, |buckets, bucket| {
-                let sum = buckets.increment(bucket, &key, by, N::MIN..=N::MAX)?;
+            let bucket = name_of(&mut store, &bucket)?;
+            let args = (&bucket, &key, &delta);
+            let sum = asked(&store, part, name, &bucket, &args, |buckets| {
+                let sum = buckets.increment(&bucket, &key, by, N::MIN..=N::MAX)?;
                 N::try_from(sum).map_err(|_| state::Error::Failed(format!("{sum} is out of range")))
             })?;
             Ok((sum,))
@@ -93,12 +93,12 @@ pub(super) fn add_swap(instance: &mut Instance<'_>, part: usize) -> wasmtime::Re
     instance.func_wrap(
         "[static]cas.new",
         move |mut store: Store<'_>, (bucket, key): (Handle, String)| {
-            let value = match get(&mut store, part, &bucket, &key)? {
+            let bucket = name_of(&mut store, &bucket)?;
+            let value = match get_of(&store, part, &bucket, &key)? {
                 Ok(value) => value,
                 Err(error) => return Ok((Err(error),)),
             };
             let table = store.data_mut().world.table();
-            let bucket = table.get(&bucket)?.0.clone();
             let seen = value.as_deref().map(state::digest);
             let cas = table.push(Cas { bucket, key, seen })?;
             Ok((Ok(cas),))
@@ -123,14 +123,7 @@ pub(super) fn add_swap(instance: &mut Instance<'_>, part: usize) -> wasmtime::Re
 fn current(store: &mut Store<'_>, part: usize, cas: &Resource<Cas>) -> Answer<Option<Vec<u8>>> {
     let Cas { bucket, key, .. } = store.data_mut().world.table().get(cas)?;
     let (bucket, key) = (bucket.clone(), key.clone());
-    let name = "homestar:driver/state.get";
-    let args = (&bucket, [&key]);
-    let value = ask(outside(store)?, part, name, &bucket, &args, |buckets| {
-        Ok(buckets.get(&bucket, &key)?.map(ByteBuf::from))
-    })?;
-    Ok(value
-        .map(|value| value.map(ByteBuf::into_vec))
-        .map_err(Error::from))
+    get_of(store, part, &bucket, &key)
 }
 
 fn swap(
@@ -142,14 +135,14 @@ fn swap(
     let Cas { bucket, key, seen } = cas;
     let name = "homestar:driver/state.swap";
     let expected = seen.as_ref().map(|digest| Bytes::new(digest));
-    let args = (&bucket, (&key, expected, Bytes::new(value)));
-    let swapped = ask(outside(store)?, part, name, &bucket, &args, |buckets| {
+    let args = (&bucket, &key, expected, Bytes::new(value));
+    let swapped = asked(store, part, name, &bucket, &args, |buckets| {
         buckets.swap(&bucket, &key, seen, value).map(Swapped::from)
     })?;
     let found = match swapped {
         Ok(Swapped { done: true, .. }) => return Ok(Ok(())),
         Ok(Swapped { found, .. }) => found,
-        Err(error) => return Ok(Err(CasError::Store(error.into()))),
+        Err(error) => return Ok(Err(CasError::Store(error))),
     };
     let seen = match found.map(|digest| Digest::try_from(digest.into_vec())) {
         Some(Ok(digest)) => Some(digest),
