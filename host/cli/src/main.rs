@@ -17,6 +17,7 @@ mod folders;
 mod keyring;
 mod paths;
 mod print;
+mod progress;
 mod settings;
 
 fn main() -> std::process::ExitCode {

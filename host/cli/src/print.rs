@@ -80,6 +80,11 @@ pub(crate) fn hint(text: &str) -> String {
     labelled("hint", text)
 }
 
+/// Says something beside what was asked for.
+pub(crate) fn note(text: &str) {
+    err(&labelled("note", text));
+}
+
 /// Says that something is not as it should be, and that the work goes on.
 pub(crate) fn warning(text: &str) {
     err(&labelled("warning", text));

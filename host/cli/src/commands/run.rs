@@ -44,12 +44,15 @@ use crate::print;
 /// function that takes a stream or a blob gets it as that; for such a one an argument @FILE is put into the store. A
 /// stream or a blob that is returned is in the store too, and its CID is printed; -o writes the content to a file.
 ///
+/// https://… names a place: what is there is downloaded into the store, and its CID is said on standard error. That CID
+/// names the same content tomorrow, and the URL may not.
+///
 /// The result is printed as WAVE. Bytes, a list<u8>, are printed as they are, but not on a terminal.
 /// What the guest logs goes to standard error.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// The component: its file, its CID, ipfs://CID/PATH, or - for standard input
+    /// The component: its file, its CID, ipfs://CID/PATH, https://…, or - for standard input
     component: Reference,
 
     /// The function and its arguments, such as 'add(1, 2)'
@@ -150,6 +153,7 @@ const EXAMPLES: &str = r#"Examples:
   homestar run add.wasm --args '[1, 2]'
   homestar run image.wasm 'grayscale(@cat.png)' -o gray.png
   homestar run lines.wasm 'filter(@big.log, "error")' -o errors.log
+  homestar run https://example.com/text.wasm 'word-count(@https://example.com/declaration.txt)'
   homestar run text.wasm 'word-count(@-)' < declaration.txt
   homestar run wc.wasm -- -l < declaration.txt
   homestar run add.wasm 'add(1, 2)' --receipt sum.receipt --stats

@@ -61,8 +61,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 }
 
 fn add(options: &What) -> Result<(), CommandError> {
-    let path = content(&options.what)?;
-    let (data, cid) = options.common.find(path)?;
+    let (data, cid) = options.common.find(&options.what)?;
     let held = keep(source(&data)?, &cid)?;
     if options.common.json {
         return print::ok(held_facts(&cid, &held));
@@ -73,7 +72,8 @@ fn add(options: &What) -> Result<(), CommandError> {
 
 fn remove(options: &What) -> Result<(), CommandError> {
     let path = content(&options.what)?;
-    let (data, cid) = options.common.find(path)?;
+    let data = options.common.data()?;
+    let cid = data.resolve(path)?;
     let store = source(&data)?.store();
     if !store.unpin(&cid, LABEL).map_err(CommandError::host)? {
         let error = CommandError::input(format!("{cid} is not pinned"));
