@@ -89,7 +89,14 @@ fn built() -> PathBuf {
 }
 
 /// Installs the standard library for `target`, if it isn't there.
+///
+/// The scripts of several crates run at a time, and rustup doesn't stand that. A library that is being installed is
+/// there in part, so whoever looks for it takes the lock too.
 fn add_target(target: &str) {
+    let path = env::temp_dir().join("homestar-rustup.lock");
+    // Without a lock, the worst is that the build has to be started again.
+    let lock = fs::File::create(path).and_then(|file| file.lock().map(|()| file));
+    let _lock = lock.ok();
     let found = rustc(&["--print", "target-libdir", "--target", target]);
     if found.is_some_and(|library| Path::new(library.trim()).exists()) {
         return;

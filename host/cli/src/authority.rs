@@ -127,6 +127,17 @@ impl Authority {
         Grants::new(self.task.clone()).and(&self.ceiling)
     }
 
+    /// Returns what a task is granted that a workflow grants `more`.
+    pub(crate) fn task_with(&self, more: &[Grant]) -> Grants {
+        let all = self.task.iter().chain(more).cloned();
+        Grants::new(all.collect()).and(&self.ceiling)
+    }
+
+    /// Returns the most that may be granted to anybody.
+    pub(crate) fn ceiling(&self) -> &Grants {
+        &self.ceiling
+    }
+
     /// Tells whether nothing is granted to anybody.
     pub(crate) fn is_closed(&self) -> bool {
         self.grants().next().is_none()
@@ -187,7 +198,8 @@ impl Authority {
     }
 }
 
-const LIST: &str = "`homestar effect list` shows those there are";
+/// Where effects are listed.
+pub(crate) const LIST: &str = "`homestar effect list` shows those there are";
 
 #[cfg(test)]
 mod tests {

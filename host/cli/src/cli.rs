@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::content::{add, car, cat, gc, get, ls, pin, serve, stat, store};
+use crate::commands::workflow::{check, explain, plan, runs};
 use crate::commands::{completions, effect, inspect, key, receipt, replay, run};
 use crate::error::CommandError;
 use crate::print;
@@ -42,6 +43,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Options>),
+    Check(Box<check::Options>),
+    Plan(Box<plan::Options>),
+    Runs(runs::Options),
+    Explain(explain::Options),
     Inspect(inspect::Options),
     Effect(effect::Options),
     Receipt(receipt::Options),
@@ -77,6 +82,10 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match command {
         Command::Run(options) => run::main(&options),
         Command::CompileWorker { arguments } => compile(&arguments),
+        Command::Check(options) => ended(check::main(&options), options.common.json),
+        Command::Plan(options) => ended(plan::main(&options), options.common.json),
+        Command::Runs(options) => ended(runs::main(&options), options.json()),
+        Command::Explain(options) => ended(explain::main(&options), options.common.json),
         Command::Inspect(options) => ended(inspect::main(&options), options.json),
         Command::Effect(options) => ended(effect::main(&options), options.json()),
         Command::Receipt(options) => ended(receipt::main(&options), options.json()),

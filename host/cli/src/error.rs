@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io;
 
+use homestar_core::ipld::Ipld;
 use homestar_core::outcome::{Failure, Kind as Ended};
 
 /// A command that didn't do what was asked.
@@ -13,8 +14,19 @@ pub(crate) struct CommandError {
     pub(crate) kind: Kind,
     /// What happened. Its sources are printed too.
     pub(crate) error: Box<dyn Error + Send + Sync>,
+    /// What is wrong in detail, if it is more than one thing.
+    pub(crate) listed: Vec<Listed>,
     /// What to do about it, a sentence each.
     pub(crate) hints: Vec<String>,
+}
+
+/// One of several things that are wrong.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    /// For people, on a line.
+    pub(crate) text: String,
+    /// For programs.
+    pub(crate) facts: Ipld,
 }
 
 /// Whose fault it is.
@@ -57,6 +69,7 @@ impl CommandError {
         Self {
             kind,
             error: error.into(),
+            listed: Vec::new(),
             hints: Vec::new(),
         }
     }
@@ -86,6 +99,7 @@ impl CommandError {
         Self {
             kind: self.kind,
             error: self.message().into(),
+            listed: self.listed.clone(),
             hints: self.hints.clone(),
         }
     }
@@ -153,7 +167,6 @@ pub(crate) fn code_of(failure: &Failure) -> u8 {
 
 /// Exit codes have eight bits. One that would seem to be success is 1.
 fn status_of(failure: &Failure) -> u8 {
-    use homestar_core::ipld::Ipld;
     let status = match &failure.value {
         Some(Ipld::Map(fields)) => fields.get("status"),
         _ => None,
@@ -167,7 +180,6 @@ fn status_of(failure: &Failure) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use homestar_core::ipld::Ipld;
 
     #[test]
     fn every_end_has_its_exit_code() {

@@ -14,6 +14,7 @@ mod commands;
 mod error;
 mod files;
 mod folders;
+mod interrupt;
 mod keyring;
 mod paths;
 mod print;

@@ -64,6 +64,9 @@ fn error_text(error: &CommandError) -> String {
     for cause in causes(&*error.error) {
         text += &labelled("  because", &cause);
     }
+    for listed in &error.listed {
+        text += &indented(&listed.text);
+    }
     for hint in &error.hints {
         text += &labelled("hint", hint);
     }
@@ -80,7 +83,7 @@ pub(crate) fn hint(text: &str) -> String {
     labelled("hint", text)
 }
 
-/// Says something beside what was asked for.
+/// Says something that a person may want to know, and that is no fault.
 pub(crate) fn note(text: &str) {
     err(&labelled("note", text));
 }
@@ -105,7 +108,26 @@ pub(crate) fn warning_of(error: &dyn std::error::Error) {
 /// Returns `label: text` with a line break at its end. Text may come from a guest or a file, so what would steer a
 /// terminal is shown and not sent.
 fn labelled(label: &str, text: &str) -> String {
-    let mut line = format!("{label}: ");
+    begun(format!("{label}: "), text)
+}
+
+/// Returns text as lines that steer no terminal.
+pub(crate) fn shown(text: &str) -> String {
+    begun(String::new(), text)
+}
+
+/// Returns text without line breaks that steers no terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let line = begun(String::new(), text);
+    line.trim_end().replace('\n', " ")
+}
+
+/// Returns text on a line that belongs to the one above.
+fn indented(text: &str) -> String {
+    begun("  ".to_owned(), text)
+}
+
+fn begun(mut line: String, text: &str) -> String {
     for character in text.trim_end().chars() {
         match character {
             '\n' | '\t' => line.push(character),
@@ -118,11 +140,18 @@ fn labelled(label: &str, text: &str) -> String {
 }
 
 fn failure_json(error: &CommandError) -> String {
-    let failure = [
-        ("kind", Ipld::String(error.kind.as_str().to_owned())),
-        ("message", Ipld::String(error.message())),
-    ];
-    let failure = map([("error", map(failure))]);
+    let mut failure = BTreeMap::from([
+        (
+            "kind".to_owned(),
+            Ipld::String(error.kind.as_str().to_owned()),
+        ),
+        ("message".to_owned(), Ipld::String(error.message())),
+    ]);
+    if !error.listed.is_empty() {
+        let problems = error.listed.iter().map(|listed| listed.facts.clone());
+        failure.insert("problems".to_owned(), Ipld::List(problems.collect()));
+    }
+    let failure = map([("error", Ipld::Map(failure))]);
     // Texts always have a form in JSON.
     json_line(&failure).unwrap_or_default()
 }
@@ -183,6 +212,25 @@ pub(crate) fn listed(words: &[&str]) -> String {
     }
 }
 
+/// Returns a time as people and programs read it, in UTC: `2026-11-26 19:30:05`.
+pub(crate) fn date(ms_since_1970: u64) -> String {
+    let seconds = ms_since_1970 / 1000;
+    let (days, time) = (seconds / 86_400, seconds % 86_400);
+    // Years begin in March here, so that the day that some years have more is the last.
+    let since_march = days + 719_468;
+    let era = since_march / 146_097;
+    let day_of_era = since_march % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
 /// Returns a number with its thousands apart.
 pub(crate) fn number(number: u64) -> String {
     let digits = number.to_string();
@@ -227,6 +275,20 @@ mod tests {
             ["17 bytes", "1.0 KiB", "1.5 MiB", "4.0 GiB"],
             [17, 1 << 10, 3 << 19, 4 << 30].map(size)[..]
         );
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (seconds, date) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_399, "2000-02-28 23:59:59"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (1_709_164_800, "2024-02-29 00:00:00"),
+            (1_735_689_599, "2024-12-31 23:59:59"),
+            (4_107_542_400, "2100-03-01 00:00:00"),
+        ] {
+            assert_eq!(super::date(seconds * 1000), date);
+        }
     }
 
     #[test]

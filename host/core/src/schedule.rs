@@ -102,7 +102,7 @@ use std::time::Duration;
 
 pub use self::retry::may_pass;
 pub use self::slot::TaskId;
-pub use self::summary::{Counts, FailedTask, SkippedTask, Status, Summary};
+pub use self::summary::{Counts, FailedTask, RESULTS_MAX, SkippedTask, Status, Summary};
 
 use self::slot::{Dependents, Role, Slot, State};
 use self::summary::SECRET;
@@ -264,6 +264,9 @@ pub struct Schedule {
     /// Tasks that failed and tasks that were not run, the first of each.
     failures: Vec<(TaskId, Failure)>,
     skipped: Vec<TaskId>,
+    /// The tasks that nobody awaits, if they are few enough to be kept.
+    result_slots: Vec<usize>,
+    results_kept: bool,
     is_stopped: bool,
     is_finished: bool,
     /// How many tasks were looked at.
@@ -301,6 +304,8 @@ impl Schedule {
             loads: 0,
             failures: Vec::new(),
             skipped: Vec::new(),
+            result_slots: Vec::new(),
+            results_kept: false,
             is_stopped: false,
             is_finished: false,
             #[cfg(test)]
@@ -309,6 +314,7 @@ impl Schedule {
         for task in schedule.ready.clone() {
             schedule.slot(task).state = State::Ready;
         }
+        schedule.keep_results();
         schedule
     }
 

@@ -46,7 +46,7 @@ mod task;
 mod text;
 pub(crate) mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::problem::{Fault, Problem};
 pub use self::settings::{Catch, Component, ComponentName, LimitTable, Retry, Settings};
@@ -147,6 +147,38 @@ impl Workflow {
         &self.block
     }
 
+    /// The components that tasks use, each once with who is chosen to provide what it asks for.
+    pub fn uses(&self) -> Vec<Use<'_>> {
+        let mut seen = BTreeSet::new();
+        let mut uses = Vec::new();
+        for task in &self.tasks {
+            let (own, others) = (&task.settings, &self.defaults);
+            let component = own.component.as_ref().or(others.component.as_ref());
+            let handler = match own.catch.as_ref().or(others.catch.as_ref()) {
+                Some(Catch::Handler {
+                    component: named, ..
+                }) => named.as_ref().or(component),
+                _ => None,
+            };
+            let mut pin = others.pin.clone();
+            pin.extend(own.pin.clone());
+            // What handles a failure is given nothing of its own, pins included.
+            let handler = handler.map(|component| (component, BTreeMap::new()));
+            let own = component.map(|component| (component, pin));
+            for (component, pin) in own.into_iter().chain(handler) {
+                if seen.insert((component.name.clone(), pin.clone())) {
+                    let task = Some(&*task.label);
+                    uses.push(Use {
+                        component,
+                        pin,
+                        task,
+                    });
+                }
+            }
+        }
+        uses
+    }
+
     /// The names that have to be found before it can be planned, each with where it first stands. Names that hold
     /// their CID are not among them.
     pub fn names(&self) -> BTreeMap<&str, Name> {
@@ -194,6 +226,17 @@ impl Workflow {
     }
 }
 
+/// A component that tasks use.
+#[derive(Clone, Debug)]
+pub struct Use<'a> {
+    /// How it is named, and where.
+    pub component: &'a Component,
+    /// Which effect provides an interface to it.
+    pub pin: BTreeMap<String, String>,
+    /// The first task that uses it.
+    pub task: Option<&'a str>,
+}
+
 /// A name that has to be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name {
@@ -225,7 +268,7 @@ impl Settings {
 }
 
 /// The CID in a name that holds one: the CID itself, or an `ipfs://` URL without a path.
-pub(crate) fn cid_in(name: &str) -> Option<Cid> {
+pub fn cid_in(name: &str) -> Option<Cid> {
     parse_cid(name.strip_prefix("ipfs://").unwrap_or(name)).ok()
 }
 

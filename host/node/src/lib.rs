@@ -38,8 +38,8 @@ pub use self::import::{ImportError, ImportOptions, Importer, Watch};
 pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};
 pub use self::reference::{ContentPath, Reference, ReferenceError};
 pub use self::run::{
-    Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunRecord, RunRecordError, RunTask,
-    Trouble, Work, next_number, now_ms, receipts_since,
+    Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord, RunRecordError,
+    RunTask, Trouble, Work, now_ms, receipts_of_run,
 };
 
 pub use homestar_net::{
@@ -48,5 +48,5 @@ pub use homestar_net::{
     ServerSettings, SourceError as ServeError, What,
 };
 pub use homestar_store::{
-    Collected, Config as StoreConfig, Depth, Disk, Pin, Record, Store, StoreError,
+    Collected, Config as StoreConfig, Depth, Disk, Pin, Record, Recorded, Store, StoreError,
 };

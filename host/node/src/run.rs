@@ -11,14 +11,17 @@
 //! is durable. A crash in between costs what ran in the last moments, which is run again. Nothing that was told of is
 //! lost.
 
+mod journal;
+mod lock;
 mod record;
 
+use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use homestar_core::ipld::{Block, Link};
+use homestar_core::ipld::{Block, Cid, Link};
 use homestar_core::outcome::{Failure, Kind};
 use homestar_core::plan::How;
 use homestar_core::receipt::Receipt;
@@ -26,7 +29,11 @@ use homestar_core::schedule::{Event, Schedule, Source, Step, Summary, TaskId, Ti
 use homestar_core::task::Instruction;
 use homestar_store::{Record, Recorded, Store, StoreError};
 
+pub use self::journal::receipts_of_run;
+pub use self::lock::RunLock;
 pub use self::record::{Ended, RunEnd, RunRecord, RunRecordError, RunTask};
+
+use self::journal::Journal;
 
 /// Look-ups that are made at once.
 const LOOKUPS_MAX: usize = 1_024;
@@ -120,6 +127,9 @@ pub struct Run {
     threads: usize,
     begin: Instant,
     messages: (Sender<Message>, Receiver<Message>),
+    journal: Option<Journal>,
+    /// The receipts of this run from before it was interrupted, by their instructions.
+    mine: HashMap<Cid, Vec<Receipt>>,
 }
 
 impl Run {
@@ -131,6 +141,8 @@ impl Run {
             threads: threads.max(1),
             begin: Instant::now(),
             messages: mpsc::channel(),
+            journal: None,
+            mine: HashMap::new(),
         }
     }
 
@@ -139,13 +151,31 @@ impl Run {
         Canceller(self.messages.0.clone())
     }
 
-    /// Takes the receipts that this run had before it was interrupted, in the order in which they were recorded.
-    pub fn resume(&mut self, receipts: impl IntoIterator<Item = Receipt>) {
-        for receipt in receipts {
-            let now = self.now();
-            self.schedule
-                .handle(Event::Receipt(receipt, Source::Run), now);
+    /// Remembers under the id of a run which receipts answer within it and nowhere else, so that it can be resumed.
+    pub fn remember(&mut self, id: &str) -> Result<(), RunRecordError> {
+        let journal = Journal::open(&*self.store, id)?;
+        for receipt in journal.receipts(&*self.store)? {
+            let ran = *receipt.ran().cid();
+            self.mine.entry(ran).or_default().push(receipt);
         }
+        self.journal = Some(journal);
+        Ok(())
+    }
+
+    /// Returns the receipt in a store that answers for an instruction, with its age: the newest that counts.
+    ///
+    /// The instruction alone decides a pure outcome. One that heard from outside counts if it is no older than `reuse`.
+    /// `is_answer` tells whether the task would be wired to the same effects.
+    pub fn find(
+        store: &dyn Store,
+        instruction: &Instruction,
+        reuse: Option<Duration>,
+        now_ms: u64,
+        is_answer: impl Fn(&Receipt) -> bool,
+    ) -> Result<Option<(Receipt, Duration)>, StoreError> {
+        let found = store.receipts_of(&[instruction.link()])?;
+        let found = found.into_iter().flatten().collect();
+        Ok(answer(found, reuse, now_ms, is_answer))
     }
 
     /// The state of the run.
@@ -168,20 +198,24 @@ impl Run {
         let work = Mutex::new(work);
         let (recorder, records) = mpsc::channel::<(TaskId, Executed)>();
         let store = Arc::clone(&self.store);
+        let mut journal = self.journal.take();
         thread::scope(|scope| {
             for _ in 0..self.threads {
                 let (work, messages) = (&work, self.messages.0.clone());
                 scope.spawn(move || work_off(work, execute, &messages));
             }
             let messages = self.messages.0.clone();
-            let recording = scope.spawn(move || record_all(&*store, &records, &messages));
+            let journal = journal.as_mut();
+            let recording = scope.spawn(move || record_all(&*store, journal, &records, &messages));
             let driven = self.steps(execute, &queue, &recorder, news);
             // Both kinds of threads end when nobody can ask them for more.
             drop((queue, recorder));
-            let recorded = recording.join();
-            driven?;
-            recorded.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            if let Err(panic) = recording.join() {
+                std::panic::resume_unwind(panic);
+            }
+            driven
         })?;
+        self.journal = journal;
         while let Ok(message) = self.messages.1.try_recv() {
             match message {
                 Message::Recorded(receipts) => news(&self.schedule, News::Recorded(&receipts)),
@@ -295,6 +329,10 @@ impl Run {
         execute: &dyn Execute,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) {
+        let lookups: Vec<_> = lookups
+            .into_iter()
+            .filter(|(task, instruction, _)| !self.recall(*task, instruction, execute, news))
+            .collect();
         let links: Vec<_> = lookups.iter().map(|(_, it, _)| it.link()).collect();
         // A store that can't be read is no reason not to run; that it can't be written will be said.
         let mut found = self.store.receipts_of(&links).unwrap_or_default();
@@ -306,11 +344,36 @@ impl Run {
             match answer(receipts, reuse, now_ms, is_answer) {
                 Some((receipt, age)) => {
                     news(&self.schedule, News::Found(task, &receipt));
-                    self.tell(Event::Receipt(receipt, Source::Memo(age)));
+                    self.tell(Event::Receipt(receipt, Source::Memo(Some(age))));
                 }
                 None => self.tell(Event::NotFound(task)),
             }
         }
+    }
+
+    /// Takes what this run had of a task before it was interrupted. Returns whether the task needs no look-up any more.
+    fn recall(
+        &mut self,
+        task: TaskId,
+        instruction: &Instruction,
+        execute: &dyn Execute,
+        news: &mut dyn FnMut(&Schedule, News<'_>),
+    ) -> bool {
+        let mine = self.mine.remove(instruction.link().cid());
+        let how = self.schedule.how(task);
+        let mine = mine.into_iter().flatten();
+        let mut mine = mine
+            .filter(|receipt| execute.is_answer(instruction, &how, receipt))
+            .peekable();
+        let is_any = mine.peek().is_some();
+        while let Some(receipt) = mine.next() {
+            if mine.peek().is_none() {
+                news(&self.schedule, News::Found(task, &receipt));
+            }
+            // All but the last were tried again.
+            self.tell(Event::Receipt(receipt, Source::Run));
+        }
+        is_any
     }
 
     /// Reads an instruction that a task asked for.
@@ -347,7 +410,7 @@ fn answer(
     reuse: Option<Duration>,
     now_ms: u64,
     is_answer: impl Fn(&Receipt) -> bool,
-) -> Option<(Receipt, Option<Duration>)> {
+) -> Option<(Receipt, Duration)> {
     // The newest first: of what heard from outside, it is the one that may still count.
     receipts.into_iter().rev().find_map(|recorded| {
         let age = Duration::from_millis(now_ms.saturating_sub(recorded.at_ms()));
@@ -355,7 +418,7 @@ fn answer(
             return None;
         }
         let receipt = recorded.receipt().ok()?;
-        is_answer(&receipt).then_some((receipt, Some(age)))
+        is_answer(&receipt).then_some((receipt, age))
     })
 }
 
@@ -378,65 +441,50 @@ fn work_off(work: &Mutex<Receiver<Work>>, execute: &dyn Execute, messages: &Send
     }
 }
 
-/// Records receipts until no more come: all that came while the last were written are written at once.
+/// Records receipts until no more come: all that came while the last were written are written at once. Who drives hears
+/// of an error at once, and stops.
 fn record_all(
     store: &dyn Store,
+    mut journal: Option<&mut Journal>,
     records: &Receiver<(TaskId, Executed)>,
     messages: &Sender<Message>,
-) -> Result<(), StoreError> {
+) {
     while let Ok(first) = records.recv() {
         let batch: Vec<_> = std::iter::once(first).chain(records.try_iter()).collect();
-        let at_ms = now_ms();
-        let wanted: Vec<_> = batch
-            .iter()
-            .map(|(_, executed)| Record {
-                receipt: &executed.receipt,
-                blocks: &executed.blocks,
-                is_believed: true,
-                at_ms,
-            })
-            .collect();
-        if let Err(error) = store.record(&wanted) {
-            // Who drives hears of it at once, and stops.
-            let _ = messages.send(Message::Failed(error));
-            return Ok(());
-        }
-        let recorded = batch.iter();
-        let recorded = recorded.map(|(task, executed)| (*task, executed.receipt.link()));
-        let _ = messages.send(Message::Recorded(recorded.collect()));
-    }
-    Ok(())
-}
-
-/// Returns the receipts that were recorded from number `first` on, in the order in which they were recorded.
-pub fn receipts_since(store: &dyn Store, first: u64) -> Result<Vec<Receipt>, StoreError> {
-    /// Receipts that are read at once.
-    const PAGE: usize = 1_000;
-    let mut found = Vec::new();
-    let mut before = None;
-    loop {
-        let page = store.receipts(before, PAGE)?;
-        let Some(last) = page.last().map(Recorded::number) else {
-            break;
-        };
-        let is_older = last < first;
-        found.extend(page.into_iter().filter(|it| it.number() >= first));
-        before = Some(last);
-        if is_older {
-            break;
+        match record(store, journal.as_deref_mut(), &batch) {
+            Ok(()) => {
+                let recorded = batch.iter();
+                let recorded = recorded.map(|(task, executed)| (*task, executed.receipt.link()));
+                let _ = messages.send(Message::Recorded(recorded.collect()));
+            }
+            Err(error) => {
+                let _ = messages.send(Message::Failed(error));
+                return;
+            }
         }
     }
-    found.reverse();
-    Ok(found
-        .into_iter()
-        .filter_map(|it| it.receipt().ok())
-        .collect())
 }
 
-/// Returns the number that the next receipt will have at least.
-pub fn next_number(store: &dyn Store) -> Result<u64, StoreError> {
-    let newest = store.receipts(None, 1)?;
-    Ok(newest.first().map_or(0, |newest| newest.number() + 1))
+fn record(
+    store: &dyn Store,
+    journal: Option<&mut Journal>,
+    batch: &[(TaskId, Executed)],
+) -> Result<(), StoreError> {
+    let at_ms = now_ms();
+    let records: Vec<_> = batch
+        .iter()
+        .map(|(_, executed)| Record {
+            receipt: &executed.receipt,
+            blocks: &executed.blocks,
+            is_believed: true,
+            at_ms,
+        })
+        .collect();
+    store.record(&records)?;
+    match journal {
+        Some(journal) => journal.add(store, &records),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ pub(crate) mod serve;
 pub(crate) mod stat;
 pub(crate) mod store;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use homestar_core::ipld::{Cid, Ipld};
-use homestar_node::{ContentPath, Held, Pin, Reference, Source, now_ms};
+use homestar_node::{ContentPath, Disk, Held, Pin, Reference, Source, now_ms};
 
 use super::data::{DOWNLOAD_BYTES_MAX, Data, unread};
 use super::limits::ConfigOptions;
@@ -46,6 +46,17 @@ impl Common {
 
     fn data(&self) -> Result<Data, CommandError> {
         self.storage.data(&self.settings()?)
+    }
+
+    /// Returns the store.
+    pub(in crate::commands) fn store(&self) -> Result<Disk, CommandError> {
+        self.storage.disk(&self.settings()?)
+    }
+
+    /// Returns the folder of the store.
+    pub(in crate::commands) fn place(&self) -> Result<PathBuf, CommandError> {
+        let place = self.storage.place(&self.settings()?);
+        place.map_err(CommandError::input)
     }
 
     /// Returns what is named, and where more can be read. What is named by a URL is downloaded.

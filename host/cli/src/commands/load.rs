@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -18,7 +19,7 @@ use homestar_engine::{
 use homestar_node::Reference;
 
 use super::data::Data;
-use crate::authority::Authority;
+use crate::authority::{self, Authority};
 use crate::cli::WORKER;
 use crate::error::CommandError;
 use crate::files::{self, Stdin};
@@ -26,7 +27,7 @@ use crate::{folders, paths, print};
 
 /// How components are loaded.
 #[derive(Debug)]
-pub(super) struct Loading {
+pub(crate) struct Loading {
     /// Whether compiled code is kept and used.
     pub(super) use_cache: bool,
     /// Longest time that compiling may take, if not the engine's own.
@@ -81,7 +82,19 @@ impl Loading {
         stdin: &mut Stdin,
         data: &Data,
     ) -> Result<Loaded, CommandError> {
-        let found = Found::new(self)?;
+        self.component_with(engine, named, stdin, data, &BTreeMap::new())
+    }
+
+    /// Returns the component that is named, for which `pins` choose who provides interfaces.
+    pub(super) fn component_with(
+        &self,
+        engine: &Engine,
+        named: &Reference,
+        stdin: &mut Stdin,
+        data: &Data,
+        pins: &BTreeMap<String, String>,
+    ) -> Result<Loaded, CommandError> {
+        let found = Found::new(self, pins)?;
         let effects = || found.effects();
         let (loaded, source) = match named {
             Reference::Stdin | Reference::Content(_) | Reference::Url(_) => {
@@ -110,10 +123,14 @@ impl Loading {
         })
     }
 
-    /// Returns the effects there are, with what was granted to them.
-    fn effects(&self) -> Result<Effects, CommandError> {
+    /// Returns the effects there are, with what was granted to them. What was typed counts for more than `pins`.
+    fn effects(&self, pins: &BTreeMap<String, String>) -> Result<Effects, CommandError> {
         let mut effects = folders::effects(&self.effects);
         self.authority.give(&mut effects)?;
+        for (interface, effect) in pins {
+            let pinned = effects.pin(interface, effect);
+            pinned.map_err(|error| CommandError::input(error).hint(authority::LIST))?;
+        }
         Ok(effects)
     }
 
@@ -144,25 +161,27 @@ impl Loading {
 /// Effects that are looked for when somebody asks for them, and what came of that.
 struct Found<'a> {
     loading: &'a Loading,
+    pins: &'a BTreeMap<String, String>,
     found: RefCell<Option<Result<Effects, CommandError>>>,
 }
 
 impl<'a> Found<'a> {
     /// An effect that a person named has to be there, whether or not anybody asks for it.
-    fn new(loading: &'a Loading) -> Result<Self, CommandError> {
-        let found = match loading.authority.names_effects() {
-            true => Some(Ok(loading.effects()?)),
+    fn new(loading: &'a Loading, pins: &'a BTreeMap<String, String>) -> Result<Self, CommandError> {
+        let found = match loading.authority.names_effects() || !pins.is_empty() {
+            true => Some(Ok(loading.effects(pins)?)),
             false => None,
         };
         Ok(Self {
             loading,
+            pins,
             found: RefCell::new(found),
         })
     }
 
     fn effects(&self) -> Effects {
         let mut found = self.found.borrow_mut();
-        match found.get_or_insert_with(|| self.loading.effects()) {
+        match found.get_or_insert_with(|| self.loading.effects(self.pins)) {
             Ok(effects) => effects.clone(),
             Err(_) => Effects::new(),
         }

@@ -9,11 +9,14 @@ use homestar_core::json;
 use homestar_core::outcome::Outcome;
 use homestar_core::trace::Event;
 
+use homestar_node::Store as _;
+
+use super::content::Common;
 use super::proof::Proof;
 use crate::error::CommandError;
 use crate::print;
 
-/// Read receipts: signed records of what was run and what came of it
+/// List and read receipts: signed records of what was run and what came of it
 ///
 /// `homestar run --receipt FILE` writes them. A file that ends in .car holds the component and its effects too, and
 /// what they heard from outside, so that `homestar replay` can run the task again.
@@ -25,8 +28,26 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    List(List),
     Show(Show),
     Verify(Verify),
+}
+
+/// List the receipts in the store, the newest first
+///
+/// Each with when it was recorded, what was called and what came of it.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  homestar receipt list
+  homestar receipt list --limit 1000 --json")]
+struct List {
+    /// How many at the most
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    limit: usize,
+
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Show what a receipt says, if its signature is good
@@ -65,6 +86,7 @@ impl Options {
     /// Whether the answer is JSON.
     pub(crate) fn json(&self) -> bool {
         match &self.command {
+            Command::List(options) => options.common.json,
             Command::Show(options) => options.json,
             Command::Verify(options) => options.json,
         }
@@ -72,8 +94,10 @@ impl Options {
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
-    let (Command::Show(Show { file, json }) | Command::Verify(Verify { file, json })) =
-        &options.command;
+    let (file, json) = match &options.command {
+        Command::List(options) => return list(options),
+        Command::Show(Show { file, json }) | Command::Verify(Verify { file, json }) => (file, json),
+    };
     let proof = Proof::read(file)?;
     if *json {
         return print::out(print::json_line(&facts(&proof))?.as_bytes());
@@ -85,6 +109,55 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     }
     print::out(print::table(&rows).as_bytes())
 }
+
+fn list(options: &List) -> Result<(), CommandError> {
+    let store = options.common.store()?;
+    let mut receipts = Vec::new();
+    let mut before = None;
+    while receipts.len() < options.limit {
+        let page = PAGE.min(options.limit - receipts.len());
+        let page = store.receipts(before, page).map_err(CommandError::host)?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.number());
+        for recorded in page {
+            let receipt = recorded.receipt_like(receipts.last().map(|(it, _)| it));
+            receipts.extend(receipt.ok().map(|receipt| (receipt, recorded)));
+        }
+    }
+    if options.common.json {
+        let receipts = receipts.iter().map(|(receipt, recorded)| {
+            print::map([
+                ("at_ms", Ipld::Integer(recorded.at_ms().into())),
+                ("by", Ipld::String(receipt.issuer().to_string())),
+                ("component", Ipld::Link(receipt.meta().component)),
+                ("func", Ipld::String(receipt.meta().func.clone())),
+                ("out", receipt.outcome().to_ipld()),
+                ("pure", Ipld::Bool(receipt.meta().trace.is_none())),
+                ("ran", Ipld::Link(*receipt.ran().cid())),
+                ("receipt", Ipld::Link(*receipt.link().cid())),
+            ])
+        });
+        return print::ok(Ipld::List(receipts.collect()));
+    }
+    for (receipt, recorded) in &receipts {
+        let (date, func) = (print::date(recorded.at_ms()), &receipt.meta().func);
+        let line = format!(
+            "{}  {date}  {func}  {}",
+            receipt.link(),
+            outcome(receipt.outcome())?
+        );
+        let end = line.char_indices().nth(LINE_CHARS_MAX);
+        let line = end.map_or(&*line, |(end, _)| &line[..end]);
+        print::line(&print::one_line(line))?;
+    }
+    Ok(())
+}
+
+/// Receipts that are read at once.
+const PAGE: usize = 1_000;
+
+/// Most characters of a line in a list.
+const LINE_CHARS_MAX: usize = 200;
 
 /// Returns what a file holds beside the receipt, all of which was checked.
 fn held(evidence: &Evidence) -> String {
@@ -179,10 +252,19 @@ pub(super) fn outcome(outcome: &Outcome) -> Result<String, CommandError> {
             format!("error {} {message}", failure.kind)
         }
     };
-    Ok(match shown.char_indices().nth(OUTCOME_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &shown[..end]),
-        None => shown,
-    })
+    Ok(cut(shown))
+}
+
+/// Returns a value as DAG-JSON, or the beginning of that.
+pub(super) fn brief(value: &Ipld) -> Result<String, CommandError> {
+    json::to_string(value).map(cut).map_err(CommandError::host)
+}
+
+fn cut(text: String) -> String {
+    match text.char_indices().nth(OUTCOME_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 fn facts(proof: &Proof) -> Ipld {

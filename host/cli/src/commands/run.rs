@@ -6,12 +6,14 @@ mod doors;
 mod example;
 mod live;
 mod show;
-mod sign;
+pub(in crate::commands) mod sign;
 mod watch;
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use clap::Args;
@@ -29,12 +31,14 @@ use super::inspect;
 use super::limits::{CompileOptions, ConfigOptions, LimitOptions};
 use super::load::{self, Loaded, Loading};
 use super::storage::StorageOptions;
+use super::workflow;
 use crate::authority::{Allow, Authority, Pin};
 use crate::error::{CommandError, code_of};
 use crate::files::Stdin;
 use crate::print;
+use crate::settings::Settings;
 
-/// Run a function of a component, or the command that it is
+/// Run a function of a component, or the command that it is, or a workflow
 ///
 /// CALL is a function with its arguments in WAVE, such as 'add(1, 2)'. An argument @FILE is the content of a file:
 /// bytes for list<u8>, text for string, WAVE for any other type; @- is standard input. Without CALL a component that
@@ -49,10 +53,16 @@ use crate::print;
 ///
 /// The result is printed as WAVE. Bytes, a list<u8>, are printed as they are, but not on a terminal.
 /// What the guest logs goes to standard error.
+///
+/// A file that ends in .yaml, .yml, .toml or .json is a workflow: many tasks, and what they need of each other. It is
+/// checked before anything runs. Tasks that need nothing of each other run side by side. What has a receipt is not run
+/// again, and the same command goes on where a run was interrupted. The values of tasks that no other awaits are
+/// printed. Its file may grant its tasks what they reach: `homestar check` says what. With --json, each line is an
+/// event.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// The component: its file, its CID, ipfs://CID/PATH, https://…, or - for standard input
+    /// The component: its file, its CID, ipfs://CID/PATH, https://…, or - for standard input; or the file of a workflow
     component: Reference,
 
     /// The function and its arguments, such as 'add(1, 2)'
@@ -81,6 +91,8 @@ pub(crate) struct Options {
     stdin: Option<String>,
 
     /// Write the result to a file: bytes and strings as they are, any other value as WAVE
+    ///
+    /// Of a workflow with several results each is written to a file in a folder, by the label of its task.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["json", "raw"])]
     output: Option<PathBuf>,
 
@@ -143,9 +155,17 @@ pub(crate) struct Options {
     #[arg(long)]
     watch: bool,
 
-    /// Neither use compiled code of earlier runs nor keep it
+    /// Neither use compiled code of earlier runs nor keep it; run all tasks of a workflow, those with a receipt too
     #[arg(long)]
     no_cache: bool,
+
+    /// How many tasks run at a time [default: as many as there are processors]
+    #[arg(short, long, value_name = "COUNT", help_heading = "Workflows")]
+    jobs: Option<NonZero<u16>>,
+
+    /// Start nothing more once a task failed whose failure no other awaits
+    #[arg(long, help_heading = "Workflows")]
+    fail_fast: bool,
 }
 
 const EXAMPLES: &str = r#"Examples:
@@ -160,6 +180,8 @@ const EXAMPLES: &str = r#"Examples:
   homestar run dice.wasm roll --allow random --receipt roll.car
   homestar run news.wasm front-page --allow 'https=GET news.example.com/api/*'
   homestar run trip.wasm pack --allow weather:https=api.weather.example
+  homestar run pipeline.yaml
+  homestar run pipeline.yaml --json --fail-fast -j 4
 
 Exit codes:
   0  it worked
@@ -169,14 +191,23 @@ Exit codes:
   4  the input is at fault: not a component, arguments that don't fit, an import that
      nothing provides, a file that can't be read
   5  this host failed
-A component that is a command ends with its own exit code."#;
+A component that is a command ends with its own exit code. A workflow ends with that of the first
+task that failed, or with 130 if it was interrupted."#;
 
 /// Runs what `options` ask for and returns the exit code.
 pub(crate) fn main(options: &Options) -> ExitCode {
+    let is_workflow = workflow::is_workflow(&options.component);
+    if let Err(error) = options.fit(is_workflow) {
+        return print::error(&error, options.json);
+    }
     if options.watch {
         return watch::main(options, run);
     }
-    match run(options) {
+    let result = match is_workflow {
+        true => many(options),
+        false => run(options),
+    };
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => print::error(&error, options.json),
     }
@@ -186,15 +217,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let mut stdin = Stdin::default();
     let settings = options.config.settings()?;
     let limits = options.limits.within(&settings)?;
-    let authority = Authority::new(&settings, &options.allow, &options.pin);
-    let loading = Loading {
-        use_cache: !options.no_cache,
-        compile_time: options.compiling.compile_time,
-        compile_memory: options.compiling.compile_memory,
-        effects: options.effects.clone(),
-        drivers: settings.drivers(authority.sends())?,
-        authority,
-    };
+    let loading = options.loading(&settings)?;
     let engine = loading.engine()?;
     let begin = Instant::now();
     let data = Arc::new(options.storage.data(&settings)?);
@@ -257,6 +280,33 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     }
 }
 
+/// Runs a workflow.
+fn many(options: &Options) -> Result<u8, CommandError> {
+    let Reference::Path(file) = &options.component else {
+        return Err(CommandError::usage("a workflow is a file"));
+    };
+    let settings = options.config.settings()?;
+    let (usual, loading) = (
+        options.limits.within(&settings)?,
+        options.loading(&settings)?,
+    );
+    let place = options.storage.place(&settings);
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    workflow::run::main(workflow::run::Options {
+        file,
+        usual,
+        loading,
+        data: Arc::new(options.storage.data(&settings)?),
+        place: place.map_err(CommandError::input)?,
+        output: options.output.as_deref(),
+        json: options.json,
+        jobs: options.jobs.map_or(processors, |jobs| jobs.get().into()),
+        fails_fast: options.fail_fast,
+        looks_up: !options.no_cache,
+        settings: &settings,
+    })
+}
+
 fn exit_code(done: &Done) -> u8 {
     match &done.outcome {
         Outcome::Ok(_) => 0,
@@ -316,6 +366,54 @@ fn call(
 }
 
 impl Options {
+    /// Returns how components are loaded.
+    fn loading(&self, settings: &Settings) -> Result<Loading, CommandError> {
+        let authority = Authority::new(settings, &self.allow, &self.pin);
+        Ok(Loading {
+            use_cache: !self.no_cache,
+            compile_time: self.compiling.compile_time,
+            compile_memory: self.compiling.compile_memory,
+            effects: self.effects.clone(),
+            drivers: settings.drivers(authority.sends())?,
+            authority,
+        })
+    }
+
+    /// Refuses options that have no meaning for a workflow, or only for one.
+    fn fit(&self, is_workflow: bool) -> Result<(), CommandError> {
+        let of_one = [
+            ("a call", self.call.is_some()),
+            ("arguments after --", !self.arguments.is_empty()),
+            ("--func", self.func.is_some()),
+            ("--args", self.args.is_some()),
+            ("--stdin", self.stdin.is_some()),
+            ("--raw", self.raw),
+            ("--receipt", self.receipt.is_some()),
+            ("--stats", self.stats),
+            ("--watch", self.watch),
+        ];
+        let of_many = [
+            ("--jobs", self.jobs.is_some()),
+            ("--fail-fast", self.fail_fast),
+        ];
+        let (options, other) = match is_workflow {
+            true => (&of_one[..], "is for a component, and this is a workflow"),
+            false => (&of_many[..], "is for workflows, and this is a component"),
+        };
+        match options.iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((option, _)) => {
+                let error = CommandError::usage(format!("{option} {other}"));
+                Err(match *option {
+                    "--receipt" => {
+                        error.hint("its receipts are in the store: `homestar runs show`")
+                    }
+                    _ => error,
+                })
+            }
+        }
+    }
+
     /// Returns the component as the person calls it.
     fn name(&self) -> String {
         match &self.component {

@@ -21,3 +21,4 @@ mod settings;
 mod terminal;
 mod tidy;
 mod watch;
+mod web;

@@ -123,6 +123,7 @@ impl<'a> Checker<'a> {
             ("fuel", table.fuel, max.fuel),
             ("memory", table.memory, max.memory_bytes),
             ("output", table.output, max.output_bytes),
+            ("storage", table.storage, max.storage_bytes),
             ("log", table.log, max.log_bytes),
             ("calls", table.calls, max.calls),
             ("call-bytes", table.call_bytes, max.call_bytes),

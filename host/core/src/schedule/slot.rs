@@ -173,6 +173,15 @@ impl Held {
         }
     }
 
+    /// The value or, of elements, the list of their values; or the failure.
+    pub(super) fn outcome(&self) -> Outcome {
+        match (self.branch(Branch::Ok), self.failure()) {
+            (Some(value), _) => Outcome::Ok(value),
+            (None, Some(failure)) => Outcome::Error(failure.clone()),
+            (None, None) => Outcome::Ok(Ipld::Null),
+        }
+    }
+
     /// The branch that is awaited, if it happened.
     pub(super) fn branch(&self, branch: Branch) -> Option<Ipld> {
         let ok = |outcome: &Arc<Outcome>| match &**outcome {

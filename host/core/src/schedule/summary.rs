@@ -2,16 +2,19 @@
 
 use std::fmt;
 
-use super::slot::{End, State};
+use super::slot::{End, Slot, State};
 use super::{Schedule, TaskId};
 use crate::ipld::Cid;
-use crate::outcome::Kind;
+use crate::outcome::{Kind, Outcome};
 
 /// How many failures, and how many tasks that were not run, are told one by one.
 pub(super) const LISTED_MAX: usize = 100;
 
 /// How long the chain is that says why a task was not run.
 const CHAIN_MAX: usize = 20;
+
+/// How many results of a workflow are kept at the most. Those of more can be read from their receipts.
+pub const RESULTS_MAX: usize = 1_000;
 
 /// What stands in the place of a message that may tell a secret.
 pub(super) const SECRET: &str = "(secret)";
@@ -198,6 +201,40 @@ impl Schedule {
                 because,
                 is_fine: true,
             },
+        }
+    }
+
+    /// What the tasks gave that no other awaits, in the order of the plan: the results of the workflow. Those that have
+    /// not ended or were not run give none; nor do any if there are more than [`RESULTS_MAX`].
+    pub fn results(&self) -> impl Iterator<Item = (TaskId, Outcome)> {
+        let results = self.result_slots.iter().map(|index| TaskId::new(*index));
+        results.filter_map(|task| {
+            let slot = &self.slots[task.index()];
+            let outcome = slot.held.as_ref().filter(|_| slot.is_done())?.outcome();
+            Some((task, outcome))
+        })
+    }
+
+    /// Whether the results are kept: there are no more than [`RESULTS_MAX`].
+    pub fn keeps_results(&self) -> bool {
+        self.results_kept
+    }
+
+    /// Has what nobody awaits kept to the end, as if somebody asked for it.
+    pub(super) fn keep_results(&mut self) {
+        let is_result = |slot: &Slot| slot.waiters == 0;
+        let results = self.slots.iter().enumerate();
+        let results = results.filter(|(_, slot)| is_result(slot));
+        let results: Vec<_> = results
+            .map(|(index, _)| index)
+            .take(RESULTS_MAX + 1)
+            .collect();
+        self.results_kept = results.len() <= RESULTS_MAX;
+        if self.results_kept {
+            results
+                .iter()
+                .for_each(|index| self.slots[*index].waiters = 1);
+            self.result_slots = results;
         }
     }
 

@@ -131,6 +131,35 @@ fn what_depends_on_a_failure_is_not_run_and_says_why() {
 }
 
 #[test]
+fn what_nobody_awaits_is_the_result() {
+    let tasks = r#"
+    "a": {"call": "sum", "args": [[], 1]},
+    "b": {"call": "sum", "args": [[{"await/ok": "a"}], 2]},
+    "c": {"call": "sum", "args": [[], 3], "catch": {"ok": 5}},
+    "d": {"call": "sum", "args": [[], 4]},
+    "e": {"call": "sum", "args": [[{"await/ok": "d"}], 5]},
+    "g": {"call": "sum", "for-each": [7, 8], "args": [[], {"@each": "value"}]}"#;
+    let fails = |label: &str, _: &Instruction| match label {
+        "c" | "d" => Outcome::error(Kind::Guest, "no"),
+        _ => ok(4),
+    };
+    let schedule = run(tasks, Options::default(), fails);
+    let results = schedule.results();
+    let results: Vec<_> = results
+        .map(|(task, outcome)| (schedule.label(task), outcome.to_ipld()))
+        .collect();
+    let skipped = Outcome::error(Kind::Await, "not run: task `d` failed");
+    let list = Outcome::Ok(Ipld::List(vec![Ipld::Integer(4); 2]));
+    for (label, outcome) in [("b", ok(4)), ("c", ok(5)), ("e", skipped), ("g", list)] {
+        assert!(
+            results.contains(&(label.to_owned(), outcome.to_ipld())),
+            "{results:?}"
+        );
+    }
+    assert_eq!(results.len(), 4);
+}
+
+#[test]
 fn fail_fast_starts_nothing_more() {
     let options = Options {
         fails_fast: true,

@@ -43,7 +43,7 @@ pub struct Component {
 }
 
 /// How a component is named.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ComponentName {
     /// A path, a CID, an `ipfs://` or an `https://` URL.
     Text(String),
@@ -62,6 +62,8 @@ pub struct LimitTable {
     pub time: Option<Duration>,
     /// Bytes of the outcome.
     pub output: Option<u64>,
+    /// Bytes that are written to storage.
+    pub storage: Option<u64>,
     /// Bytes of the log.
     pub log: Option<u64>,
     /// Driver calls.
@@ -179,6 +181,7 @@ impl LimitTable {
             memory_bytes: self.memory.unwrap_or(usual.memory_bytes),
             time: self.time.unwrap_or(usual.time),
             output_bytes: self.output.unwrap_or(usual.output_bytes),
+            storage_bytes: self.storage.unwrap_or(usual.storage_bytes),
             log_bytes: self.log.unwrap_or(usual.log_bytes),
             calls: self.calls.unwrap_or(usual.calls),
             call_bytes: self.call_bytes.unwrap_or(usual.call_bytes),
@@ -193,6 +196,7 @@ impl LimitTable {
             memory: self.memory.or(those.memory),
             time: self.time.or(those.time),
             output: self.output.or(those.output),
+            storage: self.storage.or(those.storage),
             log: self.log.or(those.log),
             calls: self.calls.or(those.calls),
             call_bytes: self.call_bytes.or(those.call_bytes),
@@ -213,6 +217,7 @@ impl LimitTable {
             memory: fields.amount("memory", SIZE, quantity::bytes),
             time: fields.time("time"),
             output: fields.amount("output", SIZE, quantity::bytes),
+            storage: fields.amount("storage", SIZE, quantity::bytes),
             log: fields.amount("log", SIZE, quantity::bytes),
             calls: fields.amount("calls", COUNT, quantity::count),
             call_bytes: fields.amount("call-bytes", SIZE, quantity::bytes),
@@ -229,6 +234,7 @@ impl LimitTable {
             ("memory", amount(self.memory)),
             ("time", self.time.map(time_to_ipld)),
             ("output", amount(self.output)),
+            ("storage", amount(self.storage)),
             ("log", amount(self.log)),
             ("calls", amount(self.calls)),
             ("call-bytes", amount(self.call_bytes)),

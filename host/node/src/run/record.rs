@@ -3,12 +3,17 @@
 //! A record is a block, and a name of the store leads to it, so nothing that it links to is collected. While a run is
 //! at work its record has no end. Whoever starts the same workflow and finds such a record goes on with that run.
 
+use std::collections::BTreeMap;
+
 use homestar_core::ipld::{self, Block, Cid, DecodeError, EncodeError};
-use homestar_core::schedule::{Counts, Schedule, Status};
+use homestar_core::schedule::{Counts, Schedule, Status, Summary};
+use homestar_core::unixfs::{blocks_of_file, cid_of_file};
 use homestar_core::workflow::Workflow;
 use homestar_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use super::journal::Journal;
 
 /// What names of runs begin with.
 const NAME: &str = "run/";
@@ -23,14 +28,16 @@ const ID_CHARS: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
-    /// The workflow, in its encoded form.
+    /// The workflow.
     pub workflow: Cid,
+    /// A file that is the workflow in its encoded form, which may be larger than a block.
+    pub file: Cid,
     /// What the workflow is called, if it says so.
     pub name: Option<String>,
     /// When it was begun, in milliseconds since 1970.
     pub started_ms: u64,
-    /// Its receipts have this number in the store or a later one.
-    pub first_number: u64,
+    /// Sets it apart from a run that began at the same time.
+    pub nonce: u64,
     /// How it ended, if it did.
     pub end: Option<RunEnd>,
 }
@@ -77,27 +84,44 @@ pub struct RunTask {
     pub status: String,
     /// Its receipt, if there is one.
     pub receipt: Option<Cid>,
+    /// Why it failed or was not run, if it did or was not. Only the first hundred of each kind are told.
+    pub because: Option<String>,
 }
 
 impl RunRecord {
-    /// Begins a run: from now on the store knows of it. Returns its id with it.
-    pub fn begin(
-        store: &dyn Store,
+    /// Makes the record of a run that begins, and its id. `nonce` is any number.
+    pub fn new(
         workflow: &Workflow,
         started_ms: u64,
+        nonce: u64,
     ) -> Result<(String, Self), RunRecordError> {
         let record = Self {
             workflow: *workflow.cid(),
+            file: cid_of_file(workflow.block().bytes()),
             name: workflow.name().map(str::to_owned),
             started_ms,
-            first_number: super::next_number(store)?,
+            nonce,
             end: None,
         };
         let block = Block::of_dag_cbor(&record)?;
-        let id: String = digits(&block).take(ID_CHARS).collect();
-        store.put(&[workflow.block().clone(), block.clone()])?;
-        store.set_name(&format!("{NAME}{id}"), Some(block.cid()))?;
+        let id = digits(&block).take(ID_CHARS).collect();
         Ok((id, record))
+    }
+
+    /// Begins the run: from now on the store knows of it.
+    pub fn begin(
+        &self,
+        store: &dyn Store,
+        id: &str,
+        workflow: &Workflow,
+    ) -> Result<(), RunRecordError> {
+        let block = Block::of_dag_cbor(self)?;
+        let (_, mut blocks) = blocks_of_file(workflow.block().bytes());
+        let cid = *block.cid();
+        blocks.push(block);
+        store.put(&blocks)?;
+        store.set_name(&format!("{NAME}{id}"), Some(&cid))?;
+        Ok(())
     }
 
     /// Ends a run.
@@ -110,10 +134,15 @@ impl RunRecord {
         ended_ms: u64,
     ) -> Result<Self, RunRecordError> {
         let counts = schedule.counts();
-        let task = |task| RunTask {
-            label: schedule.label(task),
-            status: status(schedule.status(task)).to_owned(),
-            receipt: schedule.receipt_of(task),
+        let because = reasons(&schedule.summary());
+        let task = |task| {
+            let label = schedule.label(task);
+            RunTask {
+                status: status(schedule.status(task)).to_owned(),
+                receipt: schedule.receipt_of(task),
+                because: because.get(&label).cloned(),
+                label,
+            }
         };
         let tasks: Vec<_> = schedule.tasks().map(task).collect();
         let pages = tasks.chunks(PAGE).map(Block::of_dag_cbor);
@@ -132,17 +161,24 @@ impl RunRecord {
         blocks.push(block);
         store.put(&blocks)?;
         store.set_name(&format!("{NAME}{id}"), Some(&cid))?;
+        Journal::close(store, id)?;
         Ok(self)
     }
 
-    /// Returns the latest run of a workflow that has not ended, with its id.
+    /// Returns the run of that id.
+    pub fn open(store: &dyn Store, id: &str) -> Result<Option<Self>, RunRecordError> {
+        let cid = store.name(&format!("{NAME}{id}"))?;
+        cid.map(|cid| read(store, &cid)).transpose()
+    }
+
+    /// Returns the runs of a workflow that have not ended, with their ids, the latest first.
     pub fn interrupted(
         store: &dyn Store,
         workflow: &Cid,
-    ) -> Result<Option<(String, Self)>, RunRecordError> {
-        let all = Self::all(store)?.into_iter();
-        let mut open = all.filter(|(_, run)| run.workflow == *workflow && run.end.is_none());
-        Ok(open.next())
+    ) -> Result<Vec<(String, Self)>, RunRecordError> {
+        let mut open = Self::all(store)?;
+        open.retain(|(_, run)| run.workflow == *workflow && run.end.is_none());
+        Ok(open)
     }
 
     /// Returns all runs with their ids, the latest first.
@@ -168,8 +204,28 @@ impl RunRecord {
 
     /// Forgets a run. Its receipts stay.
     pub fn forget(store: &dyn Store, id: &str) -> Result<bool, StoreError> {
+        Journal::close(store, id)?;
         Ok(store.set_name(&format!("{NAME}{id}"), None)?.is_some())
     }
+}
+
+/// Returns why tasks failed or were not run, by their labels.
+fn reasons(summary: &Summary) -> BTreeMap<String, String> {
+    let failed = summary.failed.iter();
+    let failed = failed.map(|task| {
+        (
+            task.label.clone(),
+            format!("{}: {}", task.kind, task.message),
+        )
+    });
+    let skipped = summary.skipped.iter();
+    let skipped = skipped.map(|task| {
+        (
+            task.label.clone(),
+            format!("because of {}", task.because.join(" ← ")),
+        )
+    });
+    failed.chain(skipped).collect()
 }
 
 fn failed(counts: &Counts) -> u64 {
@@ -195,7 +251,10 @@ fn digits(block: &Block) -> impl Iterator<Item = char> {
     rest.into_iter()
 }
 
-fn read<T: for<'a> Deserialize<'a>>(store: &dyn Store, cid: &Cid) -> Result<T, RunRecordError> {
+pub(super) fn read<T: for<'a> Deserialize<'a>>(
+    store: &dyn Store,
+    cid: &Cid,
+) -> Result<T, RunRecordError> {
     let block = store.get(cid)?;
     let block = block.ok_or(RunRecordError::Missing { cid: *cid })?;
     ipld::decode(block.bytes()).map_err(|source| RunRecordError::Decode { cid: *cid, source })

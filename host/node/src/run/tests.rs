@@ -18,6 +18,8 @@ use super::*;
 struct Adder {
     key: SigningKey,
     max: i128,
+    /// Whether it says that it heard from outside.
+    hears: bool,
     asked: Mutex<Vec<String>>,
 }
 
@@ -26,6 +28,7 @@ impl Adder {
         Self {
             key: SigningKey::from_seed(&[7; 32]),
             max,
+            hears: false,
             asked: Mutex::default(),
         }
     }
@@ -59,7 +62,7 @@ impl Execute for Adder {
                 component: *instruction.resource().cid(),
                 func: instruction.input().func.clone(),
                 effects: vec![],
-                trace: None,
+                trace: self.hears.then(|| cid_of_raw(b"heard")),
                 fuel: 1,
                 memory_peak: 0,
                 engine: "adder".into(),
@@ -161,10 +164,20 @@ fn what_needs_a_failure_is_not_run_and_the_rest_is() {
 
 #[test]
 fn a_run_that_was_cancelled_goes_on_where_it_was() {
-    let (store, adder) = (Arc::new(Memory::new()), Adder::new(1_000_000));
+    for hears in [false, true] {
+        cancelled_and_resumed(hears);
+    }
+}
+
+/// What was heard from outside counts for the run in which it was heard, and for no other.
+fn cancelled_and_resumed(hears: bool) {
+    let (store, mut adder) = (Arc::new(Memory::new()), Adder::new(1_000_000));
+    adder.hears = hears;
     let workflow = workflow(200, 0);
-    let (id, begun) = RunRecord::begin(&*store, &workflow, 1).unwrap();
+    let (id, begun) = RunRecord::new(&workflow, 1, 7).unwrap();
+    begun.begin(&*store, &id, &workflow).unwrap();
     let mut first = run(&workflow, &store);
+    first.remember(&id).unwrap();
     let canceller = first.canceller();
     let mut ran = 0;
     let mut count = |_: &Schedule, news: News<'_>| {
@@ -180,30 +193,40 @@ fn a_run_that_was_cancelled_goes_on_where_it_was() {
     let before = adder.asked();
     assert!((50..200).contains(&before.len()));
 
-    let (open, record) = RunRecord::interrupted(&*store, workflow.cid())
-        .unwrap()
-        .unwrap();
-    assert_eq!((&open, &record), (&id, &begun));
+    let open = RunRecord::interrupted(&*store, workflow.cid()).unwrap();
+    assert_eq!(open, [(id.clone(), begun.clone())]);
+    assert_eq!(receipts_of_run(&*store, &id).unwrap().is_empty(), !hears);
     let mut second = run(&workflow, &store);
-    second.resume(receipts_since(&*store, record.first_number).unwrap());
+    second.remember(&id).unwrap();
     let summary = second.drive(&adder, &mut ignore).unwrap();
     assert!(summary.is_success());
     let after = adder.asked();
     assert!(before.is_disjoint(&after));
     assert_eq!(before.len() + after.len(), 200);
 
-    let ended = record
+    let ended = begun
         .end(&*store, &id, second.schedule(), Ended::Well, 2)
         .unwrap();
     assert_eq!(RunRecord::all(&*store).unwrap(), [(id, ended.clone())]);
+    let open = RunRecord::interrupted(&*store, workflow.cid()).unwrap();
+    assert_eq!(open, []);
     assert!(
-        RunRecord::interrupted(&*store, workflow.cid())
+        store
+            .names()
             .unwrap()
-            .is_none()
+            .iter()
+            .all(|(name, _)| name.starts_with("run/"))
     );
     let tasks = ended.tasks(&*store).unwrap();
     assert_eq!(tasks.len(), 200);
     assert!(tasks.iter().all(|task| task.receipt.is_some()));
+
+    // Another run finds what the instructions alone decided.
+    let mut third = run(&workflow, &store);
+    third.remember("other").unwrap();
+    let summary = third.drive(&adder, &mut ignore).unwrap();
+    let again = if hears { 200 } else { 0 };
+    assert_eq!((summary.counts.ran, adder.asked().len()), (again, again));
 }
 
 #[test]

@@ -50,15 +50,15 @@ pub(super) fn key_for_store(data: &Data) -> Option<SigningKey> {
 
 /// A receipt, and what it links.
 #[derive(Debug)]
-pub(super) struct Signed {
-    pub(super) receipt: Receipt,
+pub(in crate::commands) struct Signed {
+    pub(in crate::commands) receipt: Receipt,
     /// The blocks of the value, if it was too large for the receipt.
     value: Vec<Block>,
     heard: Option<Heard>,
 }
 
 /// Signs what came of `instruction`. Takes what was heard out of `done`.
-pub(super) fn sign(
+pub(in crate::commands) fn sign(
     key: &SigningKey,
     component: &Component,
     instruction: &Instruction,
@@ -100,6 +100,22 @@ fn trace(heard: &Heard) -> Result<Cid, CommandError> {
 }
 
 impl Signed {
+    /// Returns what the receipt leads to: the instruction, a large value, the trace.
+    pub(in crate::commands) fn blocks(
+        &self,
+        instruction: &Instruction,
+    ) -> Result<Vec<Block>, CommandError> {
+        let mut blocks = vec![instruction.block().clone()];
+        blocks.extend(self.value.clone());
+        if let Some(heard) = &self.heard {
+            let trace = heard.trace.encode().map_err(CommandError::host)?;
+            blocks.push(trace.root);
+            blocks.extend(trace.segments);
+            blocks.extend(heard.blocks.iter().cloned());
+        }
+        Ok(blocks)
+    }
+
     /// Keeps the receipt in the store, if the task used that.
     pub(super) fn record(
         &self,
@@ -109,14 +125,7 @@ impl Signed {
         let Some(content) = data.opened() else {
             return Ok(());
         };
-        let mut blocks = vec![instruction.block().clone()];
-        blocks.extend(self.value.clone());
-        if let Some(heard) = &self.heard {
-            let trace = heard.trace.encode().map_err(CommandError::host)?;
-            blocks.push(trace.root);
-            blocks.extend(trace.segments);
-            blocks.extend(heard.blocks.iter().cloned());
-        }
+        let blocks = self.blocks(instruction)?;
         let record = Record {
             receipt: &self.receipt,
             blocks: &blocks,

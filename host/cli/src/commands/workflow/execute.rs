@@ -1,0 +1,78 @@
+//! Runs the tasks of a workflow with the engine, and signs what came of each.
+
+use std::sync::Arc;
+
+use homestar_core::key::SigningKey;
+use homestar_core::outcome::{Failure, Kind};
+use homestar_core::plan::How;
+use homestar_core::receipt::Receipt;
+use homestar_core::task::Instruction;
+use homestar_engine::{Answers, Call, CallError, Component};
+use homestar_node::{Execute, Executed, Trouble, Work};
+
+use super::super::run::sign;
+use super::board::Board;
+use super::guests::Guests;
+use super::prepare;
+use crate::error::{self, CommandError};
+
+/// The engine, for a run.
+#[derive(Debug)]
+pub(super) struct Engine<'a> {
+    pub(super) guests: &'a Guests,
+    pub(super) key: &'a SigningKey,
+    /// Is told what tasks log.
+    pub(super) board: &'a Board,
+}
+
+impl Execute for Engine<'_> {
+    fn execute(&self, work: &Work) -> Result<Executed, Trouble> {
+        let cid = work.instruction.resource().cid();
+        let component = self.guests.get(cid, &work.how.pin).map_err(unloaded)?;
+        let mut call = Call::new(&work.instruction, &work.how.limits);
+        call.answers = Answers::Drivers(prepare::granted(self.guests, &work.how.grants));
+        call.blocks = Some(Arc::clone(&self.guests.data) as _);
+        call.on_log = self.board.logger(work);
+        let done = self.guests.engine.call(&component, call);
+        self.board.end_of_log(work.task);
+        let mut done = done.map_err(uncalled)?;
+        sign::sign(self.key, &component, &work.instruction, &mut done)
+            .and_then(|signed| {
+                Ok(Executed {
+                    blocks: signed.blocks(&work.instruction)?,
+                    receipt: signed.receipt,
+                })
+            })
+            .map_err(|error| host(error.message()))
+    }
+
+    /// A receipt answers for a task if that would be wired to the same effects.
+    fn is_answer(&self, instruction: &Instruction, how: &How, receipt: &Receipt) -> bool {
+        let component = self.guests.get(instruction.resource().cid(), &how.pin);
+        component.is_ok_and(|component: Component| component.effects() == receipt.meta().effects)
+    }
+}
+
+fn unloaded(error: CommandError) -> Trouble {
+    Trouble {
+        failure: Failure::new(Kind::Unavailable, error.message()),
+        may_pass: error.kind == error::Kind::Host,
+    }
+}
+
+fn uncalled(error: CallError) -> Trouble {
+    match error {
+        CallError::Host(words) => host(words),
+        error => Trouble {
+            failure: Failure::new(Kind::Input, error.to_string()),
+            may_pass: false,
+        },
+    }
+}
+
+fn host(words: String) -> Trouble {
+    Trouble {
+        failure: Failure::new(Kind::Unavailable, format!("this host failed: {words}")),
+        may_pass: true,
+    }
+}

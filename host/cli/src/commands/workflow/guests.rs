@@ -1,0 +1,73 @@
+//! The components of a workflow, each loaded when it is first needed and then kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use homestar_core::ipld::Cid;
+use homestar_engine::{Component, Engine};
+use homestar_node::Reference;
+
+use super::super::data::Data;
+use super::super::load::Loading;
+use crate::error::CommandError;
+use crate::files::Stdin;
+
+/// Who is chosen to provide interfaces.
+pub(super) type Pins = BTreeMap<String, String>;
+
+/// A component that is loaded once, by whoever needs it first.
+type Slot = Arc<OnceLock<Result<Component, CommandError>>>;
+
+/// Loads components, and keeps them.
+#[derive(Debug)]
+pub(super) struct Guests {
+    pub(super) engine: Engine,
+    pub(super) loading: Loading,
+    pub(super) data: Arc<Data>,
+    loaded: Mutex<HashMap<(Cid, Pins), Slot>>,
+}
+
+impl Guests {
+    pub(super) fn new(loading: Loading, data: Arc<Data>) -> Result<Self, CommandError> {
+        Ok(Self {
+            engine: loading.engine()?,
+            loading,
+            data,
+            loaded: Mutex::default(),
+        })
+    }
+
+    /// Loads the component that `named` names, whose CID isn't known yet, and keeps it under its CID.
+    pub(super) fn load(&self, named: &Reference, pins: &Pins) -> Result<Component, CommandError> {
+        let mut stdin = Stdin::default();
+        let loaded =
+            self.loading
+                .component_with(&self.engine, named, &mut stdin, &self.data, pins)?;
+        let slot = self.slot(*loaded.component.cid(), pins);
+        // If it is there already, it is the same.
+        let _ = slot.set(Ok(loaded.component.clone()));
+        Ok(loaded.component)
+    }
+
+    /// Returns the component of that CID, wired as `pins` say.
+    pub(super) fn get(&self, cid: &Cid, pins: &Pins) -> Result<Component, CommandError> {
+        let slot = self.slot(*cid, pins);
+        let loaded = slot.get_or_init(|| {
+            let named = Reference::Content((*cid).into());
+            let mut stdin = Stdin::default();
+            let loaded =
+                self.loading
+                    .component_with(&self.engine, &named, &mut stdin, &self.data, pins)?;
+            Ok(loaded.component)
+        });
+        loaded
+            .as_ref()
+            .map(Component::clone)
+            .map_err(CommandError::again)
+    }
+
+    fn slot(&self, cid: Cid, pins: &Pins) -> Slot {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(loaded.entry((cid, pins.clone())).or_default())
+    }
+}

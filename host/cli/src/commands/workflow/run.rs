@@ -1,0 +1,325 @@
+//! `homestar run` of a workflow.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use homestar_core::ipld::Cid;
+use homestar_core::outcome::{Failure, Outcome};
+use homestar_core::plan::Rules;
+use homestar_core::receipt::Receipt;
+use homestar_core::schedule::{Options as Scheduling, Schedule, Summary, TaskId};
+use homestar_core::task::Limits;
+use homestar_core::workflow::Workflow;
+use homestar_node::{Ended, News, Run, RunLock, RunRecord, Store, now_ms};
+
+use super::super::data::Data;
+use super::super::load::Loading;
+use super::board::{Board, Style, time};
+use super::events::Events;
+use super::execute::Engine;
+use super::find::Files;
+use super::guests::Guests;
+use super::prepare::{self, prepare};
+use super::results;
+use crate::error::{Caused, CommandError, code_of};
+use crate::settings::Settings;
+use crate::{interrupt, keyring, print};
+
+/// What is run, and how.
+#[derive(Debug)]
+pub(crate) struct Options<'a> {
+    pub(crate) file: &'a Path,
+    pub(crate) settings: &'a Settings,
+    /// What a task may use that says nothing.
+    pub(crate) usual: Limits,
+    pub(crate) loading: Loading,
+    pub(crate) data: Arc<Data>,
+    /// The folder of the store.
+    pub(crate) place: PathBuf,
+    /// Where the results go, if not to standard output.
+    pub(crate) output: Option<&'a Path>,
+    pub(crate) json: bool,
+    /// Tasks at a time.
+    pub(crate) jobs: usize,
+    pub(crate) fails_fast: bool,
+    /// Whether receipts of earlier runs count.
+    pub(crate) looks_up: bool,
+}
+
+/// As of a program that ended by SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// How often a line on a terminal is written anew though nothing happens.
+const TICK: Duration = Duration::from_millis(250);
+
+pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
+    let rules: Rules = super::rules(
+        options.settings,
+        options.usual,
+        options.loading.authority.ceiling(),
+    );
+    let guests = Guests::new(options.loading, Arc::clone(&options.data))?;
+    let prepared = prepare(options.file, &guests, &rules, Files::Kept)?;
+    if !options.json {
+        for note in prepare::notes(options.file, &prepared.plan) {
+            print::note(&note.text);
+        }
+    }
+    let key = keyring::key()?;
+    let content = options.data.content()?;
+    let store = Arc::clone(content.source().store());
+    let opened = Opened::open(
+        &*store,
+        &options.place,
+        &prepared.workflow,
+        options.looks_up,
+    )?;
+    let scheduling = Scheduling {
+        calls_max: options.jobs,
+        looks_up: options.looks_up,
+        fails_fast: options.fails_fast,
+        seed: now_ms(),
+        ..Scheduling::default()
+    };
+    let mut run = Run::new(
+        Schedule::new(prepared.plan, scheduling),
+        Arc::clone(&store),
+        options.jobs,
+    );
+    run.remember(&opened.id).map_err(CommandError::host)?;
+    let board = Arc::new(Board::new(match options.json {
+        true => Style::Silent,
+        false => Style::of_stderr(),
+    }));
+    let mut events = options.json.then(Events::default);
+    let title = prepare::title(options.file, &prepared.workflow);
+    let tasks = run.schedule().counts().all;
+    match &mut events {
+        Some(events) => {
+            events.begun(
+                &opened.id,
+                prepared.workflow.cid(),
+                tasks,
+                opened.is_resumed,
+            );
+        }
+        None if opened.is_resumed => {
+            board.say(&format!("{title}: going on with run {}", opened.id));
+        }
+        None => board.say(&format!("{title}: run {}", opened.id)),
+    }
+    let was_interrupted = interruptible(&run, &board)?;
+    let engine = Engine {
+        guests: &guests,
+        key: &key,
+        board: &board,
+    };
+    let begin = Instant::now();
+    let canceller = run.canceller();
+    let driven = ticking(&board, || {
+        run.drive(&engine, &mut |schedule, news| {
+            tell(&board, events.as_mut(), schedule, news);
+            // Who can't be told of anything waits for nothing.
+            if events.as_ref().is_some_and(Events::is_unheard) {
+                canceller.cancel();
+            }
+        })
+    });
+    board.clear();
+    let summary = driven.map_err(|error| {
+        let words = "the run ended, since its receipts can't be kept";
+        let error = CommandError::host(Caused::new(words, error));
+        error.hint("the same command goes on with it")
+    })?;
+    let is_whole = summary.counts.ended() == summary.counts.all;
+    let how = match (summary.is_success(), is_whole) {
+        (true, _) => Ended::Well,
+        (false, false) if was_interrupted.load(Ordering::Relaxed) => Ended::Cancelled,
+        (false, _) => Ended::Failed,
+    };
+    let schedule = run.schedule();
+    // A run that was cancelled has not ended: the same command goes on with it.
+    if how != Ended::Cancelled {
+        let ended = opened
+            .record
+            .end(&*store, &opened.id, schedule, how, now_ms());
+        ended.map_err(CommandError::host)?;
+    }
+    match events {
+        Some(mut events) => {
+            events.finished(&opened.id, how, &summary, results::facts(schedule));
+            if let Some(fault) = events.fault() {
+                return Err(fault);
+            }
+        }
+        None => {
+            let spent = time(begin.elapsed().as_secs_f64());
+            print::err(&print::shown(&format!("{summary}in {spent}")));
+            let signatures = &prepared.signatures;
+            results::show(schedule, signatures, options.output, &options.data)?;
+            if how == Ended::Cancelled {
+                print::err(&print::hint("the same command goes on where this stopped"));
+            }
+        }
+    }
+    Ok(code(how, &summary))
+}
+
+/// A run that the store knows of, and that no other process drives.
+struct Opened {
+    id: String,
+    record: RunRecord,
+    is_resumed: bool,
+    _lock: RunLock,
+}
+
+impl Opened {
+    /// Goes on with the latest run of the workflow that was interrupted, or begins one.
+    fn open(
+        store: &dyn Store,
+        place: &Path,
+        workflow: &Workflow,
+        looks_up: bool,
+    ) -> Result<Self, CommandError> {
+        let locks = place.join("locks");
+        let lock = |id: &str| {
+            let taken = RunLock::take(&locks, id);
+            taken.map_err(|error| {
+                let words = format!("can't lock run {id} in {}", locks.display());
+                CommandError::host(Caused::new(words, error))
+            })
+        };
+        let interrupted = match looks_up {
+            true => RunRecord::interrupted(store, workflow.cid()).map_err(CommandError::host)?,
+            false => Vec::new(),
+        };
+        for (id, _) in interrupted {
+            let Some(lock) = lock(&id)? else { continue };
+            // It may have ended before it was locked.
+            let record = RunRecord::open(store, &id).map_err(CommandError::host)?;
+            if let Some(record) = record.filter(|record| record.end.is_none()) {
+                return Ok(Self {
+                    id,
+                    record,
+                    is_resumed: true,
+                    _lock: lock,
+                });
+            }
+        }
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce).map_err(|error| CommandError::host(error.to_string()))?;
+        let nonce = u64::from_le_bytes(nonce);
+        let (id, record) = RunRecord::new(workflow, now_ms(), nonce).map_err(CommandError::host)?;
+        let Some(lock) = lock(&id)? else {
+            return Err(CommandError::host(format!("run {id} is at work already")));
+        };
+        record
+            .begin(store, &id, workflow)
+            .map_err(CommandError::host)?;
+        Ok(Self {
+            id,
+            record,
+            is_resumed: false,
+            _lock: lock,
+        })
+    }
+}
+
+/// Lets Ctrl-C end the run. Returns what says whether it did.
+fn interruptible(run: &Run, board: &Arc<Board>) -> Result<Arc<AtomicBool>, CommandError> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let (canceller, board) = (Mutex::new(run.canceller()), Arc::clone(board));
+    let interrupted = Arc::clone(&flag);
+    interrupt::on_first(move || {
+        interrupted.store(true, Ordering::Relaxed);
+        let canceller = canceller.lock().unwrap_or_else(PoisonError::into_inner);
+        canceller.cancel();
+        board.say("stopping once the tasks that run have ended; Ctrl-C again stops at once");
+    })?;
+    Ok(flag)
+}
+
+/// Does `work`, while the line on the terminal goes on.
+fn ticking<T>(board: &Board, work: impl FnOnce() -> T) -> T {
+    let (done, wait) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while wait.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                board.tick();
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+fn tell(board: &Board, mut events: Option<&mut Events>, schedule: &Schedule, news: News<'_>) {
+    match news {
+        News::Started(work) => {
+            board.started(work);
+            if let Some(events) = &mut events {
+                events.started(work);
+            }
+        }
+        News::Found(task, receipt) => {
+            board_ended(board, schedule, task, receipt, "memoised");
+            if let Some(events) = &mut events {
+                events.found(schedule, task, receipt);
+            }
+        }
+        News::Ran(task, receipt) => {
+            board_ended(board, schedule, task, receipt, "ran");
+            if let Some(events) = &mut events {
+                events.ran(schedule, task, receipt);
+            }
+        }
+        News::Troubled(task, trouble) => {
+            let words = failure(schedule, task, &trouble.failure);
+            board.ended(task, &schedule.label(task), &words, true);
+            if let Some(events) = &mut events {
+                events.troubled(schedule, task, trouble);
+            }
+        }
+        News::Recorded(receipts) => {
+            if let Some(events) = &mut events {
+                for (task, link) in receipts {
+                    let cid: &Cid = link.cid();
+                    events.recorded(*task, cid);
+                }
+            }
+        }
+    }
+    board.draw(schedule.counts());
+}
+
+fn board_ended(board: &Board, schedule: &Schedule, task: TaskId, receipt: &Receipt, how: &str) {
+    if board.is_silent() {
+        return;
+    }
+    let label = schedule.label(task);
+    match receipt.outcome() {
+        Outcome::Ok(_) => board.ended(task, &label, how, false),
+        Outcome::Error(it) => board.ended(task, &label, &failure(schedule, task, it), true),
+    }
+}
+
+fn failure(schedule: &Schedule, task: TaskId, failure: &Failure) -> String {
+    match schedule.is_secret(task) {
+        true => format!("failed ({})", failure.kind),
+        false => format!("failed ({}): {}", failure.kind, failure.message),
+    }
+}
+
+/// Returns the exit code: that of the first task that failed.
+fn code(how: Ended, summary: &Summary) -> u8 {
+    match (how, summary.failed.first()) {
+        (Ended::Well, _) => 0,
+        (Ended::Cancelled, _) => INTERRUPTED,
+        (Ended::Failed, Some(failed)) => code_of(&Failure::new(failed.kind, "")),
+        (Ended::Failed, None) => 1,
+    }
+}
