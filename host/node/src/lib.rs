@@ -48,5 +48,5 @@ pub use homestar_net::{
     ServerSettings, SourceError as ServeError, What,
 };
 pub use homestar_store::{
-    Collected, Config as StoreConfig, Depth, Disk, Pin, Record, Recorded, Store, StoreError,
+    Collected, Config as StoreConfig, Depth, Disk, Memory, Pin, Record, Recorded, Store, StoreError,
 };

@@ -1,9 +1,10 @@
 //! Content for a command that may need it: the store is opened when somebody asks for something in it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use homestar_core::ipld::{Block, Cid};
 use homestar_engine::{Blocks, BlocksError};
@@ -29,6 +30,8 @@ pub(crate) struct Data {
     /// None if nobody is to be asked.
     downloading: Option<DownloadsSettings>,
     downloads: OnceLock<Result<Downloads, CommandError>>,
+    /// What URLs gave: within one command they mean the same.
+    downloaded: Mutex<HashMap<DownloadUrl, Cid>>,
 }
 
 impl fmt::Debug for Data {
@@ -47,6 +50,7 @@ impl Data {
             content: OnceLock::new(),
             downloading,
             downloads: OnceLock::new(),
+            downloaded: Mutex::default(),
         }
     }
 
@@ -75,8 +79,16 @@ impl Data {
     }
 
     /// Puts into the store what a URL gives, of which there may be `bytes_max` bytes, and returns its name. Says on
-    /// standard error what that is, since the URL may give something else the next time.
+    /// standard error what that is, since the URL may give something else the next time. Within one command, the first
+    /// time is the only one.
     pub(crate) fn download(&self, url: &DownloadUrl, bytes_max: u64) -> Result<Cid, CommandError> {
+        let mut downloaded = self
+            .downloaded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(cid) = downloaded.get(url) {
+            return Ok(*cid);
+        }
         let downloads = self.downloads(url)?;
         let mut progress = Progress::new(format!("downloading {url}"));
         let cid = self.add(&url.to_string(), |importer| {
@@ -85,6 +97,7 @@ impl Data {
         })?;
         progress.clear();
         print::note(&format!("{url} is {cid}"));
+        downloaded.insert(url.clone(), cid);
         Ok(cid)
     }
 

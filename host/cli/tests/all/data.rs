@@ -154,11 +154,13 @@ fn a_task_with_content_is_replayed() {
     ]);
     assert_eq!(said.code, Some(0), "{said}");
     let said = it.run(&["replay", "it.car"]);
-    assert_eq!(
-        said.stdout(),
-        "the same: outcome, fuel and memory peak\n",
-        "{said}"
-    );
+    let same = "the same: outcome, fuel and memory peak\n";
+    assert_eq!(said.stdout(), same, "{said}");
+    // The file is enough for anybody.
+    let other = Environment::new();
+    other.put("it.car", it.read("it.car"));
+    let said = other.run(&["replay", "it.car", "--offline"]);
+    assert_eq!(said.stdout(), same, "{said}");
 }
 
 /// A gateway that serves until this is dropped.
@@ -460,4 +462,37 @@ fn a_url_that_gives_nothing_is_named() {
         "{said}"
     );
     assert_eq!(it.run(&["pin", "list"]).stdout(), "");
+}
+
+#[test]
+fn a_workflow_names_places() {
+    let it = Environment::with(&["lines"]).with_key();
+    let web = Web::new(&it);
+    it.put("log", text(20_000));
+    let [component, log] = [web.url("lines.wasm"), web.url("log")];
+    let workflow = format!(
+        "defaults: {{component: '{component}'}}\n\
+         tasks:\n\
+         \x20 nines: {{call: filter, args: [{{'@': '{log}'}}, '999']}}\n\
+         \x20 ones: {{call: filter, args: [{{'@': '{log}'}}, '1999']}}\n"
+    );
+    it.put("workflow.yaml", workflow);
+    let said = it.run(&["run", "workflow.yaml", "--json"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    // Each was asked for once.
+    for url in [&component, &log] {
+        assert_eq!(
+            said.stderr.matches(&format!("note: {url} is ")).count(),
+            1,
+            "{said}"
+        );
+    }
+    let by_path = it.run(&["run", "lines.wasm", "filter(@log, \"1999\")"]);
+    assert!(
+        said.stdout().contains(by_path.stdout().trim_end()),
+        "{said}"
+    );
+    let said = it.run(&["check", "workflow.yaml", "--offline"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(said.stderr.contains("nobody is asked offline"), "{said}");
 }
