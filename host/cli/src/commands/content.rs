@@ -84,6 +84,15 @@ fn keep(source: &Source, cid: &Cid) -> Result<Held, CommandError> {
     held.map_err(|error| unread(format!("can't keep {cid}"), error))
 }
 
+/// Returns how much of something is here, for people.
+fn held_words(held: &Held) -> String {
+    let size = print::size(held.bytes);
+    match held.blocks {
+        1 => format!("1 block, {size}"),
+        blocks => format!("{} blocks, {size}", print::number(blocks)),
+    }
+}
+
 /// Returns how much of something is here, for programs.
 fn held_facts(cid: &Cid, held: &Held) -> Ipld {
     print::map([

@@ -164,13 +164,13 @@ fn a_task_with_content_is_replayed() {
 }
 
 /// A gateway that serves until this is dropped.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Serving {
-    fn new(it: &Environment) -> Self {
+    pub(crate) fn new(it: &Environment) -> Self {
         let mut command = it.command(&["serve", "gateway", "--listen", "127.0.0.1:0"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();

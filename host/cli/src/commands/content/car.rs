@@ -9,7 +9,7 @@ use homestar_core::ipld::Ipld;
 use homestar_node::{ReadCarError, Reference, Watch as _, read_car, write_car};
 
 use super::super::data::unread;
-use super::{Common, held_facts, keep, shown, source};
+use super::{Common, held_facts, held_words, keep, shown, source};
 use crate::error::{Caused, CommandError};
 use crate::print;
 use crate::progress::Progress;
@@ -109,8 +109,7 @@ fn write(options: &Export) -> Result<(), CommandError> {
     if options.common.json {
         return print::ok(held_facts(&cid, &held));
     }
-    let (blocks, size) = (print::number(held.blocks), print::size(held.bytes));
-    print::line(&format!("{cid}: {blocks} blocks, {size}"))
+    print::line(&format!("{cid}: {}", held_words(&held)))
 }
 
 fn read(options: &Import) -> Result<(), CommandError> {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
 use homestar_node::{Depth, Reference};
 
-use super::{Common, LABEL, content, held_facts, keep, source};
+use super::{Common, LABEL, content, held_facts, held_words, keep, source};
 use crate::error::CommandError;
 use crate::print;
 
@@ -66,8 +66,7 @@ fn add(options: &What) -> Result<(), CommandError> {
     if options.common.json {
         return print::ok(held_facts(&cid, &held));
     }
-    let (blocks, size) = (print::number(held.blocks), print::size(held.bytes));
-    print::line(&format!("{cid} stays: {blocks} blocks, {size}"))
+    print::line(&format!("{cid} stays: {}", held_words(&held)))
 }
 
 fn remove(options: &What) -> Result<(), CommandError> {
