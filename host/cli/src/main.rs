@@ -18,6 +18,7 @@ mod interrupt;
 mod keyring;
 mod paths;
 mod print;
+mod progress;
 mod settings;
 
 fn main() -> std::process::ExitCode {

@@ -2,7 +2,8 @@
 //!
 //! It travels as one file, a [CAR](crate::car) whose root is the receipt. Everything else in it is found by following
 //! links from there, so nothing can be put in the place of anything without another receipt, and a receipt is signed.
-//! Components are files like others, in blocks ([`unixfs`](crate::unixfs)).
+//! Components are files like others, in blocks ([`unixfs`](crate::unixfs)). Content that the task read by its name may be
+//! in it too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,7 +14,7 @@ use crate::car::{self, CarError};
 use crate::ipld::{Block, Cid, DAG_CBOR, DAG_PB, Ipld};
 use crate::outcome::{Outcome, in_a_file};
 use crate::receipt::{Receipt, ReceiptError};
-use crate::task::{Instruction, InstructionError};
+use crate::task::{Instruction, InstructionError, Resource};
 use crate::trace::{Event, Trace, TraceError};
 use crate::unixfs::{ReadError, UnixfsError, blocks_of_file, cid_of_file, links, read_file};
 
@@ -36,6 +37,9 @@ pub struct Evidence {
     pub effects: Vec<Component>,
     /// What they heard from outside, if they were wired to any driver.
     pub heard: Option<Heard>,
+    /// Blocks of the content that the instruction links to, those that the task read; in the order of their CIDs. What
+    /// of it isn't here has to be had elsewhere.
+    pub content: Vec<Block>,
 }
 
 /// The bytes of a component with their name. Holding one is proof that it is theirs.
@@ -97,6 +101,7 @@ impl Evidence {
             blocks.extend(&heard.blocks);
         }
         blocks.extend(components.iter().flatten());
+        blocks.extend(&self.content);
         let mut seen = BTreeSet::new();
         blocks.retain(|block| seen.insert(*block.cid()));
         Ok(car::write(&[*self.receipt.link().cid()], blocks))
@@ -134,6 +139,7 @@ impl Evidence {
             component,
             effects,
             heard: heard.transpose()?,
+            content: blocks.content(&instruction)?,
             receipt,
             instruction,
             value,
@@ -233,6 +239,26 @@ impl Blocks {
             }
         }
         Ok(())
+    }
+
+    /// Finds the blocks of content that an instruction leads to, as far as they are here.
+    fn content(&self, instruction: &Instruction) -> Result<Vec<Block>, EvidenceError> {
+        let mut wanted = links(instruction.block())?;
+        // The component stands before all arguments, and may be one of them too.
+        if let Resource::Link(component) = instruction.resource() {
+            let at = wanted.iter().position(|link| link == component);
+            at.map(|at| wanted.remove(at));
+        }
+        let mut found = BTreeMap::new();
+        while let Some(cid) = wanted.pop() {
+            let Some(block) = self.0.get(&cid) else {
+                continue;
+            };
+            if found.insert(cid, block.clone()).is_none() {
+                wanted.extend(links(block)?);
+            }
+        }
+        Ok(found.into_values().collect())
     }
 
     fn heard(&self, cid: &Cid, receipt: &Receipt) -> Result<Heard, EvidenceError> {
@@ -408,7 +434,44 @@ mod tests {
             component,
             effects: vec![effect],
             heard: Some(Heard { trace, blocks }),
+            content: Vec::new(),
         }
+    }
+
+    /// A task that read a file, and was given its own component too.
+    fn with_content() -> Evidence {
+        let evidence = evidence();
+        let (file, mut content) = blocks_of_file(&[7; 600_000]);
+        let own = *evidence.component.cid();
+        content.extend(blocks_of_file(evidence.component.bytes()).1);
+        content.sort_by_key(|block| *block.cid());
+        content.dedup();
+        let input = Input::new("f", vec![Ipld::Link(file.cid), Ipld::Link(own)]);
+        let instruction = Instruction::new(own, input, Nonce::EMPTY).unwrap();
+        let mut body = evidence.receipt.body().clone();
+        body.ran = instruction.link();
+        Evidence {
+            receipt: sign(body),
+            instruction,
+            content,
+            ..evidence
+        }
+    }
+
+    #[test]
+    fn content_that_was_read_is_in_it() {
+        let evidence = with_content();
+        let file = evidence.to_car().unwrap();
+        assert_eq!(Evidence::from_car(&file), Ok(evidence.clone()));
+        // Nothing of it has to be.
+        let mut without = evidence;
+        without.content.retain(|block| {
+            let bytes = without.component.bytes();
+            let of_component = blocks_of_file(bytes).1;
+            of_component.contains(block)
+        });
+        let file = without.to_car().unwrap();
+        assert_eq!(Evidence::from_car(&file), Ok(without));
     }
 
     /// Signs a receipt that says something else, and puts it in the place of the other.

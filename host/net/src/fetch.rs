@@ -69,12 +69,17 @@ pub trait Fetch: Send + Sync + fmt::Debug {
 
 /// Waits on this thread. Not for threads of an async runtime, which have other things to do.
 pub fn wait<T>(fetching: Fetching<'_, T>) -> Result<T, FetchError> {
+    wait_for(fetching)
+}
+
+/// Waits for anything on this thread, which is none of an async runtime.
+pub(crate) fn wait_for<T>(future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Parked(thread::current())));
     let mut context = Context::from_waker(&waker);
-    let mut fetching = pin!(fetching);
+    let mut future = pin!(future);
     loop {
-        match fetching.as_mut().poll(&mut context) {
-            Poll::Ready(result) => return result,
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
             // A thread that was woken before it parks doesn't park.
             Poll::Pending => thread::park(),
         }

@@ -8,7 +8,6 @@
 //! Requests are made on threads of their own, so a fetch can be waited for on any thread.
 
 mod address;
-mod client;
 mod dag;
 mod sections;
 mod settings;
@@ -17,30 +16,27 @@ mod standing;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
-use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
 
 use homestar_core::ipld::{Block, BlockError, Cid, MAX_BLOCK_BYTES, SHA2_256};
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
 pub use self::address::{Gateway, GatewayError};
-pub use self::settings::{GatewaysError, GatewaysSettings};
+pub use self::settings::GatewaysSettings;
 
-use self::client::{Http, Refused};
 use self::standing::Record;
+use crate::authorities::{self, AuthoritiesError};
+use crate::client::{Answer, Http, Refused};
+use crate::threads::Threads;
 use crate::{Fault, Fetch, FetchError, Fetching, Scope, What};
 
 const RAW_QUERY: &str = "format=raw";
 const RAW_TYPE: &str = "application/vnd.ipld.raw";
 /// Blocks that came and weren't taken yet: little, since the next one is on its way meanwhile.
 const UNTAKEN_MAX: usize = 8;
-/// Threads for requests. Most of their work is to verify what came.
-const THREADS: usize = 2;
 
 /// Trustless gateways, as one place from where blocks come. It starts its threads when it is first asked.
 ///
@@ -48,10 +44,11 @@ const THREADS: usize = 2;
 /// not asked again as long as this value lives; who fails otherwise is asked after the others for some seconds.
 pub struct Gateways {
     shared: Arc<Shared>,
-    runtime: OnceLock<Runtime>,
+    threads: Threads,
 }
 
 struct Shared {
+    settings: GatewaysSettings,
     http: Http,
     members: Vec<Member>,
 }
@@ -74,8 +71,8 @@ pub struct Standing {
 
 impl Gateways {
     /// Makes it. Of files, it reads those that the settings name.
-    pub fn new(settings: GatewaysSettings) -> Result<Self, GatewaysError> {
-        let roots = settings::roots(&settings.authorities)?;
+    pub fn new(settings: GatewaysSettings) -> Result<Self, AuthoritiesError> {
+        let roots = authorities::roots(&settings.authorities)?;
         let member = |gateway: &Gateway| Member {
             gateway: gateway.clone(),
             record: Record::default(),
@@ -84,10 +81,11 @@ impl Gateways {
         let members = settings.gateways.iter().map(member).collect();
         Ok(Self {
             shared: Arc::new(Shared {
-                http: Http::new(settings, roots),
+                http: Http::new(settings.patience(), settings.requests_max, roots),
+                settings,
                 members,
             }),
-            runtime: OnceLock::new(),
+            threads: Threads::default(),
         })
     }
 
@@ -100,20 +98,12 @@ impl Gateways {
         self.shared.members.iter().map(standing).collect()
     }
 
-    fn spawn<T: Send + 'static>(
+    async fn run<T: Send + 'static>(
         &self,
         job: impl Future<Output = Result<T, FetchError>> + Send + 'static,
-    ) -> Job<T> {
-        let runtime = self.runtime.get_or_init(|| {
-            Builder::new_multi_thread()
-                .worker_threads(THREADS)
-                .thread_name("homestar-net")
-                .enable_io()
-                .enable_time()
-                .build()
-                .expect("threads can be started")
-        });
-        Job(runtime.spawn(job))
+    ) -> Result<T, FetchError> {
+        let ended = self.threads.spawn(job).await;
+        ended.unwrap_or(Err(FetchError::Closed))
     }
 
     /// Starts a job that hands blocks over one by one.
@@ -127,13 +117,13 @@ impl Gateways {
     {
         Box::pin(async move {
             let (sender, mut blocks) = mpsc::channel(UNTAKEN_MAX);
-            let job = self.spawn(job(self.shared.clone(), sender));
+            let job = self.threads.spawn(job(self.shared.clone(), sender));
             while let Some(block) = blocks.recv().await {
                 if take(block).is_break() {
                     return Err(FetchError::Stopped);
                 }
             }
-            job.await
+            job.await.unwrap_or(Err(FetchError::Closed))
         })
     }
 }
@@ -141,7 +131,7 @@ impl Gateways {
 impl Fetch for Gateways {
     fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block> {
         let (shared, cid) = (self.shared.clone(), *cid);
-        Box::pin(async move { self.spawn(async move { shared.block(cid).await }).await })
+        Box::pin(async move { self.run(async move { shared.block(cid).await }).await })
     }
 
     fn blocks<'a>(
@@ -164,15 +154,6 @@ impl Fetch for Gateways {
     }
 }
 
-impl Drop for Gateways {
-    fn drop(&mut self) {
-        // Requests that are under way end here. Waiting for them would not be allowed on every thread.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 impl fmt::Debug for Gateways {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gateways = self.shared.members.iter().map(|member| &member.gateway);
@@ -181,6 +162,10 @@ impl fmt::Debug for Gateways {
 }
 
 impl Member {
+    async fn get(&self, http: &Http, url: Url, accept: &str) -> Result<Answer, Refused> {
+        http.get(url, accept, |to| self.gateway.judge(to)).await
+    }
+
     fn fault(&self, what: What) -> Fault {
         Fault {
             provider: self.gateway.to_string(),
@@ -214,7 +199,7 @@ impl Shared {
         if self.members.is_empty() {
             return Err(FetchError::NoProvider { cid });
         }
-        let hedge_after = self.http.settings().hedge_after;
+        let hedge_after = self.settings.hedge_after;
         let mut running = JoinSet::new();
         loop {
             if running.is_empty() && order.is_empty() {
@@ -280,7 +265,7 @@ impl Shared {
     /// Leaves a gateway alone that asked for it, for as long as there is patience.
     async fn wait_for(&self, member: &Member) {
         if let Some(until) = member.record.away() {
-            let patience = Instant::now() + self.http.settings().patience;
+            let patience = Instant::now() + self.settings.patience;
             sleep_until(until.min(patience)).await;
         }
     }
@@ -288,7 +273,7 @@ impl Shared {
     async fn ask_raw(&self, member: &Member, cid: Cid) -> Result<Block, Refused> {
         let _permit = member.requests.acquire().await;
         let url = member.gateway.request(&cid, RAW_QUERY);
-        let answer = self.http.get(&member.gateway, url, RAW_TYPE).await?;
+        let answer = member.get(&self.http, url, RAW_TYPE).await?;
         if let Some(content_type) = answer.content_type.as_deref().filter(|text| is_page(text)) {
             let content_type = content_type.to_owned();
             return Err(What::ContentType { content_type }.into());
@@ -323,7 +308,7 @@ impl Shared {
 
     /// How many blocks are asked for at one time: enough for one gateway to be busy.
     fn window(&self) -> usize {
-        self.http.settings().requests_max.max(1)
+        self.settings.requests_max.max(1)
     }
 }
 
@@ -342,22 +327,4 @@ fn is_page(content_type: &str) -> bool {
 
 async fn hand_over(out: &mpsc::Sender<Block>, block: Block) -> Result<(), FetchError> {
     out.send(block).await.map_err(|_| FetchError::Stopped)
-}
-
-/// A job on the threads for requests, which ends when it is dropped.
-struct Job<T>(JoinHandle<Result<T, FetchError>>);
-
-impl<T> Future for Job<T> {
-    type Output = Result<T, FetchError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let ended = ready!(Pin::new(&mut self.0).poll(context));
-        Poll::Ready(ended.unwrap_or(Err(FetchError::Closed)))
-    }
-}
-
-impl<T> Drop for Job<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! who needs a block ──→ Fetch ──→ Gateways ──→ others' gateways       (HTTP, trustless)
+//! who has a URL     ──→ Downloads ──→ any server                    (HTTPS, trusted by its certificate)
 //! others ──→ GatewayServer ──→ BlockSource ──→ whoever keeps the blocks
 //! ```
 //!
@@ -10,7 +11,9 @@
 //! [trustless gateways](https://specs.ipfs.tech/http-gateways/trustless-gateway/) of IPFS, and [`GatewayServer`] is one.
 //! Other ways (Bitswap over libp2p) come into this crate, behind the same trait.
 //!
-//! Nobody is trusted: what is handed on has the hash that was asked for, and of a whole DAG only what hangs on its root.
+//! [`Downloads`] is for files that have a place, a URL, and no name by content until somebody has read them.
+//!
+//! No gateway is trusted: what is handed on has the hash that was asked for, and of a whole DAG only what hangs on its root.
 //! Nothing is kept here either. This crate holds no store, decides on no grants, and never prints.
 //!
 //! ```
@@ -41,20 +44,26 @@
 //! - [`Fetch`], [`wait`], [`FetchError`], [`Fault`], [`What`]: blocks from elsewhere, and what went wrong
 //! - [`Scope`], [`EntityBytes`], [`Walk`]: which part of a DAG, and the order in which its blocks come
 //! - [`Gateways`], [`GatewaysSettings`], [`Gateway`]: by HTTP
+//! - [`Downloads`], [`DownloadsSettings`], [`DownloadUrl`], [`Download`]: files that have no name by content yet
 //! - [`GatewayServer`], [`ServerSettings`], [`BlockSource`]: for others
 
+mod authorities;
+mod client;
+mod downloads;
 mod error;
 mod fetch;
 mod gateways;
+mod place;
 mod scope;
 mod server;
+mod threads;
 mod walk;
 
+pub use self::authorities::AuthoritiesError;
+pub use self::downloads::{Download, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings};
 pub use self::error::{Fault, FetchError, What};
 pub use self::fetch::{Fetch, Fetching, wait};
-pub use self::gateways::{
-    Gateway, GatewayError, Gateways, GatewaysError, GatewaysSettings, Standing,
-};
+pub use self::gateways::{Gateway, GatewayError, Gateways, GatewaysSettings, Standing};
 pub use self::scope::{EntityBytes, Scope, ScopeError};
 pub use self::server::{BlockSource, GatewayServer, ServerError, ServerSettings, SourceError};
 pub use self::walk::{Given, Walk, WalkError};

@@ -14,23 +14,32 @@ use crate::read::{AHEAD, Held, links_of};
 use crate::staging::Staging;
 use crate::{ReadError, Source, SourceError};
 
-/// Pins a block and everything that it links to, after fetching what isn't here. Returns how much that is.
-pub fn pin(source: &Source, pin: &Pin) -> Result<Held, ReadError> {
+/// Pins a block and everything that it links to, after fetching what isn't here. Returns how much that is. `progress` is
+/// told how many bytes more came from elsewhere.
+pub fn pin(
+    source: &Source,
+    pin: &Pin,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Held, ReadError> {
     let store = source.store();
     let session = store.session()?;
     session.hold(&[pin.cid])?;
-    let held = complete(source, &pin.cid)?;
+    let held = complete(source, &pin.cid, progress)?;
     store.flush()?;
     store.pin(pin)?;
     Ok(held)
 }
 
 /// Fetches what isn't here of a DAG.
-fn complete(source: &Source, root: &Cid) -> Result<Held, ReadError> {
+fn complete(
+    source: &Source,
+    root: &Cid,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Held, ReadError> {
     let mut seen = HashSet::from([*root]);
     let mut todo = vec![*root];
     let mut held = Held::default();
-    fetch(source, &[*root])?;
+    fetch(source, &[*root], progress)?;
     while let Some(cid) = todo.pop() {
         if cid.codec() == RAW {
             match source.store().size(&cid)? {
@@ -52,14 +61,18 @@ fn complete(source: &Source, root: &Cid) -> Result<Held, ReadError> {
             .into_iter()
             .filter(|link| seen.insert(*link))
             .collect();
-        fetch(source, &new)?;
+        fetch(source, &new, progress)?;
         todo.extend(new.into_iter().rev());
     }
     Ok(held)
 }
 
 /// Fetches those of `cids` that aren't here: leaves side by side, anything else with all that it leads to.
-fn fetch(source: &Source, cids: &[Cid]) -> Result<(), ReadError> {
+fn fetch(
+    source: &Source,
+    cids: &[Cid],
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<(), ReadError> {
     let missing = source.store().missing(cids)?;
     let missing = missing
         .into_iter()
@@ -70,11 +83,14 @@ fn fetch(source: &Source, cids: &[Cid]) -> Result<(), ReadError> {
         None => Err(ReadError::Source(SourceError::Missing { cid })),
     };
     let mut failure = None;
-    let mut take = |block: Block| match source.store().stage(&[block]) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            failure = Some(error);
-            ControlFlow::Break(())
+    let mut take = |block: Block| {
+        progress(block.bytes().len() as u64);
+        match source.store().stage(&[block]) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
         }
     };
     let mut fetched = Ok(());

@@ -1,4 +1,4 @@
-//! Files and folders into the store.
+//! Files and folders into the store, from the disk and from elsewhere.
 //!
 //! Hashing is what importing costs, so large files are hashed on all cores:
 //!
@@ -22,6 +22,7 @@ use std::thread;
 use homestar_core::unixfs::{
     DirectoryError, DirectoryWriter, Entry, FileWriter, Layout, Tree, symlink,
 };
+use homestar_net::{DownloadUrl, Downloads, Fault};
 use homestar_store::{Store, StoreError};
 use rustix::fs::OFlags;
 use thiserror::Error;
@@ -56,6 +57,9 @@ pub struct ImportOptions {
 
 /// Is told how an import goes.
 pub trait Watch {
+    /// So many bytes are to be read of something that was asked for by itself.
+    fn expected(&mut self, _bytes: u64) {}
+
     /// So many bytes more were read.
     fn read(&mut self, _bytes: u64) {}
 
@@ -107,6 +111,31 @@ impl<'a> Importer<'a> {
         Ok(entry)
     }
 
+    /// Imports a file as it is downloaded, of which there may be `bytes_max` bytes. Its name to `watch` is the URL.
+    pub fn url(
+        &mut self,
+        downloads: &Downloads,
+        url: &DownloadUrl,
+        bytes_max: u64,
+        watch: &mut dyn Watch,
+    ) -> Result<Entry, ImportError> {
+        let mut download = downloads.get(url, bytes_max)?;
+        if let Some(bytes) = download.length() {
+            watch.expected(bytes);
+        }
+        let name = PathBuf::from(url.to_string());
+        let entry = self.in_turn(&mut download, &name, watch);
+        let entry = entry.map_err(|error| match error {
+            ImportError::Unreadable { source, path } => match source.downcast() {
+                Ok(fault) => ImportError::Download(fault),
+                Err(source) => ImportError::Unreadable { source, path },
+            },
+            error => error,
+        })?;
+        watch.added(&name, &entry);
+        Ok(entry)
+    }
+
     /// Puts entries into a folder that is on no disk.
     pub fn wrap(
         &mut self,
@@ -141,7 +170,7 @@ impl<'a> Importer<'a> {
         } else if kind.is_symlink() {
             self.link(path)?
         } else if kind.is_file() {
-            self.file(path, watch)?
+            self.file(path, depth, watch)?
         } else {
             return Err(special(path, kind));
         };
@@ -201,7 +230,12 @@ impl<'a> Importer<'a> {
         Ok(entry)
     }
 
-    fn file(&mut self, path: &Path, watch: &mut dyn Watch) -> Result<Entry, ImportError> {
+    fn file(
+        &mut self,
+        path: &Path,
+        depth: usize,
+        watch: &mut dyn Watch,
+    ) -> Result<Entry, ImportError> {
         // Something else may be there by now, which must be neither followed nor waited for.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let mut file = OpenOptions::new()
@@ -212,6 +246,9 @@ impl<'a> Importer<'a> {
         let metadata = file.metadata().map_err(unreadable(path))?;
         if !metadata.is_file() {
             return Err(special(path, metadata.file_type()));
+        }
+        if depth == 0 {
+            watch.expected(metadata.len());
         }
         match metadata.len() < LARGE_BYTES {
             true => self.in_turn(&mut file, path, watch),
@@ -358,6 +395,9 @@ pub enum ImportError {
         /// Why not.
         source: io::Error,
     },
+    /// It doesn't come, or not whole.
+    #[error(transparent)]
+    Download(#[from] Fault),
     /// It is a folder, and folders weren't asked for.
     #[error("{} is a folder", .0.display())]
     Folder(PathBuf),

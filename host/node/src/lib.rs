@@ -43,9 +43,10 @@ pub use self::run::{
 };
 
 pub use homestar_net::{
-    BlockSource, Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysError,
-    GatewaysSettings, ServerError, ServerSettings, SourceError as ServeError,
+    AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings,
+    Fault, Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, ServerError,
+    ServerSettings, SourceError as ServeError, What,
 };
 pub use homestar_store::{
-    Collected, Config as StoreConfig, Depth, Disk, Pin, Record, Recorded, Store, StoreError,
+    Collected, Config as StoreConfig, Depth, Disk, Memory, Pin, Record, Recorded, Store, StoreError,
 };

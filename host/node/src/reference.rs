@@ -1,10 +1,11 @@
-//! How people name components and data: by a path, by content, or as what comes on standard input.
+//! How people name components and data: by a path, by content, by a URL, or as what comes on standard input.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use homestar_core::ipld::{Cid, CidError, parse_cid};
+use homestar_net::{DownloadUrl, DownloadUrlError};
 use thiserror::Error;
 
 /// What names a component or data.
@@ -14,6 +15,7 @@ use thiserror::Error;
 /// | `-` | standard input |
 /// | `bafy…`, `bafy…/cat.png`, `Qm…` | content |
 /// | `ipfs://bafy…/cat.png`, `/ipfs/bafy…/cat.png` | content |
+/// | `https://example.com/cat.png` | whatever is there when it is asked for |
 /// | anything else, `./bafy…` included | a path |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
@@ -23,6 +25,8 @@ pub enum Reference {
     Path(PathBuf),
     /// Content, or something in it.
     Content(ContentPath),
+    /// The place of a file, which has a name by content once somebody has read it.
+    Url(DownloadUrl),
 }
 
 /// Content, or something in it: a CID and a path from there.
@@ -85,6 +89,9 @@ impl FromStr for Reference {
         if scheme(text).is_some() {
             return text.parse().map(Self::Content);
         }
+        if DownloadUrl::is_meant(text) {
+            return Ok(Self::Url(text.parse()?));
+        }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(ReferenceError::Scheme(scheme.to_owned()));
         }
@@ -102,6 +109,7 @@ impl Display for Reference {
             Self::Stdin => f.write_str("-"),
             Self::Path(path) => write!(f, "{}", path.display()),
             Self::Content(content) => write!(f, "{content}"),
+            Self::Url(url) => write!(f, "{url}"),
         }
     }
 }
@@ -120,9 +128,12 @@ pub enum ReferenceError {
     },
     /// A URL of a kind that is not read.
     #[error(
-        "`{0}://` is not read here, only ipfs://; what other programs fetch comes through standard input, `-`"
+        "`{0}://` is not read here, only ipfs:// and https://; what other programs fetch comes through standard input, `-`"
     )]
     Scheme(String),
+    /// A URL that names no file.
+    #[error(transparent)]
+    Url(#[from] DownloadUrlError),
 }
 
 #[cfg(test)]
@@ -161,16 +172,28 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_named_by_its_url() {
+        for text in ["https://example.com/a.wasm", "HTTPS://example.com/a.wasm"] {
+            let Ok(Reference::Url(url)) = text.parse() else {
+                panic!("{text}");
+            };
+            assert_eq!(url.to_string(), "https://example.com/a.wasm");
+        }
+    }
+
+    #[test]
     fn what_can_be_nothing_else_is_refused() {
         let words = |text: &str| text.parse::<Reference>().unwrap_err().to_string();
         assert_eq!(words("ipfs://bafy/x"), "`bafy` is no CID");
         assert_eq!(words("/ipfs/"), "`` is no CID");
-        assert!(words("https://example.com/x").starts_with("`https://` is not read here"));
+        assert!(words("ftp://example.com/x").starts_with("`ftp://` is not read here"));
+        assert!(words("http://example.com/x").contains("is not encrypted"));
+        assert!(words("https://").contains("names no file"));
     }
 
     #[test]
     fn it_is_printed_as_it_is_read() {
-        for text in [&format!("{CID}/a/b"), "x/y", "-"] as [&str; 3] {
+        for text in [&format!("{CID}/a/b"), "x/y", "-", "https://example.com/x"] as [&str; 4] {
             assert_eq!(text.parse::<Reference>().unwrap().to_string(), text);
         }
     }

@@ -81,7 +81,7 @@ impl Default for Config {
 }
 
 /// Staged blocks of so many bytes together are made durable without waiting for more.
-const STAGED_BYTES_MAX: u64 = 32 << 20;
+const STAGED_BYTES_MAX: u64 = 16 << 20;
 
 /// How often a read begins anew when what it found in the index isn't there any more. Each time somebody has moved or
 /// removed the block in between.

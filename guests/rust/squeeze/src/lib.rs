@@ -1,11 +1,11 @@
 //! Compresses and decompresses.
 
-use std::io::{Read as _, Write};
+mod zstd;
+
+use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, MultiGzDecoder};
-use ruzstd::decoding::StreamingDecoder;
-use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use wit_bindgen::{StreamReader, spawn_local};
 
 wit_bindgen::generate!({ path: "wit" });
@@ -26,17 +26,12 @@ impl Guest for Squeeze {
         through(input, decoder, |decoder| decoder.get_mut())
     }
 
-    fn zstd(input: Vec<u8>) -> Vec<u8> {
-        compress_to_vec(&input[..], CompressionLevel::Fastest)
+    async fn zstd(input: StreamReader<u8>) -> StreamReader<u8> {
+        through(input, zstd::Encoder::default(), zstd::Encoder::output)
     }
 
-    fn unzstd(input: Vec<u8>) -> Result<Vec<u8>, String> {
-        let mut output = Vec::new();
-        let mut decoder = StreamingDecoder::new(&input[..]).map_err(|error| error.to_string())?;
-        decoder
-            .read_to_end(&mut output)
-            .map_err(|error| error.to_string())?;
-        Ok(output)
+    async fn unzstd(input: StreamReader<u8>) -> StreamReader<u8> {
+        through(input, zstd::Decoder::default(), zstd::Decoder::output)
     }
 }
 
@@ -51,15 +46,28 @@ fn through<C: Finish + 'static>(
         loop {
             let (_, piece) = input.read(Vec::with_capacity(STEP)).await;
             let is_over = piece.is_empty();
-            let done = match is_over {
-                false => coder.write_all(&piece),
-                true => coder.end(),
-            };
-            let bytes = std::mem::take(output(&mut coder));
-            if !bytes.is_empty() && !writer.write_all(bytes).await.is_empty() {
-                return; // nobody reads on
+            let mut rest = &piece[..];
+            let mut is_bad = false;
+            // A few bytes may become many, so they are taken as far as the coder likes.
+            while !rest.is_empty() && !is_bad {
+                match coder.write(rest) {
+                    Ok(taken @ 1..) => rest = &rest[taken..],
+                    _ => is_bad = true,
+                }
+                let bytes = std::mem::take(output(&mut coder));
+                if !bytes.is_empty() && !writer.write_all(bytes).await.is_empty() {
+                    return; // nobody reads on
+                }
             }
-            if is_over || done.is_err() {
+            if is_bad {
+                return;
+            }
+            if is_over {
+                let _ = coder.end();
+                let bytes = std::mem::take(output(&mut coder));
+                if !bytes.is_empty() {
+                    writer.write_all(bytes).await;
+                }
                 return;
             }
         }

@@ -17,11 +17,12 @@ use clap::Args;
 use homestar_core::ipld::{Cid, Ipld};
 use homestar_node::{ContentPath, Disk, Held, Pin, Reference, Source, now_ms};
 
-use super::data::{Data, unread};
+use super::data::{DOWNLOAD_BYTES_MAX, Data, unread};
 use super::limits::ConfigOptions;
 use super::storage::StorageOptions;
 use crate::error::CommandError;
 use crate::print;
+use crate::progress::Progress;
 use crate::settings::Settings;
 
 /// What all of these commands take.
@@ -58,8 +59,14 @@ impl Common {
         place.map_err(CommandError::input)
     }
 
-    /// Returns what lies at the end of a path, and where more can be read.
-    fn find(&self, path: &ContentPath) -> Result<(Data, Cid), CommandError> {
+    /// Returns what is named, and where more can be read. What is named by a URL is downloaded.
+    fn find(&self, named: &Reference) -> Result<(Data, Cid), CommandError> {
+        if let Reference::Url(url) = named {
+            let data = self.data()?;
+            let cid = data.download(url, DOWNLOAD_BYTES_MAX)?;
+            return Ok((data, cid));
+        }
+        let path = content(named)?;
         let data = self.data()?;
         let cid = data.resolve(path)?;
         Ok((data, cid))
@@ -71,8 +78,19 @@ const LABEL: &str = "";
 
 /// Keeps content from `homestar gc`, after fetching what of it isn't here.
 fn keep(source: &Source, cid: &Cid) -> Result<Held, CommandError> {
-    let held = homestar_node::pin(source, &Pin::recursive(*cid, LABEL, now_ms()));
+    let mut progress = Progress::new(format!("fetching {cid}"));
+    let pin = Pin::recursive(*cid, LABEL, now_ms());
+    let held = homestar_node::pin(source, &pin, &mut |bytes| progress.more(bytes));
     held.map_err(|error| unread(format!("can't keep {cid}"), error))
+}
+
+/// Returns how much of something is here, for people.
+fn held_words(held: &Held) -> String {
+    let size = print::size(held.bytes);
+    match held.blocks {
+        1 => format!("1 block, {size}"),
+        blocks => format!("{} blocks, {size}", print::number(blocks)),
+    }
 }
 
 /// Returns how much of something is here, for programs.

@@ -1,15 +1,24 @@
 //! Content for a command that may need it: the store is opened when somebody asks for something in it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use homestar_core::ipld::{Block, Cid};
 use homestar_engine::{Blocks, BlocksError};
-use homestar_node::{Content, ContentPath, ImportOptions, Importer, Source};
+use homestar_node::{
+    Content, ContentPath, DownloadUrl, Downloads, DownloadsSettings, Fault, ImportError,
+    ImportOptions, Importer, Source, What,
+};
 
 use crate::error::{Caused, CommandError};
+use crate::print;
+use crate::progress::Progress;
+
+/// The most bytes that a download may have, unless less will do.
+pub(crate) const DOWNLOAD_BYTES_MAX: u64 = 64 << 30;
 
 /// What opens the store.
 type Open = Box<dyn Fn() -> Result<Arc<Source>, CommandError> + Send + Sync>;
@@ -18,6 +27,11 @@ type Open = Box<dyn Fn() -> Result<Arc<Source>, CommandError> + Send + Sync>;
 pub(crate) struct Data {
     open: Open,
     content: OnceLock<Result<Content, CommandError>>,
+    /// None if nobody is to be asked.
+    downloading: Option<DownloadsSettings>,
+    downloads: OnceLock<Result<Downloads, CommandError>>,
+    /// What URLs gave: within one command they mean the same.
+    downloaded: Mutex<HashMap<DownloadUrl, Cid>>,
 }
 
 impl fmt::Debug for Data {
@@ -29,10 +43,14 @@ impl fmt::Debug for Data {
 impl Data {
     pub(crate) fn new(
         open: impl Fn() -> Result<Arc<Source>, CommandError> + Send + Sync + 'static,
+        downloading: Option<DownloadsSettings>,
     ) -> Self {
         Self {
             open: Box::new(open),
             content: OnceLock::new(),
+            downloading,
+            downloads: OnceLock::new(),
+            downloaded: Mutex::default(),
         }
     }
 
@@ -58,6 +76,51 @@ impl Data {
         let cid = cid.map_err(|error| unread(format!("can't find {path}"), error))?;
         content.hold(&[cid]).map_err(CommandError::host)?;
         Ok(cid)
+    }
+
+    /// Puts into the store what a URL gives, of which there may be `bytes_max` bytes, and returns its name. Says on
+    /// standard error what that is, since the URL may give something else the next time. Within one command, the first
+    /// time is the only one.
+    pub(crate) fn download(&self, url: &DownloadUrl, bytes_max: u64) -> Result<Cid, CommandError> {
+        let mut downloaded = self
+            .downloaded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(cid) = downloaded.get(url) {
+            return Ok(*cid);
+        }
+        let downloads = self.downloads(url)?;
+        let mut progress = Progress::new(format!("downloading {url}"));
+        let cid = self.add(&url.to_string(), |importer| {
+            let entry = importer.url(downloads, url, bytes_max, &mut progress);
+            entry.map(|entry| entry.cid)
+        })?;
+        progress.clear();
+        print::note(&format!("{url} is {cid}"));
+        downloaded.insert(url.clone(), cid);
+        Ok(cid)
+    }
+
+    /// Returns what downloads, unless nobody is to be asked.
+    pub(crate) fn downloads(&self, url: &DownloadUrl) -> Result<&Downloads, CommandError> {
+        let Some(settings) = &self.downloading else {
+            let error =
+                CommandError::input(format!("can't ask for {url}: nobody is asked offline"));
+            return Err(error.hint("without `--offline` it is downloaded; a CID names content that may be in the store"));
+        };
+        let made = || Downloads::new(settings).map_err(CommandError::input);
+        let downloads = self.downloads.get_or_init(made).as_ref();
+        downloads.map_err(CommandError::again)
+    }
+
+    /// Returns all bytes of what a URL gives, of which there may be `bytes_max`.
+    pub(crate) fn read_url(
+        &self,
+        url: &DownloadUrl,
+        bytes_max: u64,
+    ) -> Result<Vec<u8>, CommandError> {
+        let cid = self.download(url, bytes_max)?;
+        self.read(&cid.into(), bytes_max)
     }
 
     /// Returns all bytes of the file at the end of a path, of which there may be `bytes_max`.
@@ -100,7 +163,7 @@ impl Data {
     fn add(
         &self,
         name: &str,
-        add: impl FnOnce(&mut Importer<'_>) -> Result<Cid, homestar_node::ImportError>,
+        add: impl FnOnce(&mut Importer<'_>) -> Result<Cid, ImportError>,
     ) -> Result<Cid, CommandError> {
         let store = self.content()?.source().store();
         let options = ImportOptions {
@@ -108,12 +171,7 @@ impl Data {
             ..ImportOptions::default()
         };
         let mut importer = Importer::new(&**store, options);
-        let failed = |error| {
-            CommandError::input(Caused::new(
-                format!("can't put {name} into the store"),
-                error,
-            ))
-        };
+        let failed = |error| not_added(format!("can't put {name} into the store"), error);
         let cid = add(&mut importer).map_err(failed)?;
         importer.finish().map_err(failed)?;
         Ok(cid)
@@ -131,6 +189,27 @@ impl Data {
         });
         exported.map(drop)
     }
+}
+
+/// Returns why something couldn't be put into the store, with what to do about it.
+pub(crate) fn not_added(words: String, error: ImportError) -> CommandError {
+    let hint = match &error {
+        ImportError::Download(Fault { what, .. }) => match what {
+            What::TooMuch { bytes_max } if *bytes_max == DOWNLOAD_BYTES_MAX => {
+                Some("more comes through standard input: `curl URL | homestar add -`")
+            }
+            What::Unreachable(cause) if cause.contains("UnknownIssuer") => {
+                Some("`ca` under [https] in homestar.toml names an authority to be trusted")
+            }
+            What::Redirected { .. } => {
+                Some("if it is the place you mean, ask for it by its own URL")
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let error = CommandError::input(Caused::new(words, error));
+    hint.into_iter().fold(error, CommandError::hint)
 }
 
 /// Returns why content couldn't be read, with what to do about it.

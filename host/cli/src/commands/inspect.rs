@@ -27,7 +27,7 @@ Examples:
   homestar inspect add.wasm --wit > add.wit
   homestar inspect add.wasm --json")]
 pub(crate) struct Options {
-    /// The component: its file, its CID, ipfs://CID/PATH, or - for standard input
+    /// The component: its file, its CID, ipfs://CID/PATH, https://…, or - for standard input
     component: Reference,
     /// Print the component's type as a WIT document
     #[arg(long, conflicts_with = "json")]

@@ -97,12 +97,11 @@ impl Loading {
         let found = Found::new(self, pins)?;
         let effects = || found.effects();
         let (loaded, source) = match named {
-            Reference::Stdin | Reference::Content(_) => {
+            Reference::Stdin | Reference::Content(_) | Reference::Url(_) => {
+                let bytes_max = Config::default().component_bytes_max;
                 let (name, bytes) = match named {
-                    Reference::Content(path) => {
-                        let bytes_max = Config::default().component_bytes_max;
-                        (path.to_string(), data.read(path, bytes_max)?)
-                    }
+                    Reference::Content(path) => (path.to_string(), data.read(path, bytes_max)?),
+                    Reference::Url(url) => (url.to_string(), data.read_url(url, bytes_max)?),
                     _ => (COMPONENT.to_owned(), read_stdin(stdin)?),
                 };
                 let load = || engine.load_with(&bytes, effects);
@@ -260,6 +259,7 @@ pub(super) fn bytes(named: &Reference, data: &Data) -> Result<Vec<u8>, CommandEr
         Reference::Stdin => read_stdin(&mut Stdin::default()),
         Reference::Path(path) => files::read(path, bytes_max),
         Reference::Content(path) => data.read(path, bytes_max),
+        Reference::Url(url) => data.read_url(url, bytes_max),
     }
 }
 

@@ -1,17 +1,18 @@
 //! `homestar replay`
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use homestar_core::evidence::{self, Evidence};
-use homestar_core::ipld::Ipld;
+use homestar_core::ipld::{Block, Cid, Ipld};
 use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::task::{Instruction, Limits};
 use homestar_core::trace::{Part, Trace};
 use homestar_engine::{
-    Answers, Call, CallError, Component, Done, DriverSettings, Effects, Engine, LoadError, NAME,
-    Recording,
+    Answers, Blocks, BlocksError, Call, CallError, Component, Done, DriverSettings, Effects,
+    Engine, LoadError, NAME, Recording,
 };
 
 use super::data::Data;
@@ -27,8 +28,8 @@ use crate::print;
 ///
 /// FILE is what `homestar run --receipt FILE.car` wrote: it holds the component, its effects and everything they heard
 /// from outside. They run again and hear the same; nothing outside is asked, so this works offline, and on a machine
-/// that may reach nothing. What the task read by content is not in the file: it is read again, from the store or from a
-/// gateway. Ends with exit code 4 if anything differs, and says what.
+/// that may reach nothing. What the task read by content is in the file too, unless it was too large; then it is read from
+/// the store or from a gateway. Ends with exit code 4 if anything differs, and says what.
 ///
 /// Fuel is compared if this engine is the one that counted it.
 #[derive(Args, Debug)]
@@ -179,7 +180,11 @@ impl Recorded {
         data: Arc<Data>,
     ) -> Result<Done, CommandError> {
         let mut call = Call::new(&self.0.instruction, limits);
-        call.blocks = Some(data);
+        let content = self.0.content.iter();
+        call.blocks = Some(Arc::new(Kept {
+            content: content.map(|block| (*block.cid(), block.clone())).collect(),
+            data,
+        }));
         if let Some(heard) = &self.0.heard {
             call.answers = Answers::Recording(Recording {
                 trace: heard.trace.clone(),
@@ -291,3 +296,31 @@ impl Recorded {
 
 /// What is said when a run isn't the one of its receipt.
 const DIFFERS: &str = "this run differs from the one that the receipt is about";
+
+/// Content for a task that runs again: what is in the file, and besides that what a command has.
+#[derive(Debug)]
+struct Kept {
+    content: HashMap<Cid, Block>,
+    data: Arc<Data>,
+}
+
+impl Blocks for Kept {
+    fn get(&self, cid: &Cid) -> Result<Block, BlocksError> {
+        match self.content.get(cid) {
+            Some(block) => Ok(block.clone()),
+            None => self.data.get(cid),
+        }
+    }
+
+    fn put(&self, blocks: &[Block]) -> Result<(), BlocksError> {
+        self.data.put(blocks)
+    }
+
+    fn ahead(&self, cids: &[Cid]) {
+        let others = cids.iter().filter(|cid| !self.content.contains_key(cid));
+        let others: Vec<_> = others.copied().collect();
+        if !others.is_empty() {
+            self.data.ahead(&others);
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod ask;
 mod doors;
 mod example;
 mod live;
+mod reads;
 mod show;
 pub(in crate::commands) mod sign;
 mod watch;
@@ -21,12 +22,12 @@ use homestar_core::grant::Grants;
 use homestar_core::outcome::Outcome;
 use homestar_core::task::{Instruction, Limits, Nonce, Resource};
 use homestar_core::wit::ArgumentError;
-use homestar_engine::{Answers, Call, CallError, Component, Done, Engine, Origin, wit};
+use homestar_engine::{Answers, Blocks, Call, CallError, Component, Done, Engine, Origin, wit};
 use homestar_node::Reference;
 
 use self::ask::Asked;
 use self::live::Live;
-use super::data::Data;
+use self::reads::Reads;
 use super::inspect;
 use super::limits::{CompileOptions, ConfigOptions, LimitOptions};
 use super::load::{self, Loaded, Loading};
@@ -48,6 +49,9 @@ use crate::settings::Settings;
 /// function that takes a stream or a blob gets it as that; for such a one an argument @FILE is put into the store. A
 /// stream or a blob that is returned is in the store too, and its CID is printed; -o writes the content to a file.
 ///
+/// https://… names a place: what is there is downloaded into the store, and its CID is said on standard error. That CID
+/// names the same content tomorrow, and the URL may not.
+///
 /// The result is printed as WAVE. Bytes, a list<u8>, are printed as they are, but not on a terminal.
 /// What the guest logs goes to standard error.
 ///
@@ -59,7 +63,7 @@ use crate::settings::Settings;
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// The component: its file, its CID, ipfs://CID/PATH, or - for standard input; or the file of a workflow
+    /// The component: its file, its CID, ipfs://CID/PATH, https://…, or - for standard input; or the file of a workflow
     component: Reference,
 
     /// The function and its arguments, such as 'add(1, 2)'
@@ -105,8 +109,9 @@ pub(crate) struct Options {
 
     /// Write the signed receipt to a file, however the task ends
     ///
-    /// A file that ends in .car also holds the component, its effects and everything they heard from outside, so that
-    /// `homestar replay FILE.car` can run the task again, anywhere and offline.
+    /// A file that ends in .car also holds the component, its effects, everything they heard from outside and the
+    /// content that they read, so that `homestar replay FILE.car` can run the task again, anywhere and offline. Content of
+    /// more than 256 MiB is left out, which is said.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
 
@@ -170,6 +175,7 @@ const EXAMPLES: &str = r#"Examples:
   homestar run add.wasm --args '[1, 2]'
   homestar run image.wasm 'grayscale(@cat.png)' -o gray.png
   homestar run lines.wasm 'filter(@big.log, "error")' -o errors.log
+  homestar run https://example.com/text.wasm 'word-count(@https://example.com/declaration.txt)'
   homestar run text.wasm 'word-count(@-)' < declaration.txt
   homestar run wc.wasm -- -l < declaration.txt
   homestar run add.wasm 'add(1, 2)' --receipt sum.receipt --stats
@@ -227,12 +233,17 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let is_command = asked.is_command;
     let instruction = instruction(component, asked)?;
     let signing = sign::key(options)?;
+    let is_evidence = options.receipt.as_deref().is_some_and(sign::holds_all);
+    let reads = is_evidence.then(|| Arc::new(Reads::new(Arc::clone(&data))));
     let task = Task {
         instruction: &instruction,
         limits,
         grants: loading.authority.task(),
         is_command,
-        data: Arc::clone(&data),
+        blocks: match &reads {
+            Some(reads) => reads.clone(),
+            None => data.clone(),
+        },
     };
     let (mut done, unread) = call(options, &engine, component, task)?;
     let calls = done
@@ -253,7 +264,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         signed.record(&data, &instruction)?;
     }
     if let (Some(path), Some(signed)) = (&options.receipt, &signed) {
-        signed.write(path, &loaded, &instruction)?;
+        signed.write(path, &loaded, &instruction, reads.as_deref())?;
     }
     let shown = show::outcome(options, &done, is_command, &data);
     for hint in hints {
@@ -332,7 +343,7 @@ struct Task<'a> {
     grants: Grants,
     is_command: bool,
     /// Where it reads and writes content.
-    data: Arc<Data>,
+    blocks: Arc<dyn Blocks>,
 }
 
 /// Runs the task. Beside what came of it returns why not all of a command's output was passed on, if so.
@@ -344,7 +355,7 @@ fn call(
 ) -> Result<(Done, Option<CommandError>), CommandError> {
     let mut call = Call::new(task.instruction, &task.limits);
     call.answers = Answers::Drivers(task.grants);
-    call.blocks = Some(task.data);
+    call.blocks = Some(task.blocks);
     call.on_log = Some(Arc::new(print::log));
     let is_shown = task.is_command && !options.json && options.output.is_none();
     let live = is_shown.then(|| Live::new(options.receipt.is_some()));

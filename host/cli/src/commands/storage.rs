@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use homestar_node::{
-    Disk, Fetch, Gateway, Gateways, GatewaysSettings, Source, StoreConfig, StoreError,
+    Disk, DownloadsSettings, Fetch, Gateway, Gateways, GatewaysSettings, Source, StoreConfig,
+    StoreError,
 };
 
 use super::data::Data;
@@ -26,7 +27,7 @@ pub(crate) struct StorageOptions {
     #[arg(long, value_name = "URL", help_heading = "Content")]
     gateway: Vec<String>,
 
-    /// Ask nobody for content that isn't in the store
+    /// Ask nobody for content that isn't in the store, and download nothing
     #[arg(long, conflicts_with = "gateway", help_heading = "Content")]
     offline: bool,
 }
@@ -36,12 +37,21 @@ impl StorageOptions {
     pub(crate) fn data(&self, settings: &Settings) -> Result<Data, CommandError> {
         let (place, fetch) = (self.place(settings), self.gateways(settings)?);
         let config = config(settings);
-        Ok(Data::new(move || {
+        let open = move || {
             let place = place.clone().map_err(CommandError::input)?;
             let store = open(&place, config.clone())?;
             let fetch = fetch.clone().map(fetching).transpose()?;
             Ok(Arc::new(Source::new(Arc::new(store), fetch)))
-        }))
+        };
+        Ok(Data::new(open, self.downloading(settings)))
+    }
+
+    /// Returns how files are downloaded, if they are.
+    fn downloading(&self, settings: &Settings) -> Option<DownloadsSettings> {
+        (!self.offline).then(|| DownloadsSettings {
+            authorities: authorities(settings),
+            ..DownloadsSettings::default()
+        })
     }
 
     /// Returns the store.
@@ -74,13 +84,18 @@ impl StorageOptions {
             })?;
             gateways.push(gateway);
         }
-        let authorities = file.https.ca.iter().map(|path| settings.place(path));
         Ok((!gateways.is_empty()).then(|| GatewaysSettings {
             gateways,
-            authorities: authorities.collect(),
+            authorities: authorities(settings),
             ..GatewaysSettings::default()
         }))
     }
+}
+
+/// Returns the files of authorities that are trusted besides the system's.
+fn authorities(settings: &Settings) -> Vec<PathBuf> {
+    let paths = settings.file().https.ca.iter();
+    paths.map(|path| settings.place(path)).collect()
 }
 
 fn config(settings: &Settings) -> StoreConfig {

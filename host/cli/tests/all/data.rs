@@ -1,10 +1,11 @@
 //! Files and folders by content: in and out of the store, to guests, and to others.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 
 use crate::environment::Environment;
+use crate::web::{Web, serve_once};
 
 /// What `ipfs add --cid-version 1` says of a file with the bytes `hello`.
 const HELLO: &str = "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq";
@@ -153,23 +154,26 @@ fn a_task_with_content_is_replayed() {
     ]);
     assert_eq!(said.code, Some(0), "{said}");
     let said = it.run(&["replay", "it.car"]);
-    assert_eq!(
-        said.stdout(),
-        "the same: outcome, fuel and memory peak\n",
-        "{said}"
-    );
+    let same = "the same: outcome, fuel and memory peak\n";
+    assert_eq!(said.stdout(), same, "{said}");
+    // The file is enough for anybody.
+    let other = Environment::new();
+    other.put("it.car", it.read("it.car"));
+    let said = other.run(&["replay", "it.car", "--offline"]);
+    assert_eq!(said.stdout(), same, "{said}");
 }
 
 /// A gateway that serves until this is dropped.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Serving {
-    fn new(it: &Environment) -> Self {
+    pub(crate) fn new(it: &Environment) -> Self {
         let mut command = it.command(&["serve", "gateway", "--listen", "127.0.0.1:0"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         let stdout = child.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
@@ -246,8 +250,15 @@ fn what_is_no_content_is_refused() {
     let said = it.run(&["cat", "nothing"]);
     assert_eq!(said.code, Some(2), "{said}");
     assert!(said.stderr.contains("`nothing` is no CID"), "{said}");
-    let said = it.run(&["cat", "https://example.com/x"]);
-    assert_eq!(said.code, Some(2), "{said}");
+    for url in [
+        "http://example.com/x",
+        "https://",
+        "https://a@example.com/x",
+        "ftp://x",
+    ] {
+        let said = it.run(&["cat", url]);
+        assert_eq!(said.code, Some(2), "{said}");
+    }
     let said = it.run(&["cat", HELLO, "--json"]);
     assert_eq!(said.code, Some(4), "{said}");
     assert!(
@@ -256,4 +267,232 @@ fn what_is_no_content_is_refused() {
     );
     let said = it.run(&["cat", HELLO, "--gateway", "ftp://x"]);
     assert_eq!(said.code, Some(2), "{said}");
+}
+
+#[test]
+fn what_is_in_a_folder_is_told() {
+    let it = Environment::new();
+    it.put("folder/b/c", "c");
+    it.put("folder/a", "hello");
+    it.put("other", "hello");
+    let said = it.run(&["add", "-r", "folder", "other"]);
+    let paths = |said: &str| -> Vec<String> {
+        let lines = said.lines();
+        lines
+            .map(|line| line.split("  ").nth(1).unwrap().to_owned())
+            .collect()
+    };
+    // What was named comes last, when it is safe.
+    assert_eq!(
+        paths(&said.stdout()),
+        ["folder/a", "folder/b/c", "folder/b", "folder", "other"],
+        "{said}"
+    );
+    let roots: Vec<_> = said.stdout().lines().skip(3).map(str::to_owned).collect();
+    let quiet = it.run(&["add", "-rq", "folder", "other"]);
+    let quiet: Vec<_> = quiet.stdout().lines().map(str::to_owned).collect();
+    assert!(
+        quiet
+            .iter()
+            .zip(&roots)
+            .all(|(cid, line)| line.starts_with(cid.as_str()))
+    );
+    assert_eq!(quiet.len(), roots.len());
+    let json = it.run(&["add", "-r", "folder", "--json"]);
+    let entries: Vec<serde_json::Value> = json
+        .stdout()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(entries.len(), 4);
+    assert_eq!(entries[0]["ok"]["cid"], HELLO);
+    assert_eq!(entries[0]["ok"]["path"], "folder/a");
+    assert_eq!(entries[0]["ok"]["bytes"], 5);
+}
+
+#[test]
+fn files_are_wrapped_into_a_folder() {
+    let it = Environment::new();
+    it.put("x/a", "hello");
+    it.put("b", "b");
+    let wrapped = add(&it, &["--wrap", "x/a", "b"]);
+    assert_eq!(it.run(&["cat", &format!("{wrapped}/a")]).stdout(), "hello");
+    assert_eq!(it.run(&["cat", &format!("{wrapped}/b")]).stdout(), "b");
+    assert_eq!(it.run(&["pin", "list"]).stdout(), format!("{wrapped}\n"));
+    it.put("folder/a", "hello");
+    it.put("folder/b", "b");
+    assert_eq!(add(&it, &["-r", "folder"]), wrapped);
+    it.put("y/a", "other");
+    let said = it.run(&["add", "--wrap", "x/a", "y/a"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    let said = it.run_with(&["add", "--wrap", "-"], b"x");
+    assert_eq!(said.code, Some(2), "{said}");
+}
+
+#[test]
+fn a_gateway_ends_in_order() {
+    let it = Environment::new();
+    it.put("large", vec![7; 40 << 20]);
+    let large = add(&it, &["large"]);
+    let mut serving = Serving::new(&it);
+    let pid = rustix::process::Pid::from_child(&serving.child);
+    // A client that has taken the beginning and nothing else yet.
+    let address = serving.url.trim_start_matches("http://").to_owned();
+    let mut client = std::net::TcpStream::connect(&address).unwrap();
+    let request = format!(
+        "GET /ipfs/{large}?format=car HTTP/1.1\r\nhost: x\r\naccept: application/vnd.ipld.car; dups=y\r\n\r\n"
+    );
+    client.write_all(request.as_bytes()).unwrap();
+    let mut begin = [0; 1024];
+    client.read_exact(&mut begin).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(serving.child.stderr.take().unwrap());
+    stderr.read_line(&mut said).unwrap();
+    assert_eq!(
+        said,
+        "note: no more connections are taken; what is being sent ends within ten seconds\n"
+    );
+    // It gets the rest, and then there is nobody any more.
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).unwrap();
+    assert!(rest.len() > 40 << 20, "{}", rest.len());
+    assert!(serving.child.wait().unwrap().success());
+    assert!(std::net::TcpStream::connect(&address).is_err());
+}
+
+#[test]
+fn a_gateway_that_is_asked_twice_ends_at_once() {
+    let it = Environment::new();
+    it.put("large", vec![7; 40 << 20]);
+    let large = add(&it, &["large"]);
+    let mut serving = Serving::new(&it);
+    let pid = rustix::process::Pid::from_child(&serving.child);
+    let address = serving.url.trim_start_matches("http://").to_owned();
+    let mut client = std::net::TcpStream::connect(&address).unwrap();
+    let request = format!(
+        "GET /ipfs/{large}?format=car HTTP/1.1\r\nhost: x\r\naccept: application/vnd.ipld.car; dups=y\r\n\r\n"
+    );
+    client.write_all(request.as_bytes()).unwrap();
+    let mut begin = [0; 1024];
+    client.read_exact(&mut begin).unwrap();
+    let signal = rustix::process::Signal::INT;
+    rustix::process::kill_process(pid, signal).unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(serving.child.stderr.take().unwrap());
+    stderr.read_line(&mut said).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+    assert_eq!(serving.child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_url_names_a_place() {
+    let it = Environment::with(&["add", "lines", "text"]).with_key();
+    let web = Web::new(&it);
+    it.put("log", text(20_000));
+    it.put("hello", "hello");
+    let at = |path: &str| web.url(path);
+    let said = it.run(&["run", &at("add.wasm"), "add(1, 2)"]);
+    assert_eq!(said.stdout(), "3\n", "{said}");
+    // What it was can be named from now on, and nobody is asked for it.
+    let component = add(&it, &["add.wasm"]);
+    assert_eq!(
+        said.stderr,
+        format!("note: {} is {component}\n", at("add.wasm"))
+    );
+    let said = it.run(&["run", &component, "add(1, 2)", "--offline"]);
+    assert_eq!(said.stdout(), "3\n", "{said}");
+    let said = it.run(&["inspect", &at("add.wasm")]);
+    assert!(said.stdout().contains(&component), "{said}");
+    let by_path = it.run(&["run", "lines.wasm", "filter(@log, \"1999\")"]);
+    let call = format!("filter(@{}, \"1999\")", at("log"));
+    let by_url = it.run(&["run", "lines.wasm", &call]);
+    assert_eq!(by_url.stdout(), by_path.stdout(), "{by_url}");
+    let call = format!("word-count(@{})", at("hello"));
+    assert_eq!(it.run(&["run", "text.wasm", &call]).code, Some(0));
+    assert_eq!(add(&it, &[&at("hello")]), HELLO);
+    let said = it.run(&["add", &at("hello")]);
+    assert_eq!(said.stdout(), format!("{HELLO}  {}\n", at("hello")));
+    assert_eq!(it.run(&["cat", &at("log")]).stdout(), text(20_000));
+    assert_eq!(it.run(&["get", &at("hello")]).code, Some(4));
+    assert_eq!(it.run(&["get", &at("hello"), "-o", "copy"]).code, Some(0));
+    assert_eq!(it.read("copy"), b"hello");
+    assert!(
+        it.run(&["stat", &at("hello"), "--json"])
+            .stdout()
+            .contains(HELLO)
+    );
+    assert_eq!(it.run(&["pin", "add", &at("log")]).code, Some(0));
+}
+
+#[test]
+fn a_url_that_gives_nothing_is_named() {
+    let it = Environment::with(&["add"]);
+    let web = Web::new(&it);
+    let missing = web.url("missing");
+    for command in [
+        &["cat", &missing][..],
+        &["add", &missing],
+        &["run", &missing, "f()"],
+    ] {
+        let said = it.run(command);
+        assert_eq!(said.code, Some(4), "{said}");
+        let because = format!("because: {missing} answered with status 404");
+        assert!(said.stderr.contains(&because), "{said}");
+    }
+    let said = it.run(&["run", &web.url("add.wasm"), "add(1, 2)", "--offline"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    let words = format!(
+        "can't ask for {}: nobody is asked offline",
+        web.url("add.wasm")
+    );
+    assert!(said.stderr.contains(&words), "{said}");
+    let said = it.run(&["run", &web.url("add.wasm"), "--watch"]);
+    assert_eq!(said.code, Some(2), "{said}");
+    // A file that breaks off is none.
+    let cut = serve_once(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello");
+    let said = it.run(&["add", &cut]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(said.stderr.contains("broke off after 5 bytes"), "{said}");
+    let huge = serve_once(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999\r\n\r\n");
+    let said = it.run(&["add", &huge]);
+    assert!(
+        said.stderr
+            .contains("hint: more comes through standard input"),
+        "{said}"
+    );
+    assert_eq!(it.run(&["pin", "list"]).stdout(), "");
+}
+
+#[test]
+fn a_workflow_names_places() {
+    let it = Environment::with(&["lines"]).with_key();
+    let web = Web::new(&it);
+    it.put("log", text(20_000));
+    let [component, log] = [web.url("lines.wasm"), web.url("log")];
+    let workflow = format!(
+        "defaults: {{component: '{component}'}}\n\
+         tasks:\n\
+         \x20 nines: {{call: filter, args: [{{'@': '{log}'}}, '999']}}\n\
+         \x20 ones: {{call: filter, args: [{{'@': '{log}'}}, '1999']}}\n"
+    );
+    it.put("workflow.yaml", workflow);
+    let said = it.run(&["run", "workflow.yaml", "--json"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    // Each was asked for once.
+    for url in [&component, &log] {
+        assert_eq!(
+            said.stderr.matches(&format!("note: {url} is ")).count(),
+            1,
+            "{said}"
+        );
+    }
+    let by_path = it.run(&["run", "lines.wasm", "filter(@log, \"1999\")"]);
+    assert!(
+        said.stdout().contains(by_path.stdout().trim_end()),
+        "{said}"
+    );
+    let said = it.run(&["check", "workflow.yaml", "--offline"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(said.stderr.contains("nobody is asked offline"), "{said}");
 }

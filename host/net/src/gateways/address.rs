@@ -8,6 +8,9 @@ use homestar_core::ipld::Cid;
 use thiserror::Error;
 use url::{Host, Url};
 
+use crate::client::Redirect;
+use crate::place::{is_localhost, is_loopback, is_public};
+
 /// A gateway: the URL under which it has `ipfs/`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Gateway {
@@ -20,7 +23,7 @@ impl Gateway {
     /// everybody's to read on the way.
     pub fn parse(text: &str) -> Result<Self, GatewayError> {
         let gateway = Self::parse_clear(text)?;
-        match gateway.base.scheme() == "https" || gateway.is_loopback() {
+        match gateway.base.scheme() == "https" || is_loopback(&gateway.base) {
             true => Ok(gateway),
             false => Err(GatewayError::Clear(text.to_owned())),
         }
@@ -62,16 +65,6 @@ impl Gateway {
         url
     }
 
-    /// True for a gateway on this machine.
-    fn is_loopback(&self) -> bool {
-        match self.base.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => is_localhost(name),
-            None => false,
-        }
-    }
-
     /// Judges a redirect to `to`: it stays at the gateway's own host, or goes to a name under it, as gateways do that
     /// have a name for each CID.
     pub(super) fn judge(&self, to: &Url) -> Result<Redirect, &'static str> {
@@ -84,7 +77,7 @@ impl Gateway {
         let is_own_port = to.port_or_known_default() == self.base.port_or_known_default();
         match (self.base.host(), to.host()) {
             (Some(own), Some(host)) if own == host && is_own_port => Ok(Redirect::Own),
-            (Some(own), Some(host)) if own == host => match is_public_or_name(&host) {
+            (Some(own), Some(host)) if own == host => match is_public(&host) {
                 true => Ok(Redirect::Public),
                 false => Err("another port of its host"),
             },
@@ -101,32 +94,11 @@ impl Gateway {
     }
 }
 
-/// A redirect that may be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Redirect {
-    /// To where the operator said, whatever address that has.
-    Own,
-    /// To public addresses only: whom a name leads to is decided by who owns it.
-    Public,
-}
-
 fn elsewhere(address: IpAddr) -> &'static str {
     match class(address).is_public() {
         true => "another host",
         false => "an address that isn't public",
     }
-}
-
-fn is_public_or_name(host: &Host<&str>) -> bool {
-    match host {
-        Host::Ipv4(address) => class((*address).into()).is_public(),
-        Host::Ipv6(address) => class((*address).into()).is_public(),
-        Host::Domain(name) => !is_localhost(name),
-    }
-}
-
-fn is_localhost(name: &str) -> bool {
-    name == "localhost" || name.ends_with(".localhost")
 }
 
 fn is_under(name: &str, parent: &str) -> bool {

@@ -7,9 +7,9 @@ use homestar_core::ipld::{Block, Cid, RAW};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::client::{Answer, Refused};
 use super::sections::Sections;
 use super::{Member, Shared, check, hand_over};
+use crate::client::{Answer, Refused};
 use crate::{FetchError, Given, Scope, Walk, What};
 
 const CAR_TYPE: &str = "application/vnd.ipld.car";
@@ -88,7 +88,7 @@ impl Shared {
         self.wait_for(member).await;
         let _permit = member.requests.acquire().await;
         let url = member.gateway.request(&root, &query(scope));
-        let answer = match self.http.get(&member.gateway, url, CAR_ACCEPT).await {
+        let answer = match member.get(&self.http, url, CAR_ACCEPT).await {
             Ok(answer) => answer,
             Err(refused) => {
                 if let What::Answered {

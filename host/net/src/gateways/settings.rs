@@ -1,14 +1,10 @@
 //! Which gateways, and how long one waits for them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use thiserror::Error;
-
 use super::address::Gateway;
+use crate::client::Patience;
 
 /// Settings of [`Gateways`](super::Gateways).
 #[derive(Clone, Debug)]
@@ -23,8 +19,10 @@ pub struct GatewaysSettings {
     pub answer_timeout: Duration,
     /// Time between two pieces of an answer. Default 10 seconds.
     pub stall_timeout: Duration,
-    /// Bytes a second that an answer has to come with, after its first seconds. Default 8 KiB.
+    /// Bytes a second that an answer has to come with. Default 8 KiB.
     pub rate_min: u64,
+    /// Time that is spent waiting for an answer before its rate is looked at. Default 5 seconds.
+    pub rate_grace: Duration,
     /// How long one gateway is waited for before the next is asked beside it. Default 2 seconds.
     pub hedge_after: Duration,
     /// Requests to one gateway at one time. Default 8.
@@ -42,6 +40,7 @@ impl Default for GatewaysSettings {
             answer_timeout: Duration::from_secs(15),
             stall_timeout: Duration::from_secs(10),
             rate_min: 8 << 10,
+            rate_grace: Duration::from_secs(5),
             hedge_after: Duration::from_secs(2),
             requests_max: 8,
             patience: Duration::from_secs(10),
@@ -49,50 +48,14 @@ impl Default for GatewaysSettings {
     }
 }
 
-/// Settings that can't be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum GatewaysError {
-    /// A file of certificates that can't be read, or isn't PEM.
-    #[error("no certificates could be read from {}; it should hold them in PEM", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: Box<rustls::pki_types::pem::Error>,
-    },
-    /// A certificate that isn't one.
-    #[error("a certificate in {} is not one that can be trusted", .path.display())]
-    Bad {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: rustls::Error,
-    },
-}
-
-/// Reads the operator's authorities.
-pub(super) fn roots(authorities: &[PathBuf]) -> Result<RootCertStore, GatewaysError> {
-    let mut roots = RootCertStore::empty();
-    for path in authorities {
-        for certificate in certificates(path)? {
-            roots
-                .add(certificate)
-                .map_err(|source| GatewaysError::Bad {
-                    path: path.clone(),
-                    source,
-                })?;
+impl GatewaysSettings {
+    pub(super) fn patience(&self) -> Patience {
+        Patience {
+            connect: self.connect_timeout,
+            answer: self.answer_timeout,
+            stall: self.stall_timeout,
+            rate_min: self.rate_min,
+            rate_grace: self.rate_grace,
         }
     }
-    Ok(roots)
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, GatewaysError> {
-    let read = || CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>();
-    read().map_err(|source| GatewaysError::Unreadable {
-        path: path.to_owned(),
-        source: Box::new(source),
-    })
 }

@@ -16,6 +16,7 @@ use homestar_net::{Fetch, FetchError, Scope, What, wait};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::kept::{Kept, dag, file, impatient, serve};
+use crate::tls::Authority;
 
 /// Says why a test doesn't run. In CI, it has to.
 fn skip(why: &str) {
@@ -40,15 +41,14 @@ http {
     map $arg_format $kind { raw raw; car car; default none; }
     types { application/vnd.ipld.raw raw; application/vnd.ipld.car car; }
     server {
-        listen 127.0.0.1:PORT;
         root www;
-        location ~ ^/ipfs/([a-z0-9]+)$ { try_files /$1.$kind =404; }
+        SERVER
     }
 }
 "#;
 
 /// nginx, until it is dropped.
-struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     folder: tempfile::TempDir,
     url: String,
@@ -64,15 +64,39 @@ impl Drop for Nginx {
 }
 
 impl Nginx {
-    /// Starts it. None if it isn't installed and the test may be skipped.
+    /// Starts it as a gateway. None if it isn't installed and the test may be skipped.
     fn start() -> Option<Self> {
+        let location = "location ~ ^/ipfs/([a-z0-9]+)$ { try_files /$1.$kind =404; }";
+        Self::with(
+            &format!("listen 127.0.0.1:PORT; {location}"),
+            "http://127.0.0.1",
+        )
+    }
+
+    /// Starts it as a server of files, on `localhost` by TLS. What is under `/moved` is elsewhere.
+    pub(crate) fn with_tls(authority: &Authority) -> Option<Self> {
+        let (certificate, key) = (authority.certificate(), authority.key());
+        let (certificate, key) = (certificate.display(), key.display());
+        let files = format!(
+            "listen 127.0.0.1:PORT ssl; server_name localhost; ssl_certificate {certificate}; \
+             ssl_certificate_key {key}; rewrite ^/moved/(.*)$ https://localhost:PORT/$1 redirect;"
+        );
+        Self::with(&files, "https://localhost")
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn with(server: &str, url: &str) -> Option<Self> {
         let mut said = Vec::new();
         // A port that was free may be somebody else's by now.
         for _ in 0..3 {
             let folder = tempfile::tempdir().expect("a folder");
             let port = free_port();
             fs::create_dir(folder.path().join("www")).expect("a folder");
-            let config = NGINX.replace("PORT", &port.to_string());
+            let config = NGINX.replace("SERVER", server);
+            let config = config.replace("PORT", &port.to_string());
             fs::write(folder.path().join("nginx.conf"), config).expect("a file");
             let mut child = match run(folder.path()) {
                 Ok(child) => child,
@@ -92,7 +116,7 @@ impl Nginx {
             });
             // Who writes into a pipe that nobody reads stops.
             std::thread::spawn(move || lines.for_each(drop));
-            let url = format!("http://127.0.0.1:{port}");
+            let url = format!("{url}:{port}");
             let nginx = Self { child, folder, url };
             if is_ready {
                 return Some(nginx);
@@ -101,7 +125,7 @@ impl Nginx {
         panic!("{}", said.join("\n"));
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         fs::write(self.folder.path().join("www").join(name), bytes).expect("a file");
     }
 

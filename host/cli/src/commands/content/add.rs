@@ -1,31 +1,35 @@
 //! `homestar add`
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use homestar_core::ipld::Ipld;
 use homestar_core::unixfs::{Entry, Layout, Leaves};
-use homestar_node::{ImportOptions, Importer, Watch};
+use homestar_node::{DownloadUrl, ImportError, ImportOptions, Importer, Watch};
 
+use super::super::data::{DOWNLOAD_BYTES_MAX, Data, not_added};
 use super::{Common, keep, shown, source};
-use crate::error::{Caused, CommandError};
+use crate::error::CommandError;
 use crate::print;
+use crate::progress::Progress;
 use homestar_core::quantity;
 
 /// Put files and folders into the store, and print their CIDs
 ///
 /// A file is cut into blocks of 256 KiB and named by the root of the tree above them: the same CID as that of
 /// `ipfs add --cid-version 1`. What is added stays until `homestar pin remove`, unless --no-pin is given.
+///
+/// What is in a folder is printed as it comes, and what was named here once all of it is safe on the disk.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   homestar add cat.png
   homestar add -r photos
-  curl -s https://example.com/data.csv | homestar add -")]
+  homestar add https://example.com/data.csv
+  zcat log.gz | homestar add -")]
 pub(crate) struct Options {
-    /// Files, folders with -r, or - for standard input
+    /// Files, folders with -r, https://…, or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -37,6 +41,10 @@ pub(crate) struct Options {
     #[arg(long)]
     hidden: bool,
 
+    /// Put what is added into a new folder, under the last names of its paths
+    #[arg(short, long)]
+    wrap: bool,
+
     /// Cut files into pieces of this size, at most 1MiB, with 1024 to a node; the CID is another then
     #[arg(long, value_name = "SIZE", value_parser = quantity::bytes)]
     chunk_size: Option<u64>,
@@ -45,7 +53,7 @@ pub(crate) struct Options {
     #[arg(long)]
     no_pin: bool,
 
-    /// Print the CIDs alone
+    /// Print the CIDs alone, and of what was named here only
     #[arg(short, long, conflicts_with = "json")]
     quiet: bool,
 
@@ -57,25 +65,32 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let data = options.common.data()?;
     let source = source(&data)?;
     let mut importer = Importer::new(&**source.store(), options.import()?);
+    let mut telling = Telling::new(options);
     let mut added = Vec::new();
-    let mut progress = Progress::new();
     for path in &options.paths {
-        let imported = match path.to_str() {
-            Some("-") => importer.stream(&mut io::stdin().lock(), path, &mut progress),
-            _ => importer.path(path, path, &mut progress),
-        };
-        let entry = imported.map_err(|error| options.failed(path, error))?;
-        added.push((path, entry));
+        telling.root.clone_from(path);
+        let entry = options.add(&data, &mut importer, path, &mut telling)?;
+        added.push((path.clone(), entry));
+    }
+    if options.wrap {
+        let folder = options.wrapped(&mut importer, &added)?;
+        if !options.quiet {
+            let inner = added.iter();
+            inner.for_each(|(path, entry)| telling.tell(path, entry));
+        }
+        added = vec![(PathBuf::new(), folder)];
     }
     let finished = importer.finish();
     finished.map_err(|error| options.failed(Path::new("the store"), error))?;
-    progress.clear();
     for (_, entry) in &added {
         if !options.no_pin {
             keep(source, &entry.cid)?;
         }
     }
-    options.print(&added)
+    for (path, entry) in &added {
+        telling.tell(path, entry);
+    }
+    telling.fault.map_or(Ok(()), Err)
 }
 
 impl Options {
@@ -94,77 +109,116 @@ impl Options {
         })
     }
 
-    fn failed(&self, path: &Path, error: homestar_node::ImportError) -> CommandError {
+    fn add(
+        &self,
+        data: &Data,
+        importer: &mut Importer<'_>,
+        path: &Path,
+        watch: &mut dyn Watch,
+    ) -> Result<Entry, CommandError> {
+        let added = match path.to_str() {
+            Some("-") => importer.stream(&mut io::stdin().lock(), path, watch),
+            Some(url) if DownloadUrl::is_meant(url) => {
+                let url = url.parse().map_err(CommandError::usage)?;
+                importer.url(data.downloads(&url)?, &url, DOWNLOAD_BYTES_MAX, watch)
+            }
+            _ => importer.path(path, path, watch),
+        };
+        added.map_err(|error| self.failed(path, error))
+    }
+
+    /// Puts what was added into a folder.
+    fn wrapped(
+        &self,
+        importer: &mut Importer<'_>,
+        added: &[(PathBuf, Entry)],
+    ) -> Result<Entry, CommandError> {
+        let named = added.iter().map(|(path, entry)| match name(path) {
+            Some(name) => Ok((name, *entry)),
+            None => {
+                let words = format!("{} has no name to be put into a folder by", shown(path));
+                Err(CommandError::usage(words))
+            }
+        });
+        let wrapped = importer.wrap(named.collect::<Result<Vec<_>, _>>()?);
+        wrapped.map_err(|error| not_added("can't make the folder".to_owned(), error))
+    }
+
+    fn failed(&self, path: &Path, error: ImportError) -> CommandError {
         let is_folder = !self.recursive && path.is_dir();
-        let error = CommandError::input(Caused::new(format!("can't add {}", shown(path)), error));
+        let error = not_added(format!("can't add {}", shown(path)), error);
         match is_folder {
             true => error.hint("`-r` takes folders"),
             false => error,
         }
     }
+}
 
-    fn print(&self, added: &[(&PathBuf, Entry)]) -> Result<(), CommandError> {
-        if self.common.json {
-            let facts = added.iter().map(|(path, entry)| {
-                print::map([
-                    ("bytes", Ipld::Integer(entry.file_bytes.into())),
-                    ("cid", Ipld::String(entry.cid.to_string())),
-                    ("path", Ipld::String(shown(path))),
-                ])
-            });
-            return print::ok(Ipld::List(facts.collect()));
+/// Returns the last name of a path or of a URL.
+fn name(path: &Path) -> Option<String> {
+    match path.to_str()? {
+        "-" => None,
+        url if DownloadUrl::is_meant(url) => {
+            let url: DownloadUrl = url.parse().ok()?;
+            url.file_name().map(str::to_owned)
         }
-        for (path, entry) in added {
-            match self.quiet {
-                true => print::line(&entry.cid.to_string())?,
-                false => print::line(&format!("{}  {}", entry.cid, shown(path)))?,
-            }
-        }
-        Ok(())
+        _ => Some(path.file_name()?.to_str()?.to_owned()),
     }
 }
 
 /// Links of a node where pieces have a size of their own: what other programs use with pieces of 1 MiB.
 const LINKS: usize = 1024;
 
-/// Tells on a terminal how far it has come.
-struct Progress {
-    is_shown: bool,
-    bytes: u64,
-    begin: Instant,
-    told: Option<Instant>,
+/// Tells what was added, and on a terminal how far it has come.
+struct Telling<'a> {
+    options: &'a Options,
+    progress: Progress,
+    /// What a person named: that is told last.
+    root: PathBuf,
+    /// Nobody reads what is told.
+    fault: Option<CommandError>,
 }
 
-/// How often it tells.
-const EVERY: Duration = Duration::from_millis(200);
-
-impl Progress {
-    fn new() -> Self {
+impl<'a> Telling<'a> {
+    fn new(options: &'a Options) -> Self {
         Self {
-            is_shown: io::stderr().is_terminal(),
-            bytes: 0,
-            begin: Instant::now(),
-            told: None,
+            options,
+            progress: Progress::new("adding"),
+            root: PathBuf::new(),
+            fault: None,
         }
     }
 
-    fn clear(&self) {
-        if self.told.is_some() {
-            print::err("\r\x1b[K");
+    fn tell(&mut self, path: &Path, entry: &Entry) {
+        self.progress.clear();
+        let (cid, path) = (entry.cid, shown(path));
+        let told = match (self.options.common.json, self.options.quiet) {
+            (true, _) => print::ok(print::map([
+                ("bytes", Ipld::Integer(entry.file_bytes.into())),
+                ("cid", Ipld::String(cid.to_string())),
+                ("path", Ipld::String(path)),
+            ])),
+            (false, false) if !path.is_empty() => print::line(&format!("{cid}  {path}")),
+            _ => print::line(&cid.to_string()),
+        };
+        if let Err(error) = told {
+            self.fault.get_or_insert(error);
         }
     }
 }
 
-impl Watch for Progress {
+impl Watch for Telling<'_> {
+    fn expected(&mut self, bytes: u64) {
+        self.progress.expected(bytes);
+    }
+
     fn read(&mut self, bytes: u64) {
-        self.bytes += bytes;
-        let since = self.told.unwrap_or(self.begin).elapsed();
-        if !self.is_shown || since < EVERY {
-            return;
+        self.progress.more(bytes);
+    }
+
+    fn added(&mut self, path: &Path, entry: &Entry) {
+        if path != self.root && !self.options.quiet && self.fault.is_none() {
+            self.tell(path, entry);
         }
-        self.told = Some(Instant::now());
-        let rate = self.bytes as f64 / self.begin.elapsed().as_secs_f64().max(0.001);
-        let (bytes, rate) = (print::size(self.bytes), print::size(rate as u64));
-        print::err(&format!("\r\x1b[Kadding … {bytes}, {rate} a second"));
     }
 }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
-use homestar_node::{ReadCarError, Reference, read_car, write_car};
+use homestar_node::{ReadCarError, Reference, Watch as _, read_car, write_car};
 
 use super::super::data::unread;
-use super::{Common, content, held_facts, keep, shown, source};
+use super::{Common, held_facts, held_words, keep, shown, source};
 use crate::error::{Caused, CommandError};
 use crate::print;
+use crate::progress::Progress;
 
 /// Pass on content as one file: CAR, as IPFS has it
 #[derive(Args, Debug)]
@@ -30,7 +31,7 @@ enum Command {
 
 #[derive(Args, Debug)]
 struct Export {
-    /// The content: CID[/PATH], or ipfs://CID[/PATH]
+    /// The content: CID[/PATH], ipfs://CID[/PATH], or https://…
     #[arg(value_name = "CID")]
     what: Reference,
 
@@ -72,19 +73,20 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 }
 
 fn write(options: &Export) -> Result<(), CommandError> {
-    let path = content(&options.what)?;
+    let named = &options.what;
     let is_stdout = options.output.to_str() == Some("-");
     if is_stdout && io::stdout().is_terminal() {
         return Err(CommandError::usage("a CAR file is not for a terminal"));
     }
-    let (data, cid) = options.common.find(path)?;
+    let (data, cid) = options.common.find(named)?;
     let source = source(&data)?;
-    let words = format!("can't write {path} to {}", shown(&options.output));
+    let words = format!("can't write {named} to {}", shown(&options.output));
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| unread(words.clone(), error);
+    let mut progress = Progress::new(format!("writing {cid}"));
+    let mut more = |bytes| progress.more(bytes);
     if is_stdout {
         let mut output = BufWriter::new(io::stdout().lock());
-        write_car(source, &[cid], &mut output, &mut |_| {})
-            .map_err(|error| failed(error.into()))?;
+        write_car(source, &[cid], &mut output, &mut more).map_err(|error| failed(error.into()))?;
         return output.flush().map_err(CommandError::stdout);
     }
     let folder = match options.output.parent() {
@@ -96,7 +98,8 @@ fn write(options: &Export) -> Result<(), CommandError> {
         .tempfile_in(folder)
         .map_err(|error| failed(error.into()))?;
     let mut output = BufWriter::new(file);
-    let held = write_car(source, &[cid], &mut output, &mut |_| {});
+    let held = write_car(source, &[cid], &mut output, &mut more);
+    progress.clear();
     let held = held.map_err(|error| failed(error.into()))?;
     let file = output
         .into_inner()
@@ -106,8 +109,7 @@ fn write(options: &Export) -> Result<(), CommandError> {
     if options.common.json {
         return print::ok(held_facts(&cid, &held));
     }
-    let (blocks, size) = (print::number(held.blocks), print::size(held.bytes));
-    print::line(&format!("{cid}: {blocks} blocks, {size}"))
+    print::line(&format!("{cid}: {}", held_words(&held)))
 }
 
 fn read(options: &Import) -> Result<(), CommandError> {
@@ -116,14 +118,22 @@ fn read(options: &Import) -> Result<(), CommandError> {
     let words = format!("can't import {}", shown(&options.file));
     let failed = |error: ReadCarError| CommandError::input(Caused::new(words.clone(), error));
     let store = &**source.store();
+    let mut progress = Progress::new(format!("importing {}", shown(&options.file)));
     let from = match options.file.to_str() {
-        Some("-") => read_car(store, &mut io::stdin().lock(), &mut |_| {}),
+        Some("-") => read_car(store, &mut io::stdin().lock(), &mut |bytes| {
+            progress.more(bytes);
+        }),
         _ => {
-            let file = File::open(&options.file)
-                .map_err(|error| CommandError::input(Caused::new(words.clone(), error)))?;
-            read_car(store, &mut BufReader::new(file), &mut |_| {})
+            let unreadable = |error| CommandError::input(Caused::new(words.clone(), error));
+            let file = File::open(&options.file).map_err(unreadable)?;
+            let bytes = file.metadata().map_err(unreadable)?.len();
+            progress.expected(bytes);
+            read_car(store, &mut BufReader::new(file), &mut |bytes| {
+                progress.more(bytes);
+            })
         }
     };
+    progress.clear();
     let from = from.map_err(failed)?;
     if !options.no_pin {
         for root in &from.roots {

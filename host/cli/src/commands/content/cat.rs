@@ -6,7 +6,7 @@ use clap::Args;
 use homestar_node::{CopyError, Reference};
 
 use super::super::data::unread;
-use super::{Common, content, source};
+use super::{Common, source};
 use crate::error::CommandError;
 use homestar_core::quantity;
 
@@ -18,7 +18,7 @@ Examples:
   homestar cat bafy…/photos/cat.png > cat.png
   homestar cat bafy… --offset 1MiB --length 4KiB")]
 pub(crate) struct Options {
-    /// The file: CID[/PATH], or ipfs://CID[/PATH]
+    /// The file: CID[/PATH], ipfs://CID[/PATH], or https://…
     #[arg(value_name = "CID")]
     file: Reference,
 
@@ -35,8 +35,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
-    let path = content(&options.file)?;
-    let (data, cid) = options.common.find(path)?;
+    let named = &options.file;
+    let (data, cid) = options.common.find(named)?;
     let end = options
         .length
         .map_or(u64::MAX, |length| options.offset.saturating_add(length));
@@ -45,7 +45,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         Ok(_) => Ok(()),
         Err(CopyError::Write(error)) => Err(CommandError::stdout(error)),
         Err(error) => {
-            let words = format!("can't read {path}");
+            let words = format!("can't read {named}");
             Err(unread(words, error))
         }
     }

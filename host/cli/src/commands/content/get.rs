@@ -7,9 +7,10 @@ use homestar_core::ipld::Ipld;
 use homestar_node::{Reference, export};
 
 use super::super::data::unread;
-use super::{Common, content, shown, source};
+use super::{Common, shown, source};
 use crate::error::CommandError;
 use crate::print;
+use crate::progress::Progress;
 
 /// Write a file, or a folder with all that is in it, from content
 ///
@@ -20,7 +21,7 @@ Examples:
   homestar get bafy… -o photos
   homestar get bafy…/photos/cat.png")]
 pub(crate) struct Options {
-    /// What to write: CID[/PATH], or ipfs://CID[/PATH]
+    /// What to write: CID[/PATH], ipfs://CID[/PATH], or https://…
     #[arg(value_name = "CID")]
     what: Reference,
 
@@ -37,16 +38,18 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
-    let path = content(&options.what)?;
-    let (data, cid) = options.common.find(path)?;
-    let name = path.path.last().cloned();
-    let place = options
-        .output
-        .clone()
-        .unwrap_or_else(|| name.unwrap_or_else(|| path.root.to_string()).into());
-    let exported = export(source(&data)?, &cid, &place, options.force, &mut |_| {});
+    let named = &options.what;
+    let (data, cid) = options.common.find(named)?;
+    let place = match &options.output {
+        Some(place) => place.clone(),
+        None => name(named).unwrap_or_else(|| cid.to_string()).into(),
+    };
+    let mut progress = Progress::new(format!("writing {}", shown(&place)));
+    let mut more = |bytes| progress.more(bytes);
+    let exported = export(source(&data)?, &cid, &place, options.force, &mut more);
+    progress.clear();
     let exported = exported.map_err(|error| {
-        let words = format!("can't write {path} to {}", shown(&place));
+        let words = format!("can't write {named} to {}", shown(&place));
         unread(words, error)
     })?;
     if options.common.json {
@@ -65,4 +68,13 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         print::size(exported.bytes),
         shown(&place)
     ))
+}
+
+/// Returns the last name of a path.
+fn name(named: &Reference) -> Option<String> {
+    match named {
+        Reference::Content(path) => path.path.last().cloned(),
+        Reference::Url(url) => url.file_name().map(str::to_owned),
+        Reference::Path(_) | Reference::Stdin => None,
+    }
 }

@@ -5,7 +5,7 @@ use homestar_core::ipld::Ipld;
 use homestar_node::Reference;
 
 use super::super::data::unread;
-use super::{Common, content, source};
+use super::{Common, source};
 use crate::error::CommandError;
 use crate::print;
 
@@ -29,10 +29,10 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
-    let path = content(&options.directory)?;
-    let (data, cid) = options.common.find(path)?;
+    let named = &options.directory;
+    let (data, cid) = options.common.find(named)?;
     let source = source(&data)?;
-    let failed = |error| unread(format!("can't list {path}"), error);
+    let failed = |error| unread(format!("can't list {named}"), error);
     let entries = source.list(&cid).map_err(failed)?;
     if options.long {
         source.ahead(&entries.iter().map(|entry| entry.cid).collect::<Vec<_>>());

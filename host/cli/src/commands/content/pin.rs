@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
 use homestar_node::{Depth, Reference};
 
-use super::{Common, LABEL, content, held_facts, keep, source};
+use super::{Common, LABEL, content, held_facts, held_words, keep, source};
 use crate::error::CommandError;
 use crate::print;
 
@@ -61,19 +61,18 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 }
 
 fn add(options: &What) -> Result<(), CommandError> {
-    let path = content(&options.what)?;
-    let (data, cid) = options.common.find(path)?;
+    let (data, cid) = options.common.find(&options.what)?;
     let held = keep(source(&data)?, &cid)?;
     if options.common.json {
         return print::ok(held_facts(&cid, &held));
     }
-    let (blocks, size) = (print::number(held.blocks), print::size(held.bytes));
-    print::line(&format!("{cid} stays: {blocks} blocks, {size}"))
+    print::line(&format!("{cid} stays: {}", held_words(&held)))
 }
 
 fn remove(options: &What) -> Result<(), CommandError> {
     let path = content(&options.what)?;
-    let (data, cid) = options.common.find(path)?;
+    let data = options.common.data()?;
+    let cid = data.resolve(path)?;
     let store = source(&data)?.store();
     if !store.unpin(&cid, LABEL).map_err(CommandError::host)? {
         let error = CommandError::input(format!("{cid} is not pinned"));

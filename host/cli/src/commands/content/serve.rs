@@ -1,8 +1,7 @@
 //! `homestar serve`
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::thread;
+use std::sync::{Arc, mpsc};
 
 use clap::{Args, Subcommand};
 use homestar_core::ipld::{Block, Cid, Ipld};
@@ -10,7 +9,7 @@ use homestar_node::{BlockSource, Disk, GatewayServer, ServeError, ServerSettings
 
 use super::Common;
 use crate::error::{Caused, CommandError};
-use crate::print;
+use crate::{interrupt, print};
 
 /// Give content to others
 #[derive(Args, Debug)]
@@ -25,6 +24,8 @@ enum Command {
     ///
     /// Everything in the store is given, to everybody who reaches the address. Others use it with `--gateway URL`, as
     /// kubo and Helia do, and check every block.
+    ///
+    /// Ctrl-C or SIGTERM lets answers end that are under way, for ten seconds at most. The second one ends at once.
     Gateway(Gateway),
 }
 
@@ -52,8 +53,13 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         address: options.listen,
         ..ServerSettings::default()
     };
+    let (ask, asked) = mpsc::channel();
+    interrupt::on_first(move || {
+        // The receiver is there for as long as the server is.
+        let _ = ask.send(());
+    })?;
     let server = GatewayServer::spawn(settings, Arc::new(Kept(store)));
-    let (address, _server) = server.map_err(|error| {
+    let (address, server) = server.map_err(|error| {
         let words = format!("can't listen on {}", options.listen);
         CommandError::input(Caused::new(words, error))
     })?;
@@ -64,9 +70,11 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     } else {
         print::line(&format!("{url} gives what is in the store"))?;
     }
-    loop {
-        thread::park();
+    if asked.recv().is_ok() {
+        print::note("no more connections are taken; what is being sent ends within ten seconds");
+        server.shutdown();
     }
+    Ok(())
 }
 
 /// What is in the store, and nothing else.

@@ -5,7 +5,7 @@ use homestar_core::ipld::Ipld;
 use homestar_node::Reference;
 
 use super::super::data::unread;
-use super::{Common, content, source};
+use super::{Common, source};
 use crate::error::CommandError;
 use crate::print;
 
@@ -16,7 +16,7 @@ Examples:
   homestar stat bafy…
   homestar stat bafy…/photos --json")]
 pub(crate) struct Options {
-    /// The content: CID[/PATH], or ipfs://CID[/PATH]
+    /// The content: CID[/PATH], ipfs://CID[/PATH], or https://…
     #[arg(value_name = "CID")]
     what: Reference,
 
@@ -25,10 +25,10 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
-    let path = content(&options.what)?;
-    let (data, cid) = options.common.find(path)?;
+    let named = &options.what;
+    let (data, cid) = options.common.find(named)?;
     let source = source(&data)?;
-    let failed = |error| unread(format!("can't look at {path}"), error);
+    let failed = |error| unread(format!("can't look at {named}"), error);
     let look = source.look(&cid).map_err(failed)?;
     let held = source.held(&cid).map_err(failed)?;
     if options.common.json {

@@ -6,7 +6,7 @@ use homestar_core::wit::wave::{self, Arg};
 use homestar_core::wit::{self, ArgumentError, Function, Type, Value};
 use homestar_node::Reference;
 
-use super::super::data::Data;
+use super::super::data::{DOWNLOAD_BYTES_MAX, Data};
 use crate::error::{Caused, CommandError};
 use crate::files::{BYTES_MAX, Stdin};
 
@@ -79,12 +79,16 @@ fn value(
     let is_content = ty.takes_link() && !ty.is_bytes();
     let bytes = match &reference {
         Reference::Content(path) if ty.takes_link() => return data.resolve(path).map(Value::Link),
+        Reference::Url(url) if is_content => {
+            return data.download(url, DOWNLOAD_BYTES_MAX).map(Value::Link);
+        }
         Reference::Path(path) if is_content => return data.add_path(path).map(Value::Link),
         Reference::Stdin if is_content => {
             stdin.take(&purpose)?;
             return data.add_stdin().map(Value::Link);
         }
         Reference::Content(path) => data.read(path, BYTES_MAX)?,
+        Reference::Url(url) => data.read_url(url, BYTES_MAX)?,
         Reference::Path(_) | Reference::Stdin => stdin.read_path(named, &purpose)?,
     };
     match ty {

@@ -13,6 +13,7 @@ use homestar_node::{Record, now_ms};
 use super::super::data::Data;
 use super::super::load::Loaded;
 use super::Options;
+use super::reads::{CONTENT_BYTES_MAX, Reads};
 use crate::error::{Caused, CommandError};
 use crate::{files, keyring, print};
 
@@ -46,6 +47,12 @@ pub(super) fn key_for_store(data: &Data) -> Option<SigningKey> {
             None
         }
     }
+}
+
+/// Tells whether a file is to hold all it takes to run a task again, by its ending.
+pub(super) fn holds_all(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default();
+    ending.eq_ignore_ascii_case("car")
 }
 
 /// A receipt, and what it links.
@@ -143,16 +150,25 @@ impl Signed {
         })
     }
 
-    /// Writes the receipt to the file at `path`; if its name says so, with all it takes to run the task again.
+    /// Writes the receipt to the file at `path`; if it was noted what the task reads, with all it takes to run it again.
     pub(super) fn write(
         &self,
         path: &Path,
         loaded: &Loaded,
         instruction: &Instruction,
+        reads: Option<&Reads>,
     ) -> Result<(), CommandError> {
-        let ending = path.extension().unwrap_or_default();
-        if !ending.eq_ignore_ascii_case("car") {
+        let Some(reads) = reads else {
             return files::write(path, self.receipt.block().bytes());
+        };
+        let content = reads.content()?;
+        if content.is_none() {
+            print::warning(&format!(
+                "{} doesn't hold the content that the task read, which has more than {}; to `homestar replay` it in \
+                 another place, have that in the store there, or name a `--gateway`",
+                path.display(),
+                print::size(CONTENT_BYTES_MAX)
+            ));
         }
         let evidence = Evidence {
             receipt: self.receipt.clone(),
@@ -161,6 +177,7 @@ impl Signed {
             component: loaded.guest()?,
             effects: loaded.effects()?,
             heard: self.heard.clone(),
+            content: content.unwrap_or_default(),
         };
         let car = evidence.to_car().map_err(|error| {
             let words = format!("can't write {}", path.display());

@@ -27,6 +27,10 @@ pub(super) fn main(
             let error = CommandError::usage("standard input can't be watched");
             return print::error(&error, options.json);
         }
+        Reference::Url(_) => {
+            let error = CommandError::usage("what is at a URL can't be watched");
+            return print::error(&error, options.json);
+        }
         Reference::Content(_) => {
             let error = CommandError::usage("what is named by its content never changes");
             return print::error(&error, options.json);

@@ -9,7 +9,7 @@ use homestar_core::plan::{Found, Resources};
 use homestar_core::workflow::{Named, Workflow};
 use homestar_node::Reference;
 
-use super::super::data::{Data, unread};
+use super::super::data::{DOWNLOAD_BYTES_MAX, Data, unread};
 use crate::error::{Caused, CommandError};
 
 /// Whether the files that a workflow names go into the store.
@@ -67,6 +67,7 @@ fn one(
         (Reference::Path(path), Files::LookedAt) => return look(&path, is_folder),
         (Reference::Path(path), Files::Kept) => data.add_path(&real(&path)?)?,
         (Reference::Content(path), _) => data.resolve(&path)?,
+        (Reference::Url(url), _) => data.download(&url, DOWNLOAD_BYTES_MAX)?,
         (other, _) => return Err(CommandError::input(format!("{other} is no file"))),
     };
     let entries = match is_folder {

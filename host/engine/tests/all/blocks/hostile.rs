@@ -6,7 +6,7 @@ use std::time::Duration;
 use homestar_core::ipld::{Block, Cid, Ipld};
 use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::task::Limits;
-use homestar_core::unixfs::cid_of_file;
+use homestar_core::unixfs::{blocks_of_file, cid_of_file};
 use homestar_engine::{CallError, Component, MemoryBlocks};
 
 use super::store::{Broken, directory, lying_file, put_file, quarter_mib};
@@ -56,11 +56,17 @@ fn what_is_stored_has_a_limit() {
                 .starts_with("wrote more than 2 MiB to storage")
         );
     }
-    let exact = call_within(&blocks, &pipe, "zeros", vec![int(2 << 20)], &limits).unwrap();
-    assert_eq!(
-        exact.outcome,
-        Outcome::Ok(link(cid_of_file(&vec![0; 2 << 20])))
-    );
+    // What is above the chunks counts too.
+    let (file, kept) = blocks_of_file(&vec![0; 2 << 20]);
+    let root = kept.iter().find(|block| *block.cid() == file.cid).unwrap();
+    let all = (2 << 20) + root.bytes().len() as u64;
+    let zeros = |limit| {
+        let args = vec![int(2 << 20)];
+        let done = call_within(&blocks, &pipe, "zeros", args, &storage(limit));
+        done.unwrap().outcome
+    };
+    assert_eq!(zeros(all), Outcome::Ok(link(file.cid)));
+    assert!(matches!(zeros(all - 1), Outcome::Error(failure) if failure.kind == Kind::Storage));
     // A stream isn't output.
     let little = Limits {
         output_bytes: 100,

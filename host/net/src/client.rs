@@ -1,4 +1,4 @@
-//! One request to a gateway, within time, size and reach.
+//! One request, within time, size and reach.
 
 use std::error::Error as StdError;
 use std::net::SocketAddr;
@@ -14,41 +14,60 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::address::{Gateway, Redirect};
-use super::settings::GatewaysSettings;
 use crate::What;
 
-/// Redirects that are followed for one request. A gateway that has a name for each CID makes one.
+/// Redirects that are followed for one request. A gateway that has a name for each CID makes one, a place where
+/// releases are kept two.
 const REDIRECTS_MAX: usize = 4;
 /// Headers of a response.
 const HEADERS_MAX: usize = 100;
 /// How long a connection waits to be used again.
 const IDLE: Duration = Duration::from_secs(60);
-/// What a sender is given before its rate is looked at.
-const RATE_GRACE: Duration = Duration::from_secs(5);
 
-/// Sends requests. Each gateway's connections are kept.
-pub(super) struct Http {
+/// How long one waits for an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    pub(crate) connect: Duration,
+    /// Until an answer begins, connecting included.
+    pub(crate) answer: Duration,
+    /// Between two pieces of it.
+    pub(crate) stall: Duration,
+    /// Bytes a second that it has to come with.
+    pub(crate) rate_min: u64,
+    /// Time that a sender is waited for before its rate is looked at.
+    pub(crate) rate_grace: Duration,
+}
+
+/// Whose address is connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Redirect {
+    /// Where a person said, whatever address that has.
+    Own,
+    /// Public addresses only: where a redirect leads to is decided by who owns the name.
+    Public,
+}
+
+/// Sends requests. Connections are kept.
+pub(crate) struct Http {
     roots: RootCertStore,
-    settings: GatewaysSettings,
-    /// For what the operator named.
+    patience: Patience,
+    /// Connections to one host that are kept while nothing is asked.
+    idle_max: usize,
+    /// For what a person named.
     own: OnceLock<Result<Client, String>>,
-    /// For where gateways redirect to: of any name, it knows public addresses only.
+    /// For where that redirects to: of any name, it knows public addresses only.
     public: OnceLock<Result<Client, String>>,
 }
 
 impl Http {
-    pub(super) fn new(settings: GatewaysSettings, roots: RootCertStore) -> Self {
+    pub(crate) fn new(patience: Patience, idle_max: usize, roots: RootCertStore) -> Self {
         Self {
             roots,
-            settings,
+            patience,
+            idle_max,
             own: OnceLock::new(),
             public: OnceLock::new(),
         }
-    }
-
-    pub(super) fn settings(&self) -> &GatewaysSettings {
-        &self.settings
     }
 
     fn client(&self, redirect: Redirect) -> Result<&Client, What> {
@@ -78,19 +97,20 @@ impl Http {
             .referer(false)
             .no_proxy()
             .user_agent(concat!("homestar/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(self.settings.connect_timeout)
+            .connect_timeout(self.patience.connect)
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(self.settings.requests_max)
+            .pool_max_idle_per_host(self.idle_max)
             .http1_max_headers(HEADERS_MAX);
         with(builder).build().map_err(|error| root(&error))
     }
 
-    /// Sends a request and returns the answer, if it is one with status 200.
-    pub(super) async fn get(
+    /// Sends a request and returns the answer, if it is one with status 200. `judge` says which redirects are followed,
+    /// and why others aren't.
+    pub(crate) async fn get(
         &self,
-        gateway: &Gateway,
         mut url: Url,
         accept: &str,
+        judge: impl Fn(&Url) -> Result<Redirect, &'static str>,
     ) -> Result<Answer, Refused> {
         let mut redirect = Redirect::Own;
         for _ in 0..=REDIRECTS_MAX {
@@ -101,10 +121,10 @@ impl Http {
             };
             let status = response.status();
             match status.as_u16() {
-                200 => return Ok(Answer::new(response, &self.settings)),
+                200 => return Ok(Answer::new(response, &self.patience)),
                 301 | 302 | 303 | 307 | 308 => {
                     url = target(&url, &response)?;
-                    redirect = gateway.judge(&url).map_err(|why| redirected(&url, why))?;
+                    redirect = judge(&url).map_err(|why| redirected(&url, why))?;
                 }
                 status => {
                     return Err(Refused {
@@ -123,14 +143,14 @@ impl Http {
             .get(url.clone())
             .header(ACCEPT, accept)
             .send();
-        let time = self.settings.answer_timeout;
+        let time = self.patience.answer;
         let response = timeout(time, sent)
             .await
             .map_err(|_| What::TimedOut(time))?;
         response.map_err(|error| {
             let cause = root(&error);
             match error.is_connect() {
-                true if error.is_timeout() => What::TimedOut(self.settings.connect_timeout),
+                true if error.is_timeout() => What::TimedOut(self.patience.connect),
                 true => What::Unreachable(cause),
                 false => What::BrokeOff { bytes: 0, cause },
             }
@@ -138,10 +158,10 @@ impl Http {
     }
 }
 
-/// No answer to be used, and how long the gateway wants to be left alone, if it says.
-pub(super) struct Refused {
-    pub(super) what: What,
-    pub(super) retry_after: Option<Duration>,
+/// No answer to be used, and how long its server wants to be left alone, if it says.
+pub(crate) struct Refused {
+    pub(crate) what: What,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl From<What> for Refused {
@@ -180,60 +200,66 @@ fn text<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
 }
 
 /// An answer with status 200: what it says it is, and the body that is still to come.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     response: Response,
     /// Without parameters, in lower case.
-    pub(super) content_type: Option<String>,
-    stall: Duration,
-    rate_min: u64,
+    pub(crate) content_type: Option<String>,
+    patience: Patience,
     bytes: u64,
     /// Time spent waiting for it; what we take ourselves doesn't count.
     waited: Duration,
 }
 
 impl Answer {
-    fn new(response: Response, settings: &GatewaysSettings) -> Self {
+    fn new(response: Response, patience: &Patience) -> Self {
         let content_type = text(&response, &CONTENT_TYPE)
             .and_then(|text| text.split(';').next())
             .map(|text| text.trim().to_ascii_lowercase());
         Self {
             content_type,
             response,
-            stall: settings.stall_timeout,
-            rate_min: settings.rate_min,
+            patience: *patience,
             bytes: 0,
             waited: Duration::ZERO,
         }
     }
 
     /// The next piece, or none at the end.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, What> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, What> {
         let bytes = self.bytes;
+        let Patience {
+            stall,
+            rate_min,
+            rate_grace,
+            ..
+        } = self.patience;
         let start = Instant::now();
-        let chunk = timeout(self.stall, self.response.chunk()).await;
+        let chunk = timeout(stall, self.response.chunk()).await;
         self.waited += start.elapsed();
-        let stall = self.stall;
         let chunk = chunk.map_err(|_| What::Stalled { bytes, stall })?;
         let chunk = chunk.map_err(|error| What::BrokeOff {
             bytes,
             cause: root(&error),
         })?;
         self.bytes += chunk.as_ref().map_or(0, Bytes::len) as u64;
-        let is_slow = (self.bytes as f64) < self.rate_min as f64 * self.waited.as_secs_f64();
+        let is_slow = (self.bytes as f64) < rate_min as f64 * self.waited.as_secs_f64();
         match chunk {
-            Some(_) if is_slow && self.waited > RATE_GRACE => Err(What::TooSlow {
-                rate_min: self.rate_min,
-            }),
+            Some(_) if is_slow && self.waited > rate_grace => Err(What::TooSlow { rate_min }),
             chunk => Ok(chunk),
         }
     }
 
+    /// How many bytes it says that it has.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
     /// All of it, if it has at most `bytes_max`.
-    pub(super) async fn whole(mut self, bytes_max: usize) -> Result<Vec<u8>, What> {
+    pub(crate) async fn whole(mut self, bytes_max: usize) -> Result<Vec<u8>, What> {
         let too_much = || What::TooMuch {
             bytes_max: bytes_max as u64,
         };
-        let length = self.response.content_length().unwrap_or(0);
+        let length = self.length().unwrap_or(0);
         if length > bytes_max as u64 {
             return Err(too_much());
         }
