@@ -19,8 +19,8 @@ mod live;
 mod measure;
 mod peers;
 mod streams;
-mod workflows;
 mod ucan;
+mod workflows;
 
 use std::process::ExitCode;
 

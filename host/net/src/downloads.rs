@@ -209,7 +209,7 @@ impl Download<'_> {
 
     fn fault(&self, what: What) -> Fault {
         Fault {
-            provider: self.url.to_string(),
+            provider: self.url.to_string().into(),
             what,
         }
     }

@@ -50,7 +50,7 @@ pub enum FetchError {
 #[error("{provider} {what}")]
 pub struct Fault {
     /// Who: a gateway's URL.
-    pub provider: String,
+    pub provider: Box<str>,
     /// What it did.
     pub what: What,
 }
@@ -171,7 +171,7 @@ mod tests {
     fn an_error_says_who_did_what() {
         let cid = cid_of_raw(b"hello");
         let fault = |provider: &str, what| Fault {
-            provider: provider.to_owned(),
+            provider: provider.into(),
             what,
         };
         let error = FetchError::Nowhere {

@@ -168,7 +168,7 @@ impl Member {
 
     fn fault(&self, what: What) -> Fault {
         Fault {
-            provider: self.gateway.to_string(),
+            provider: self.gateway.to_string().into(),
             what,
         }
     }

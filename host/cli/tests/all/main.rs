@@ -23,5 +23,5 @@ mod settings;
 mod terminal;
 mod tidy;
 mod watch;
-mod workflows;
 mod web;
+mod workflows;

@@ -294,5 +294,5 @@ fn nginx_serves_files_with_tls() {
     );
     let fault = whole(&downloads, &at("/nothing"), BYTES_MAX).unwrap_err();
     assert_eq!(fault.what, What::Answered { status: 404 });
-    assert_eq!(fault.provider, at("/nothing"));
+    assert_eq!(*fault.provider, *at("/nothing"));
 }
