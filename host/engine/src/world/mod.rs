@@ -251,6 +251,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn handles_are_bounded() {
+        let output = || Capture::new(0, crate::end::LimitReached::Log, None);
+        let mut world = World::new(Given {
+            seed: [0; 32],
+            arguments: Vec::new(),
+            stdin: Bytes::new(),
+            stdout: output(),
+            stderr: output(),
+        });
+        for _ in 0..HANDLES_MAX {
+            world.table().push(()).unwrap();
+        }
+        assert!(world.table().push(()).is_err());
+    }
+
+    #[test]
     fn offers_wasi_and_nothing_else() {
         assert!(offers("wasi:io/poll@0.2.0") && offers("wasi:io/poll@0.2.12"));
         assert!(offers("wasi:clocks/system-clock@0.3.0"));
