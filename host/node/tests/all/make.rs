@@ -64,7 +64,7 @@ impl Fetch for Other {
     fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block> {
         let found = self.0.get(cid).unwrap();
         let fault = Fault {
-            provider: "other".to_owned(),
+            provider: "other".into(),
             what: What::Answered { status: 404 },
         };
         let error = FetchError::Nowhere {
