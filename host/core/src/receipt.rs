@@ -293,6 +293,22 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_all_types_sign_receipts() {
+        for algorithm in crate::ucan::varsig::Algorithm::ALL {
+            let key = SigningKey::from_secret(algorithm, &[7; 32]).expect("a key");
+            let body = body(Outcome::Ok(Ipld::Null));
+            let receipt = Receipt::sign(body.clone(), &key).expect("signs");
+            assert_eq!(receipt, Receipt::sign(body, &key).expect("signs"));
+            assert_eq!(
+                Receipt::decode(receipt.block().bytes()),
+                Ok(receipt.clone())
+            );
+            let again = Receipt::reread(receipt.block().clone(), Some(&receipt));
+            assert_eq!(again, Ok(receipt));
+        }
+    }
+
+    #[test]
     fn says_what_was_signed() {
         let receipt = receipt();
         let read = Receipt::decode(receipt.block().bytes()).expect("a receipt");

@@ -128,6 +128,14 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_all_types_draw() {
+        for algorithm in crate::ucan::varsig::Algorithm::ALL {
+            let key = SigningKey::from_secret(algorithm, &[7; 32]).expect("a key");
+            assert_eq!(draw(&key, b"input").verify(b"input"), Ok(()));
+        }
+    }
+
+    #[test]
     fn an_input_has_one_value_for_ever() {
         // A change to labels or derivation would change every lottery ever drawn.
         let value = draw(&key(), b"lottery 1");

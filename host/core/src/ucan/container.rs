@@ -20,7 +20,9 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use thiserror::Error;
 
+use super::token::TokenError;
 use super::verify::Proofs;
+use super::{Delegation, Invocation};
 use crate::ipld::{
     Block, Cid, DAG_CBOR, DecodeError, Ipld, MAX_BLOCK_BYTES, decode_within, encode,
 };
@@ -210,6 +212,37 @@ impl Container {
     }
 }
 
+/// The tokens of a container, read, with their signatures checked.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// What is asked for.
+    pub invocations: Vec<Invocation>,
+    /// Leave that was given.
+    pub delegations: Vec<Delegation>,
+    /// What can't be read or isn't signed by its issuer, and why.
+    pub broken: Vec<(Cid, TokenError)>,
+}
+
+impl Container {
+    /// Reads all tokens, to show them. [`verify`](super::verify()) needs only their bytes.
+    pub fn contents(&self) -> Contents {
+        let mut contents = Contents::default();
+        for token in &self.tokens {
+            match Delegation::decode(token.bytes()) {
+                Ok(delegation) => contents.delegations.push(delegation),
+                Err(TokenError::Kind { .. } | TokenError::TooLarge { .. }) => {
+                    match Invocation::decode(token.bytes()) {
+                        Ok(invocation) => contents.invocations.push(invocation),
+                        Err(error) => contents.broken.push((*token.cid(), error)),
+                    }
+                }
+                Err(error) => contents.broken.push((*token.cid(), error)),
+            }
+        }
+        contents
+    }
+}
+
 impl Proofs for Container {
     fn proof(&self, cid: &Cid) -> Option<&[u8]> {
         let index = self.by_cid.get(cid)?;
@@ -285,6 +318,8 @@ pub enum ContainerError {
 mod tests {
     use super::*;
     use crate::ipld::cid_of_dag_cbor;
+    use crate::key::SigningKey;
+    use crate::ucan::{Command, Policy, delegation, invocation};
     use proptest::prelude::*;
 
     fn container(tokens: &[&[u8]]) -> Container {
@@ -301,6 +336,38 @@ mod tests {
         assert_eq!(bytes, [&b"a"[..], b"ab", b"bb"]);
         assert_eq!(container.proof(&cid_of_dag_cbor(b"ab")), Some(&b"ab"[..]));
         assert_eq!(container.proof(&cid_of_dag_cbor(b"x")), None);
+    }
+
+    #[test]
+    fn what_is_in_it() {
+        let key = SigningKey::from_seed(&[1; 32]);
+        let payload = delegation::Payload {
+            issuer: key.did(),
+            audience: key.did(),
+            subject: None,
+            command: Command::top(),
+            policy: Policy::default(),
+            nonce: vec![],
+            meta: None,
+            not_before: None,
+            expiration: None,
+        };
+        let delegation = Delegation::sign(payload, &key).expect("signs");
+        // Larger than a delegation may be.
+        let arguments = BTreeMap::from([("a".to_owned(), Ipld::Bytes(vec![0; 100_000]))]);
+        let statement = invocation::Payload::statement(key.did(), Command::top(), arguments);
+        let invocation = Invocation::sign(statement, &key).expect("signs");
+        let broken = Block::new(DAG_CBOR, b"x".to_vec());
+        let container = Container::new([
+            delegation.block().clone(),
+            invocation.block().clone(),
+            broken.clone(),
+        ]);
+        let contents = container.expect("a container").contents();
+        assert_eq!(contents.delegations, [delegation]);
+        assert_eq!(contents.invocations, [invocation]);
+        let cids: Vec<_> = contents.broken.iter().map(|(cid, _)| cid).collect();
+        assert_eq!(cids, [broken.cid()]);
     }
 
     #[test]

@@ -139,8 +139,8 @@ impl Did {
 
     /// True if the principal signed exactly this message.
     ///
-    /// Ed25519 and secp256k1 have one signature that counts. P-256 has two, [`flipped`] into each other: half of
-    /// those that browsers make are the one, half the other, so neither can be refused.
+    /// Ed25519 and secp256k1 have one signature that counts. P-256 has two: half of those
+    /// that browsers make are the one, half the other, so neither can be refused.
     pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.key {
             Key::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)

@@ -6,10 +6,15 @@ use std::sync::Arc;
 use super::{Delegation, Invocation};
 use crate::ipld::Cid;
 
+/// The largest token that is remembered, in bytes. A token in memory takes up to forty times its bytes, and
+/// anybody can sign large ones.
+const LARGEST_BYTES: usize = 4 << 10;
+
 /// Tokens whose signatures were checked, so that the next request with them needn't check them again.
 ///
 /// Only that is remembered: time, revocations and policies are asked anew for each request. It holds so many
-/// tokens as it was told; the ones that weren't asked for longest go first, half of them at a time.
+/// tokens as it was told; the ones that weren't asked for longest go first, half of them at a time. Tokens of
+/// more than 4 KiB aren't remembered.
 #[derive(Debug)]
 pub struct Known {
     recent: HashMap<Cid, Token>,
@@ -59,12 +64,16 @@ impl Known {
 
     /// Remembers a delegation. Its signature has been checked.
     pub(super) fn keep_delegation(&mut self, delegation: &Arc<Delegation>) {
-        self.keep(*delegation.cid(), Token::Delegation(delegation.clone()));
+        if delegation.block().bytes().len() <= LARGEST_BYTES {
+            self.keep(*delegation.cid(), Token::Delegation(delegation.clone()));
+        }
     }
 
     /// Remembers an invocation. Its signature has been checked.
     pub(super) fn keep_invocation(&mut self, invocation: &Arc<Invocation>) {
-        self.keep(*invocation.cid(), Token::Invocation(invocation.clone()));
+        if invocation.block().bytes().len() <= LARGEST_BYTES {
+            self.keep(*invocation.cid(), Token::Invocation(invocation.clone()));
+        }
     }
 
     fn get(&mut self, cid: &Cid) -> Option<Token> {
@@ -85,7 +94,7 @@ impl Known {
 }
 
 impl Default for Known {
-    /// Remembers a thousand tokens, about a megabyte.
+    /// Remembers a thousand tokens: a few megabytes.
     fn default() -> Self {
         Self::new(1024)
     }

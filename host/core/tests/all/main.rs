@@ -3,6 +3,7 @@
 mod cars;
 mod page;
 mod schema;
+mod strangers;
 mod tokens;
 mod ucan;
 mod ucan_page;

@@ -10,6 +10,7 @@ use crate::ucan::did::Did;
 use crate::ucan::policy::Unmet;
 use crate::ucan::revocation::LookupFailed;
 use crate::ucan::token::TokenError;
+use crate::ucan::words::time;
 use crate::workflow::Branch;
 
 /// Why something may not be done.
@@ -149,7 +150,7 @@ pub enum Rule {
         special: Command,
     },
     /// It doesn't hold yet.
-    #[error("it holds from {not_before} on, and now it is {now}")]
+    #[error("it holds from {} on, and now it is {}", time(*.not_before), time(*.now))]
     TooEarly {
         /// From when, in seconds since 1970.
         not_before: i64,
@@ -157,7 +158,7 @@ pub enum Rule {
         now: i64,
     },
     /// It doesn't hold any longer.
-    #[error("it expired at {expiration}, and now it is {now}")]
+    #[error("it expired at {}, and now it is {}", time(*.expiration), time(*.now))]
     Expired {
         /// Until when, in seconds since 1970.
         expiration: i64,
@@ -165,7 +166,11 @@ pub enum Rule {
         now: i64,
     },
     /// There is no time at which all of the chain up to here holds.
-    #[error("with it, the chain holds from {not_before} on and until {expiration}, so never")]
+    #[error(
+        "with it, the chain holds from {} on and until {}, so never",
+        time(*.not_before),
+        time(*.expiration)
+    )]
     EmptyWindow {
         /// The latest beginning.
         not_before: i64,

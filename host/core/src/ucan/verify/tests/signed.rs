@@ -95,6 +95,16 @@ fn what_is_known_is_bounded_and_keeps_what_is_used() {
 }
 
 #[test]
+fn what_is_large_is_not_remembered() {
+    let mut world = World::new(0);
+    let large = Ipld::String("x".repeat(5000));
+    world.payload.arguments = [("large".to_owned(), large)].into();
+    let mut known = Known::default();
+    assert!(world.verify_with(&[], &mut known).is_ok());
+    assert!(known.is_empty());
+}
+
+#[test]
 fn an_invocation_is_carried_out_once() {
     let mut seen = Seen::new(10);
     let authority = World::new(2).verify().expect("holds");

@@ -1,5 +1,5 @@
-// Judges the chains that the example `chains` prints, with iso-ucan, and ends with 1 if it says other than we do.
-// See README.md.
+// Judges chains of tokens with iso-ucan. On standard input is a list of `{proofs, invocation}` in DAG-JSON; for each,
+// a line says what came of it.
 import * as json from '@ipld/dag-json'
 import { Delegation } from 'iso-ucan/delegation'
 import { Invocation } from 'iso-ucan/invocation'
@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs'
 
 const verifierResolver = new Resolver({ ...EdDSA.verifier, ...ECDSA.verifier })
 
-for (const { name, holds, proofs, invocation } of json.decode(readFileSync(0))) {
+for (const { proofs, invocation } of json.decode(readFileSync(0))) {
   let says = 'ok'
   try {
     const delegations = new Map()
@@ -23,8 +23,5 @@ for (const { name, holds, proofs, invocation } of json.decode(readFileSync(0))) 
   } catch (error) {
     says = String(error.message).split('\n')[0]
   }
-  console.log(`${name}: ${says.slice(0, 60)}`)
-  // Only for its policy may one of them be refused.
-  const agrees = holds ? says === 'ok' : says.startsWith('UCAN Invocation invalid arguments')
-  if (!agrees) process.exitCode = 1
+  console.log(says)
 }
