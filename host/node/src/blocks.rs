@@ -273,7 +273,7 @@ mod tests {
             *self.asked.lock().unwrap().entry(*cid).or_default() += 1;
             let found = self.blocks.get(cid).cloned();
             let fault = homestar_net::Fault {
-                provider: "other".to_owned(),
+                provider: "other".into(),
                 what: What::Answered { status: 404 },
             };
             let error = FetchError::Nowhere {
