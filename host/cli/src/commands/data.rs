@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use homestar_core::ipld::{Block, Cid};
 use homestar_engine::{Blocks, BlocksError};
 use homestar_node::{
-    Content, ContentPath, DownloadUrl, Downloads, DownloadsSettings, Fault, ImportError,
-    ImportOptions, Importer, Source, What,
+    Content, ContentPath, DownloadUrl, Downloads, DownloadsSettings, ImportError, ImportOptions,
+    Importer, Source, What,
 };
 
 use crate::error::{Caused, CommandError};
@@ -194,7 +194,7 @@ impl Data {
 /// Returns why something couldn't be put into the store, with what to do about it.
 pub(crate) fn not_added(words: String, error: ImportError) -> CommandError {
     let hint = match &error {
-        ImportError::Download(Fault { what, .. }) => match what {
+        ImportError::Download(fault) => match &fault.what {
             What::TooMuch { bytes_max } if *bytes_max == DOWNLOAD_BYTES_MAX => {
                 Some("more comes through standard input: `curl URL | homestar add -`")
             }

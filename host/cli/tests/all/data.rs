@@ -284,7 +284,7 @@ fn what_is_in_a_folder_is_told() {
     };
     // What was named comes last, when it is safe.
     assert_eq!(
-        paths(&said.stdout()),
+        paths(said.stdout()),
         ["folder/a", "folder/b/c", "folder/b", "folder", "other"],
         "{said}"
     );

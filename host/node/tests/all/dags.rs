@@ -41,8 +41,12 @@ fn pinning_fetches_what_is_missing_and_keeps_it() {
         }
         let fetch = Arc::new(Other(Arc::clone(&there)));
         let source = Source::new(Arc::new(here.clone()), Some(fetch));
-        let held = pin(&source, &recursively(root)).unwrap();
+        let mut came = 0;
+        let held = pin(&source, &recursively(root), &mut |bytes| came += bytes).unwrap();
         assert_eq!((held.blocks, held.missing), (blocks, 0));
+        // From nothing, all of it comes, and each block is told once.
+        assert!(have > 0 || came == held.bytes, "{came}, {}", held.bytes);
+        assert!(have < others.len() || came == 0, "{came}");
         assert_eq!(gc(&here).unwrap().blocks, 0);
         assert_eq!(here.stats().unwrap().blocks, blocks);
     }
@@ -60,7 +64,7 @@ fn what_cant_be_had_whole_isnt_pinned() {
     let stranger: Arc<dyn Store> = Arc::new(Memory::new());
     let useless = Source::new(Arc::new(here.clone()), Some(Arc::new(Other(stranger))));
     for source in [nobody, useless] {
-        let error = pin(&source, &recursively(root)).unwrap_err();
+        let error = pin(&source, &recursively(root), &mut |_| {}).unwrap_err();
         assert!(error.to_string().contains(&missing.hash_text()), "{error}");
         assert_eq!(here.pins().unwrap(), []);
     }
@@ -82,7 +86,7 @@ impl HashText for Cid {
 fn what_nothing_needs_is_collected() {
     let (store, root) = filled();
     let source = alone(&store);
-    pin(&source, &recursively(root)).unwrap();
+    pin(&source, &recursively(root), &mut |_| {}).unwrap();
     let loose = Block::raw(b"loose".to_vec());
     store.put(std::slice::from_ref(&loose)).unwrap();
     let collected = gc(&*store).unwrap();
