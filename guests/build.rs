@@ -47,7 +47,10 @@ const UNKNOWN: (&str, &[&str]) = (
 );
 
 /// Guests whose standard library imports WASI 0.2.
-const WASIP2: (&str, &[&str]) = ("wasm32-wasip2", &["cli", "hello", "hostile", "nosy"]);
+const WASIP2: (&str, &[&str]) = (
+    "wasm32-wasip2",
+    &["cli", "hello", "hostile", "nosy", "relay"],
+);
 
 fn main() {
     let guests = Nested::new("rust");

@@ -13,6 +13,7 @@ mod calls;
 mod cold;
 mod content;
 mod effects;
+mod files;
 mod grants;
 mod http;
 mod live;
@@ -46,6 +47,11 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("driver", "a call out through a driver", effects::driver),
     ("stream", "a stream through an effect", streams::stream),
     ("content", "a file through a guest", content::content),
+    (
+        "files",
+        "a GiB into the store, through a guest, out",
+        files::files,
+    ),
     ("http", "pages from a server beside us", http::http),
     ("grant", "whether something is granted", grants::grant),
     (
@@ -81,6 +87,8 @@ fn main() -> ExitCode {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     match &*words {
         [cold::ALONE, rest @ ..] => return ended(cold::alone(rest)),
+        [files::FLOOR, path] => return ended(files::floor(path)),
+        [files::PEAK, program, rest @ ..] => return ended(files::peak(program, rest)),
         [ancestor::BLOCK_SERVER, path] => return ended(ancestor::serve(path)),
         _ => {}
     }

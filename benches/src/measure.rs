@@ -368,8 +368,21 @@ fn cpu_time() -> Duration {
 }
 
 /// Returns the CPU time that processes which this one has waited for have used.
-#[expect(unsafe_code, reason = "no safe crate at hand asks for this")]
 fn cpu_time_of_children() -> Result<Duration, Error> {
+    let usage = usage_of_children()?;
+    let duration =
+        |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
+    Ok(duration(usage.ru_utime) + duration(usage.ru_stime))
+}
+
+/// Returns the most memory that any process had which this one has waited for, in MiB.
+pub(crate) fn memory_of_children() -> Result<u64, Error> {
+    // Linux counts in KiB.
+    Ok(usage_of_children()?.ru_maxrss as u64 >> 10)
+}
+
+#[expect(unsafe_code, reason = "no safe crate at hand asks for this")]
+fn usage_of_children() -> Result<libc::rusage, Error> {
     // SAFETY: `rusage` is numbers, for which zeros are valid, and the pointer is to one.
     let (status, usage) = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
@@ -378,10 +391,8 @@ fn cpu_time_of_children() -> Result<Duration, Error> {
             usage,
         )
     };
-    if status != 0 {
-        return Err(std::io::Error::last_os_error().into());
+    match status {
+        0 => Ok(usage),
+        _ => Err(std::io::Error::last_os_error().into()),
     }
-    let duration =
-        |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
-    Ok(duration(usage.ru_utime) + duration(usage.ru_stime))
 }

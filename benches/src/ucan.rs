@@ -156,7 +156,7 @@ pub(crate) fn policy(effort: Effort) -> Result<Vec<Measurement>, Error> {
         .map(|text| Policy::parse(text))
         .collect::<Result<_, _>>()?;
     let sides = policies.iter().zip(&parsed).map(|(text, policy)| {
-        Repeated::new(*text, move || {
+        Repeated::new(text, move || {
             assert!(black_box(policy).holds(black_box(arguments)));
             Ok(())
         })

@@ -86,6 +86,8 @@ rust_guests! {
     plain = "HOMESTAR_GUEST_PLAIN",
     /// Pours bytes into streams. Imports `acme:pipe/pipe@0.1.0`.
     pour = "HOMESTAR_GUEST_POUR",
+    /// A command that passes its standard input on, as `cat` does.
+    relay = "HOMESTAR_GUEST_RELAY",
     /// An effect that offers `acme:scale/scale@0.1.0`, on files that others have open.
     scale = "HOMESTAR_GUEST_SCALE",
     /// Sends bodies over `wasi:http` 0.2.

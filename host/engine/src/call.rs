@@ -279,11 +279,8 @@ struct Linked<'a> {
 
 impl Linked<'_> {
     fn value(&self, arg: Ipld, ty: &Type) -> Result<Ipld, CallError> {
-        if ty.takes_link() || ty.takes_any() {
-            return Ok(arg);
-        }
         match (arg, ty) {
-            (Ipld::Link(cid), _) => self.read(cid),
+            (Ipld::Link(cid), ty) if !may_be_link(ty) => self.read(cid),
             (Ipld::List(items), Type::List(element)) => {
                 let items = items.into_iter().map(|item| self.value(item, element));
                 Ok(Ipld::List(items.collect::<Result<_, _>>()?))
@@ -303,6 +300,15 @@ impl Linked<'_> {
             let reason = failed.map_or_else(|| error.to_string(), |error| error.to_string());
             CallError::Linked { cid, reason }
         })
+    }
+}
+
+/// Whether a link itself may be a value of a type.
+fn may_be_link(ty: &Type) -> bool {
+    match ty {
+        Type::Own(_) | Type::Borrow(_) | Type::Stream(_) | Type::Future(_) => true,
+        Type::Option(inner) => may_be_link(inner),
+        ty => ty.takes_link(),
     }
 }
 

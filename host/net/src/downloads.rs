@@ -85,7 +85,7 @@ impl Downloads {
     /// redirect is followed if it leads to the same place or to a public address by https, four times at most.
     ///
     /// This waits, and isn't for threads of an async runtime.
-    pub fn get(&self, url: &DownloadUrl, bytes_max: u64) -> Result<Download<'_>, Fault> {
+    pub fn get(&self, url: &DownloadUrl, bytes_max: u64) -> Result<Download<'_>, Box<Fault>> {
         let (http, asked) = (self.http.clone(), url.clone());
         let (out, pieces) = mpsc::channel(UNTAKEN_MAX);
         let job = self
@@ -184,7 +184,7 @@ impl Download<'_> {
     }
 
     /// The next piece, which is empty at the end. A file that breaks off has no end but an error.
-    pub fn piece(&mut self) -> Result<Bytes, Fault> {
+    pub fn piece(&mut self) -> Result<Bytes, Box<Fault>> {
         if !self.piece.is_empty() {
             return Ok(std::mem::take(&mut self.piece));
         }
@@ -207,11 +207,11 @@ impl Download<'_> {
         }
     }
 
-    fn fault(&self, what: What) -> Fault {
-        Fault {
+    fn fault(&self, what: What) -> Box<Fault> {
+        Box::new(Fault {
             provider: self.url.to_string().into(),
             what,
-        }
+        })
     }
 }
 
@@ -220,7 +220,7 @@ impl Read for Download<'_> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let mut piece = self.piece().map_err(io::Error::other)?;
+        let mut piece = self.piece().map_err(|fault| io::Error::other(*fault))?;
         let length = piece.len().min(buffer.len());
         piece.copy_to_slice(&mut buffer[..length]);
         self.piece = piece;

@@ -127,7 +127,7 @@ impl<'a> Importer<'a> {
         let entry = self.in_turn(&mut download, &name, watch);
         let entry = entry.map_err(|error| match error {
             ImportError::Unreadable { source, path } => match source.downcast() {
-                Ok(fault) => ImportError::Download(Box::new(fault)),
+                Ok(fault) => ImportError::Download(fault),
                 Err(source) => ImportError::Unreadable { source, path },
             },
             error => error,
@@ -397,7 +397,7 @@ pub enum ImportError {
     },
     /// It doesn't come, or not whole.
     #[error(transparent)]
-    Download(Box<Fault>),
+    Download(#[from] Box<Fault>),
     /// It is a folder, and folders weren't asked for.
     #[error("{} is a folder", .0.display())]
     Folder(PathBuf),
@@ -429,10 +429,4 @@ pub enum ImportError {
     /// A thread that hashes has ended early.
     #[error("a thread that hashes has ended early")]
     Ended,
-}
-
-impl From<Fault> for ImportError {
-    fn from(fault: Fault) -> Self {
-        Self::Download(Box::new(fault))
-    }
 }

@@ -44,7 +44,7 @@ pub use self::run::{
 
 pub use homestar_net::{
     AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings,
-    Fault, Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, ServerError,
+    Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, ServerError,
     ServerSettings, SourceError as ServeError, What,
 };
 pub use homestar_store::{

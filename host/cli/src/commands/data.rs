@@ -171,7 +171,13 @@ impl Data {
             ..ImportOptions::default()
         };
         let mut importer = Importer::new(&**store, options);
-        let failed = |error| not_added(format!("can't put {name} into the store"), error);
+        let failed = |error| {
+            let words = match &error {
+                ImportError::Download(_) => format!("can't download {name}"),
+                _ => format!("can't put {name} into the store"),
+            };
+            not_added(words, error)
+        };
         let cid = add(&mut importer).map_err(failed)?;
         importer.finish().map_err(failed)?;
         Ok(cid)

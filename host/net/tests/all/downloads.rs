@@ -40,7 +40,7 @@ fn trusting(authority: &Authority) -> Downloads {
 }
 
 /// All bytes of a file, or what went wrong.
-fn whole(downloads: &Downloads, at: &str, bytes_max: u64) -> Result<Vec<u8>, Fault> {
+fn whole(downloads: &Downloads, at: &str, bytes_max: u64) -> Result<Vec<u8>, Box<Fault>> {
     let mut download = downloads.get(&url(at), bytes_max)?;
     let mut bytes = Vec::new();
     loop {

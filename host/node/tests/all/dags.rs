@@ -41,8 +41,12 @@ fn pinning_fetches_what_is_missing_and_keeps_it() {
         }
         let fetch = Arc::new(Other(Arc::clone(&there)));
         let source = Source::new(Arc::new(here.clone()), Some(fetch));
-        let held = pin(&source, &recursively(root), &mut |_| {}).unwrap();
+        let mut came = 0;
+        let held = pin(&source, &recursively(root), &mut |bytes| came += bytes).unwrap();
         assert_eq!((held.blocks, held.missing), (blocks, 0));
+        // From nothing, all of it comes, and each block is told once.
+        assert!(have > 0 || came == held.bytes, "{came}, {}", held.bytes);
+        assert!(have < others.len() || came == 0, "{came}");
         assert_eq!(gc(&here).unwrap().blocks, 0);
         assert_eq!(here.stats().unwrap().blocks, blocks);
     }
