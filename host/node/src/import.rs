@@ -127,7 +127,7 @@ impl<'a> Importer<'a> {
         let entry = self.in_turn(&mut download, &name, watch);
         let entry = entry.map_err(|error| match error {
             ImportError::Unreadable { source, path } => match source.downcast() {
-                Ok(fault) => ImportError::Download(fault),
+                Ok(fault) => ImportError::Download(Box::new(fault)),
                 Err(source) => ImportError::Unreadable { source, path },
             },
             error => error,
