@@ -138,7 +138,7 @@ fn swaps_under_load_disturb_no_call() {
     let live = open(&folder);
     let is_over = AtomicBool::new(false);
     let begun = AtomicU32::new(0);
-    // Of a file that is away for longer than that, nobody can tell that it will be back.
+    // Of a file that is away, or half written, for longer than that, nobody can tell that it will be whole again.
     let was_away = AtomicBool::new(false);
     let was_missed = AtomicBool::new(false);
     let call_all_the_time = || {
@@ -165,15 +165,13 @@ fn swaps_under_load_disturb_no_call() {
         for swap in 1..=1000 {
             let version = &versions[swap % 2];
             let number = if swap % 2 == 0 { 1 } else { 2 };
+            let begin = Instant::now();
             match swap % 3 {
                 0 => by_rename(&path, version),
                 1 => in_place(&path, version),
-                _ => {
-                    let begin = Instant::now();
-                    removed_and_made(&path, version);
-                    was_away.fetch_or(begin.elapsed() >= Live::GRACE, SeqCst);
-                }
+                _ => removed_and_made(&path, version),
             }
+            was_away.fetch_or(begin.elapsed() >= Live::GRACE, SeqCst);
             until(&live, |snapshot| has(snapshot, version));
             assert_eq!(ask(&load(&live, &guest).unwrap()), answers(number));
         }
