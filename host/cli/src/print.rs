@@ -111,6 +111,12 @@ fn labelled(label: &str, text: &str) -> String {
     begun(format!("{label}: "), text)
 }
 
+/// Returns how many characters a line of standard error has.
+pub(crate) fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    size.map_or(80, |size| usize::from(size.ws_col).max(20))
+}
+
 /// Returns text as lines that steer no terminal.
 pub(crate) fn shown(text: &str) -> String {
     begun(String::new(), text)

@@ -175,7 +175,7 @@ impl Run {
     ) -> Result<Option<(Receipt, Duration)>, StoreError> {
         let found = store.receipts_of(&[instruction.link()])?;
         let found = found.into_iter().flatten().collect();
-        Ok(answer(found, reuse, now_ms, is_answer))
+        Ok(answer(found, reuse, now_ms, None, is_answer))
     }
 
     /// The state of the run.
@@ -339,12 +339,14 @@ impl Run {
         let mut found = self.store.receipts_of(&links).unwrap_or_default();
         found.resize(lookups.len(), Vec::new());
         let now_ms = now_ms();
+        let mut before = None;
         for ((task, instruction, reuse), receipts) in lookups.into_iter().zip(found) {
             let how = self.schedule.how(task);
             let is_answer = |receipt: &Receipt| execute.is_answer(&instruction, &how, receipt);
-            match answer(receipts, reuse, now_ms, is_answer) {
+            match answer(receipts, reuse, now_ms, before.as_ref(), is_answer) {
                 Some((receipt, age)) => {
                     news(&self.schedule, News::Found(task, &receipt));
+                    before = Some(receipt.clone());
                     self.tell(Event::Receipt(receipt, Source::Memo(Some(age))));
                 }
                 None => self.tell(Event::NotFound(task)),
@@ -405,11 +407,12 @@ impl Run {
 /// Returns the receipt that answers for a task, with its age.
 ///
 /// The instruction alone decides a pure outcome. One that heard from outside counts as long as the task takes what is
-/// so old.
+/// so old. `before` is a receipt that was read before, if there was one.
 fn answer(
     receipts: Vec<Recorded>,
     reuse: Option<Duration>,
     now_ms: u64,
+    before: Option<&Receipt>,
     is_answer: impl Fn(&Receipt) -> bool,
 ) -> Option<(Receipt, Duration)> {
     // The newest first: of what heard from outside, it is the one that may still count.
@@ -418,7 +421,7 @@ fn answer(
         if !recorded.is_reusable() && reuse.is_none_or(|reuse| age > reuse) {
             return None;
         }
-        let receipt = recorded.receipt().ok()?;
+        let receipt = recorded.receipt_like(before).ok()?;
         is_answer(&receipt).then_some((receipt, age))
     })
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use homestar_core::evidence;
 use homestar_core::ipld::Cid;
 use homestar_engine::{
-    Compiler, Component, Config, DriverSettings, Effect, Effects, Engine, EngineError, LoadError,
-    Missing,
+    Allocation, Compiler, Component, Config, DriverSettings, Effect, Effects, Engine, EngineError,
+    LoadError, Missing,
 };
 
 use homestar_node::Reference;
@@ -45,12 +45,18 @@ pub(crate) struct Loading {
 impl Loading {
     /// Returns an engine. Without a folder for compiled code it works too, and says so.
     pub(super) fn engine(&self) -> Result<Engine, CommandError> {
+        self.engine_with(Allocation::OnDemand)
+    }
+
+    /// Returns an engine that finds memory for instances in such a way.
+    pub(super) fn engine_with(&self, allocation: Allocation) -> Result<Engine, CommandError> {
         let mut config = Config {
             compiler: Compiler::Process {
                 program: std::env::current_exe().map_err(CommandError::host)?,
                 arguments: vec![WORKER.into()],
             },
             drivers: self.drivers.clone(),
+            allocation,
             ..Config::default()
         };
         config.compile_time_max = self.compile_time.unwrap_or(config.compile_time_max);

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use clap::Args;
 use homestar_core::grant::Grants;
 use homestar_core::plan::Rules;
+use homestar_engine::Allocation;
 
 use super::limits::{CompileOptions, ConfigOptions};
 use super::load::Loading;
@@ -80,7 +81,7 @@ impl Common {
             authority,
         };
         let data = Arc::new(self.storage.data(&settings)?);
-        Ok((Guests::new(loading, data)?, rules))
+        Ok((Guests::new(loading, data, Allocation::OnDemand)?, rules))
     }
 }
 

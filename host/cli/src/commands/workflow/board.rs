@@ -227,7 +227,10 @@ impl State {
     }
 
     fn draw(&mut self) {
-        print::err(&format!("\r\x1b[K{}", print::one_line(&self.line())));
+        let line = print::one_line(&self.line());
+        let width = print::width().saturating_sub(1);
+        let shown: String = line.chars().take(width).collect();
+        print::err(&format!("\r\x1b[K{shown}"));
         self.is_drawn = true;
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use homestar_core::ipld::Cid;
-use homestar_engine::{Component, Engine};
+use homestar_engine::{Allocation, Component, Engine};
 use homestar_node::Reference;
 
 use super::super::data::Data;
@@ -28,9 +28,13 @@ pub(super) struct Guests {
 }
 
 impl Guests {
-    pub(super) fn new(loading: Loading, data: Arc<Data>) -> Result<Self, CommandError> {
+    pub(super) fn new(
+        loading: Loading,
+        data: Arc<Data>,
+        allocation: Allocation,
+    ) -> Result<Self, CommandError> {
         Ok(Self {
-            engine: loading.engine()?,
+            engine: loading.engine_with(allocation)?,
             loading,
             data,
             loaded: Mutex::default(),

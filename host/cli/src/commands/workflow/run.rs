@@ -13,6 +13,7 @@ use homestar_core::receipt::Receipt;
 use homestar_core::schedule::{Options as Scheduling, Schedule, Summary, TaskId};
 use homestar_core::task::Limits;
 use homestar_core::workflow::Workflow;
+use homestar_engine::Allocation;
 use homestar_node::{Ended, News, Run, RunLock, RunRecord, Store, now_ms};
 
 use super::super::data::Data;
@@ -49,6 +50,24 @@ pub(crate) struct Options<'a> {
     pub(crate) looks_up: bool,
 }
 
+/// Returns how tasks get their memory: from a pool, which many calls share, unless that would reserve more addresses than
+/// a machine may have.
+fn allocation(jobs: usize) -> Allocation {
+    match u32::try_from(jobs) {
+        Ok(jobs) if jobs <= POOLED_MAX => Allocation::Pooling {
+            // A composition of many parts takes the room of several.
+            instances_max: jobs * ROOM,
+        },
+        _ => Allocation::OnDemand,
+    }
+}
+
+/// Tasks at a time for which there is a pool.
+const POOLED_MAX: u32 = 64;
+
+/// Room in the pool for each task at a time.
+const ROOM: u32 = 8;
+
 /// As of a program that ended by SIGINT.
 const INTERRUPTED: u8 = 130;
 
@@ -61,7 +80,8 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         options.usual,
         options.loading.authority.ceiling(),
     );
-    let guests = Guests::new(options.loading, Arc::clone(&options.data))?;
+    let data = Arc::clone(&options.data);
+    let guests = Guests::new(options.loading, data, allocation(options.jobs))?;
     let prepared = prepare(options.file, &guests, &rules, Files::Kept)?;
     if !options.json {
         for note in prepare::notes(options.file, &prepared.plan) {
