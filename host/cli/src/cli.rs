@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::content::{add, car, cat, gc, get, ls, pin, serve, stat, store};
 use crate::commands::workflow::{check, explain, plan, runs};
-use crate::commands::{completions, effect, inspect, key, receipt, replay, run};
+use crate::commands::{completions, effect, inspect, key, receipt, replay, run, ucan};
 use crate::error::CommandError;
 use crate::print;
 
@@ -62,6 +62,7 @@ enum Command {
     Store(store::Options),
     Serve(serve::Options),
     Key(key::Options),
+    Ucan(ucan::Options),
     Completions(completions::Options),
     /// Compiles a component for `run`, in a process that can be stopped.
     #[command(name = WORKER, hide = true)]
@@ -101,6 +102,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Store(options) => ended(store::main(&options), options.json()),
         Command::Serve(options) => ended(serve::main(&options), options.json()),
         Command::Key(options) => ended(key::main(&options), options.json()),
+        Command::Ucan(options) => ended(ucan::main(&options), options.json()),
         Command::Completions(options) => ended(completions::main(&options, Cli::command()), false),
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod key;
 pub(crate) mod receipt;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod ucan;
 pub(crate) mod workflow;
 
 mod data;

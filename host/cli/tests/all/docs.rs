@@ -84,6 +84,11 @@ fn the_page_has_the_help_of_every_command() {
         "key --help",
         "key show --help",
         "key path --help",
+        "ucan --help",
+        "ucan delegate --help",
+        "ucan invoke --help",
+        "ucan inspect --help",
+        "ucan verify --help",
         "completions --help",
     ];
     assert_eq!(commands, expected);

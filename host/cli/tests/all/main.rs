@@ -22,6 +22,7 @@ mod run;
 mod settings;
 mod terminal;
 mod tidy;
+mod ucan;
 mod watch;
 mod web;
 mod workflows;
