@@ -181,6 +181,8 @@ pub enum Event {
         /// Whether it may go well another time.
         may_pass: bool,
     },
+    /// A call was not begun, since the run is to end.
+    Returned(TaskId),
     /// The instruction that was asked for.
     Loaded(TaskId, Instruction),
     /// Nothing is to be started any more. What was started is waited for.
@@ -334,6 +336,7 @@ impl Schedule {
                 failure,
                 may_pass,
             } => self.failed(task, failure, may_pass, now),
+            Event::Returned(task) => self.returned(task),
             Event::Loaded(task, instruction) => self.loaded(task, instruction),
             Event::Cancel => self.is_stopped = true,
             Event::Tick => {}
@@ -386,6 +389,11 @@ impl Schedule {
             self.is_finished = true;
             return Some(Step::Finished);
         }
+    }
+
+    /// Whether nothing is to be started any more: somebody cancelled, or a task failed and that ends the run.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped
     }
 
     /// When to send [`Event::Tick`] if nothing happens before.
@@ -567,6 +575,14 @@ impl Schedule {
                 self.give_up(cid, task, failure);
             }
             _ => {}
+        }
+    }
+
+    fn returned(&mut self, task: TaskId) {
+        if self.slots.get(task.index()).map(|slot| slot.state) == Some(State::Calling) {
+            self.calls -= 1;
+            self.slot(task).state = State::Callable;
+            self.callable.push_front(task);
         }
     }
 

@@ -16,6 +16,7 @@ mod lock;
 mod record;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -86,7 +87,7 @@ pub struct Trouble {
 /// What happens in a run.
 #[derive(Debug)]
 pub enum News<'a> {
-    /// A task is called.
+    /// A task begins to run.
     Started(&'a Work),
     /// A task was answered by a receipt that was there before.
     Found(TaskId, &'a Receipt),
@@ -100,19 +101,25 @@ pub enum News<'a> {
 
 /// Ends a run from outside.
 #[derive(Clone, Debug)]
-pub struct Canceller(Sender<Message>);
+pub struct Canceller {
+    messages: Sender<Message>,
+    is_ending: Arc<AtomicBool>,
+}
 
 impl Canceller {
     /// Lets the run start nothing any more. What is being run is waited for.
     pub fn cancel(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
         // A run that is over needs no end.
-        let _ = self.0.send(Message::Cancel);
+        let _ = self.messages.send(Message::Cancel);
     }
 }
 
 /// What threads tell the one that drives.
 #[derive(Debug)]
 enum Message {
+    Begun(Arc<Work>),
+    Returned(TaskId),
     Ended(TaskId, Result<Executed, Trouble>),
     Recorded(Vec<(TaskId, Link<Receipt>)>),
     Failed(StoreError),
@@ -127,6 +134,8 @@ pub struct Run {
     threads: usize,
     begin: Instant,
     messages: (Sender<Message>, Receiver<Message>),
+    /// Whether nothing is to be begun any more.
+    is_ending: Arc<AtomicBool>,
     journal: Option<Journal>,
     /// The receipts of this run from before it was interrupted, by their instructions.
     mine: HashMap<Cid, Vec<Receipt>>,
@@ -141,6 +150,7 @@ impl Run {
             threads: threads.max(1),
             begin: Instant::now(),
             messages: mpsc::channel(),
+            is_ending: Arc::default(),
             journal: None,
             mine: HashMap::new(),
         }
@@ -148,7 +158,10 @@ impl Run {
 
     /// Returns what ends the run from outside.
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.messages.0.clone())
+        Canceller {
+            messages: self.messages.0.clone(),
+            is_ending: Arc::clone(&self.is_ending),
+        }
     }
 
     /// Remembers under the id of a run which receipts answer within it and nowhere else, so that it can be resumed.
@@ -194,15 +207,22 @@ impl Run {
         execute: &dyn Execute,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) -> Result<Summary, StoreError> {
-        let (queue, work) = mpsc::channel::<Work>();
+        let (queue, work) = mpsc::channel::<Arc<Work>>();
         let work = Mutex::new(work);
         let (recorder, records) = mpsc::channel::<(TaskId, Executed)>();
         let store = Arc::clone(&self.store);
         let mut journal = self.journal.take();
+        let is_ending = Arc::clone(&self.is_ending);
         thread::scope(|scope| {
             for _ in 0..self.threads {
-                let (work, store, messages) = (&work, &*store, self.messages.0.clone());
-                scope.spawn(move || work_off(work, execute, store, &messages));
+                let worker = Worker {
+                    work: &work,
+                    execute,
+                    store: &*store,
+                    is_ending: &is_ending,
+                    messages: self.messages.0.clone(),
+                };
+                scope.spawn(move || worker.work_off());
             }
             let messages = self.messages.0.clone();
             let journal = journal.as_mut();
@@ -222,7 +242,8 @@ impl Run {
                 Message::Recorded(receipts) => news(&self.schedule, News::Recorded(&receipts)),
                 Message::Failed(error) => return Err(error),
                 // The schedule has finished, so it waits for nothing that ended or that somebody wants.
-                Message::Ended(..) | Message::Cancel => {}
+                Message::Begun(_) | Message::Returned(_) | Message::Ended(..) | Message::Cancel => {
+                }
             }
         }
         Ok(self.schedule.summary())
@@ -231,7 +252,7 @@ impl Run {
     fn steps(
         &mut self,
         execute: &dyn Execute,
-        queue: &Sender<Work>,
+        queue: &Sender<Arc<Work>>,
         recorder: &Sender<(TaskId, Executed)>,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) -> Result<(), StoreError> {
@@ -253,9 +274,8 @@ impl Run {
                         attempt,
                     } => {
                         let work = self.work(task, instruction, attempt);
-                        news(&self.schedule, News::Started(&work));
                         // The threads end after this does.
-                        let _ = queue.send(work);
+                        let _ = queue.send(Arc::new(work));
                     }
                     Step::Load { task, instruction } => self.load(task, &instruction),
                     // Whatever comes of it is not waited for.
@@ -268,6 +288,8 @@ impl Run {
                 continue;
             }
             match self.next() {
+                Some(Message::Begun(work)) => news(&self.schedule, News::Started(&work)),
+                Some(Message::Returned(task)) => self.tell(Event::Returned(task)),
                 Some(Message::Ended(task, Ok(executed))) => {
                     news(&self.schedule, News::Ran(task, &executed.receipt));
                     let receipt = executed.receipt.clone();
@@ -300,6 +322,9 @@ impl Run {
     fn tell(&mut self, event: Event) {
         let now = self.now();
         self.schedule.handle(event, now);
+        if self.schedule.is_stopped() {
+            self.is_ending.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Waits for a message, or until it is time to go on.
@@ -434,27 +459,46 @@ pub fn now_ms() -> u64 {
     })
 }
 
-fn work_off(
-    work: &Mutex<Receiver<Work>>,
-    execute: &dyn Execute,
-    store: &dyn Store,
-    messages: &Sender<Message>,
-) {
-    loop {
-        let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(work) = next else { return };
-        let done = execute.execute(&work);
-        // A value that is linked, or a further task, may be read before the receipt is durable.
-        if let Ok(Executed { receipt, blocks }) = &done
-            && (matches!(receipt.outcome(), Outcome::Ok(Ipld::Link(_)))
-                || !receipt.run().is_empty())
-            && let Err(error) = store.stage(blocks)
-        {
-            let _ = messages.send(Message::Failed(error));
+/// A thread that runs tasks.
+struct Worker<'a> {
+    work: &'a Mutex<Receiver<Arc<Work>>>,
+    execute: &'a dyn Execute,
+    store: &'a dyn Store,
+    is_ending: &'a AtomicBool,
+    messages: Sender<Message>,
+}
+
+impl Worker<'_> {
+    /// Runs what is in the queue, until nobody can put anything into it or hears of what came of it.
+    fn work_off(&self) {
+        while let Some(work) = self.next() {
+            let task = work.task;
+            if self.is_ending.load(Ordering::Relaxed) {
+                self.tell(Message::Returned(task));
+                continue;
+            }
+            self.tell(Message::Begun(Arc::clone(&work)));
+            let done = self.execute.execute(&work);
+            // A value that is linked, or a further task, may be read before the receipt is durable.
+            if let Ok(Executed { receipt, blocks }) = &done
+                && (matches!(receipt.outcome(), Outcome::Ok(Ipld::Link(_)))
+                    || !receipt.run().is_empty())
+                && let Err(error) = self.store.stage(blocks)
+            {
+                self.tell(Message::Failed(error));
+            }
+            self.tell(Message::Ended(task, done));
         }
-        if messages.send(Message::Ended(work.task, done)).is_err() {
-            return;
-        }
+    }
+
+    fn next(&self) -> Option<Arc<Work>> {
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.recv().ok()
+    }
+
+    /// Who drives has ended only if nothing is to be told any more.
+    fn tell(&self, message: Message) {
+        let _ = self.messages.send(message);
     }
 }
 

@@ -535,6 +535,20 @@ fn ctrl_c_lets_what_runs_end_and_the_same_command_goes_on() {
 }
 
 #[test]
+fn who_leaves_ends_the_run_and_comes_back_to_it() {
+    let it = with(&["add"], &long(200)).with_dice();
+    let mut running = Running::new(&it, &["run", "flow.yaml", "--json"]);
+    running.until(10);
+    let Running {
+        mut child, lines, ..
+    } = running;
+    drop(lines);
+    assert_eq!(child.wait().unwrap().code(), Some(141));
+    let (told, code) = Running::new(&it, &["run", "flow.yaml", "--json"]).end();
+    assert_eq!((code, &told[0]["resumed"]), (Some(0), &true.into()));
+}
+
+#[test]
 fn a_second_ctrl_c_ends_at_once() {
     let it = with(
         &["hostile"],

@@ -500,6 +500,37 @@ fn an_answer_from_elsewhere_ends_a_call() {
 }
 
 #[test]
+fn a_call_that_was_not_begun_is_made_later_or_not_at_all() {
+    for is_cancelled in [false, true] {
+        let options = Options {
+            looks_up: false,
+            ..Options::default()
+        };
+        let mut schedule = Schedule::new(planned(&text(CHAIN)), options);
+        let Some(Step::Call { task, .. }) = schedule.poll() else {
+            panic!("nothing is called");
+        };
+        if is_cancelled {
+            schedule.handle(Event::Cancel, Timestamp(0));
+        }
+        schedule.handle(Event::Returned(task), Timestamp(0));
+        // Once is enough.
+        schedule.handle(Event::Returned(task), Timestamp(0));
+        match schedule.poll() {
+            Some(Step::Finished) => assert!(is_cancelled),
+            Some(Step::Call {
+                task: again,
+                attempt,
+                ..
+            }) => {
+                assert_eq!((again, attempt, is_cancelled), (task, 1, false));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn secrets_flow_along_awaits_and_stay_out_of_the_summary() {
     let tasks = r#"
         "key": {"call": "sum", "args": [[], 1], "secret": true},

@@ -68,6 +68,9 @@ const POOLED_MAX: u32 = 64;
 /// Room in the pool for each task at a time.
 const ROOM: u32 = 8;
 
+/// Tasks that are called or about to be, for each at a time.
+const QUEUED: usize = 4;
+
 /// As of a program that ended by SIGINT.
 const INTERRUPTED: u8 = 130;
 
@@ -98,7 +101,8 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         options.looks_up,
     )?;
     let scheduling = Scheduling {
-        calls_max: options.jobs,
+        // Whoever has done with one finds the next at once.
+        calls_max: options.jobs.saturating_mul(QUEUED),
         looks_up: options.looks_up,
         fails_fast: options.fails_fast,
         seed: now_ms(),
@@ -156,9 +160,11 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         error.hint("the same command goes on with it")
     })?;
     let is_whole = summary.counts.ended() == summary.counts.all;
+    let is_unheard = events.as_ref().is_some_and(Events::is_unheard);
+    let was_stopped = is_unheard || was_interrupted.load(Ordering::Relaxed);
     let how = match (summary.is_success(), is_whole) {
         (true, _) => Ended::Well,
-        (false, false) if was_interrupted.load(Ordering::Relaxed) => Ended::Cancelled,
+        (false, false) if was_stopped => Ended::Cancelled,
         (false, _) => Ended::Failed,
     };
     let schedule = run.schedule();
