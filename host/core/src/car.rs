@@ -9,7 +9,7 @@
 //! has the bytes that its CID says.
 //!
 //! [`Parser`] takes a file piece by piece, as it comes, and [`header`] and [`section_head`] write one as it goes. For
-//! files that lie in memory there are [`Reader`] and [`write`]:
+//! files that lie in memory there are [`Reader`] and [`write()`]:
 //!
 //! ```
 //! use homestar_core::car;
