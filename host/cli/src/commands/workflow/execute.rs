@@ -7,13 +7,12 @@ use homestar_core::outcome::{Failure, Kind};
 use homestar_core::plan::How;
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
-use homestar_engine::{Answers, Call, CallError, Component};
+use homestar_engine::{Answers, Call, CallError};
 use homestar_node::{Execute, Executed, Trouble, Work};
 
 use super::super::run::sign;
 use super::board::Board;
 use super::guests::Guests;
-use super::prepare;
 use crate::error::{self, CommandError};
 
 /// The engine, for a run.
@@ -30,7 +29,7 @@ impl Execute for Engine<'_> {
         let cid = work.instruction.resource().cid();
         let component = self.guests.get(cid, &work.how.pin).map_err(unloaded)?;
         let mut call = Call::new(&work.instruction, &work.how.limits);
-        call.answers = Answers::Drivers(prepare::granted(self.guests, &work.how.grants));
+        call.answers = Answers::Drivers(self.guests.loading.authority.task_with(&work.how.grants));
         call.blocks = Some(Arc::clone(&self.guests.data) as _);
         call.on_log = self.board.logger(work);
         let done = self.guests.engine.call(&component, call);
@@ -46,10 +45,8 @@ impl Execute for Engine<'_> {
             .map_err(|error| host(error.message()))
     }
 
-    /// A receipt answers for a task if that would be wired to the same effects.
     fn is_answer(&self, instruction: &Instruction, how: &How, receipt: &Receipt) -> bool {
-        let component = self.guests.get(instruction.resource().cid(), &how.pin);
-        component.is_ok_and(|component: Component| component.effects() == receipt.meta().effects)
+        self.guests.is_answer(instruction, how, receipt)
     }
 }
 

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use homestar_core::ipld::Cid;
+use homestar_core::plan::How;
+use homestar_core::receipt::Receipt;
+use homestar_core::task::Instruction;
 use homestar_engine::{Allocation, Component, Engine};
 use homestar_node::Reference;
 
@@ -68,6 +71,17 @@ impl Guests {
             Ok(component) => Ok(component.clone()),
             Err(error) => Err(error.again()),
         }
+    }
+
+    /// Whether a receipt answers for a task: whether that would be wired to the same effects.
+    pub(super) fn is_answer(
+        &self,
+        instruction: &Instruction,
+        how: &How,
+        receipt: &Receipt,
+    ) -> bool {
+        let component = self.get(instruction.resource().cid(), &how.pin);
+        component.is_ok_and(|component| component.effects() == receipt.meta().effects)
     }
 
     fn slot(&self, cid: Cid, pins: &Pins) -> Slot {

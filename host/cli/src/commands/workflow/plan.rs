@@ -110,10 +110,7 @@ fn foreseen(prepared: &Prepared, guests: &Guests) -> Result<Schedule, CommandErr
         }
         for (task, instruction, reuse) in asked {
             let how = schedule.how(task);
-            let is_answer = |receipt: &Receipt| {
-                let component = guests.get(instruction.resource().cid(), &how.pin);
-                component.is_ok_and(|it| it.effects() == receipt.meta().effects)
-            };
+            let is_answer = |receipt: &Receipt| guests.is_answer(&instruction, &how, receipt);
             let found = Run::find(&**store, &instruction, reuse, now_ms(), is_answer);
             let found = found.map_err(CommandError::host)?;
             let event = match found {

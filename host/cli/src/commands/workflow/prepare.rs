@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use homestar_core::grant::Grants;
 use homestar_core::ipld::Cid;
 use homestar_core::plan::{Plan, Rules, Signatures};
 use homestar_core::workflow::{
@@ -225,11 +224,6 @@ pub(super) fn grants(plan: &Plan) -> Vec<String> {
     grants.sort();
     grants.dedup();
     grants
-}
-
-/// Returns what a task may reach: what its workflow grants and what was typed or decided, within the ceiling.
-pub(super) fn granted(guests: &Guests, grants: &[homestar_core::grant::Grant]) -> Grants {
-    guests.loading.authority.task_with(grants)
 }
 
 /// Returns how a file is called in a title.

@@ -119,21 +119,19 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         false => Style::of_stderr(),
     }));
     let mut events = options.json.then(Events::default);
-    let title = prepare::title(options.file, &prepared.workflow);
     let tasks = run.schedule().counts().all;
+    let (id, workflow) = (&opened.id, &prepared.workflow);
     match &mut events {
-        Some(events) => {
-            events.begun(
-                &opened.id,
-                prepared.workflow.cid(),
-                tasks,
-                opened.is_resumed,
-            );
+        Some(events) => events.begun(id, workflow.cid(), tasks, opened.is_resumed),
+        None => {
+            let title = prepare::title(options.file, workflow);
+            let going_on = if opened.is_resumed {
+                "going on with "
+            } else {
+                ""
+            };
+            board.say(&format!("{title}: {going_on}run {id}"));
         }
-        None if opened.is_resumed => {
-            board.say(&format!("{title}: going on with run {}", opened.id));
-        }
-        None => board.say(&format!("{title}: run {}", opened.id)),
     }
     board.begin(run.schedule().counts());
     let was_interrupted = interruptible(&run, &board)?;
@@ -159,14 +157,9 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         let error = CommandError::host(Caused::new(words, error));
         error.hint("the same command goes on with it")
     })?;
-    let is_whole = summary.counts.ended() == summary.counts.all;
     let is_unheard = events.as_ref().is_some_and(Events::is_unheard);
     let was_stopped = is_unheard || was_interrupted.load(Ordering::Relaxed);
-    let how = match (summary.is_success(), is_whole) {
-        (true, _) => Ended::Well,
-        (false, false) if was_stopped => Ended::Cancelled,
-        (false, _) => Ended::Failed,
-    };
+    let how = how_it_ended(&summary, was_stopped);
     let schedule = run.schedule();
     // A run that was cancelled has not ended: the same command goes on with it.
     if how != Ended::Cancelled {
@@ -183,12 +176,7 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
             }
         }
         None => {
-            let spent = time(begin.elapsed().as_secs_f64());
-            // The first line counts, and those below it name what failed.
-            let said = summary
-                .to_string()
-                .replacen('\n', &format!(", in {spent}\n"), 1);
-            print::err(&print::shown(&said));
+            say_end(&summary, begin.elapsed());
             let signatures = &prepared.signatures;
             results::show(schedule, signatures, options.output, &options.data)?;
             if how == Ended::Cancelled {
@@ -197,6 +185,23 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         }
     }
     Ok(code(how, &summary))
+}
+
+fn how_it_ended(summary: &Summary, was_stopped: bool) -> Ended {
+    let is_whole = summary.counts.ended() == summary.counts.all;
+    match (summary.is_success(), is_whole) {
+        (true, _) => Ended::Well,
+        (false, false) if was_stopped => Ended::Cancelled,
+        (false, _) => Ended::Failed,
+    }
+}
+
+/// Says what came of it: the first line counts, and those below it name what failed.
+fn say_end(summary: &Summary, spent: Duration) {
+    let spent = time(spent.as_secs_f64());
+    let said = summary.to_string();
+    let said = said.replacen('\n', &format!(", in {spent}\n"), 1);
+    print::err(&print::shown(&said));
 }
 
 /// A run that the store knows of, and that no other process drives.
