@@ -39,7 +39,7 @@ pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_o
 pub use self::reference::{ContentPath, Reference, ReferenceError};
 pub use self::run::{
     Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord, RunRecordError,
-    RunTask, Trouble, Work, now_ms, receipts_of_run,
+    RunTask, Trouble, Work, now_ms,
 };
 
 pub use homestar_net::{

@@ -30,7 +30,6 @@ use homestar_core::schedule::{Event, Schedule, Source, Step, Summary, TaskId, Ti
 use homestar_core::task::Instruction;
 use homestar_store::{Record, Recorded, Store, StoreError};
 
-pub use self::journal::receipts_of_run;
 pub use self::lock::RunLock;
 pub use self::record::{Ended, RunEnd, RunRecord, RunRecordError, RunTask};
 

@@ -89,9 +89,3 @@ impl Journal {
         store.set_name(&format!("{NAME}{id}"), None).map(drop)
     }
 }
-
-/// Returns the receipts of a run that has not ended which answer within it and nowhere else, in the order in which they
-/// were recorded.
-pub fn receipts_of_run(store: &dyn Store, id: &str) -> Result<Vec<Receipt>, RunRecordError> {
-    Journal::open(store, id)?.receipts(store)
-}

@@ -7,7 +7,7 @@ use homestar_core::ipld::{Cid, Ipld, Link, parse_cid};
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
 use homestar_core::trace::Trace;
-use homestar_node::{Recorded, RunTask, Store, receipts_of_run};
+use homestar_node::{Recorded, RunTask, Store};
 
 use super::super::content::Common;
 use super::super::receipt;
@@ -76,18 +76,14 @@ impl Options {
             }
         };
         if run.record.end.is_none() {
-            let known = receipts_of_run(store, &run.id)
-                .map_err(CommandError::host)?
-                .len();
             let words = format!(
                 "run {} has not ended, and only then its labels are known",
                 run.id
             );
             let error = CommandError::input(words);
-            return Err(match known {
-                0 => error,
-                _ => error.hint("`homestar receipt list` names the receipts that it has so far"),
-            });
+            return Err(
+                error.hint("`homestar receipt list` names the receipts that there are so far")
+            );
         }
         let tasks = run.record.tasks(store).map_err(CommandError::host)?;
         let Some(task) = tasks.iter().find(|task| task.label == self.task) else {
