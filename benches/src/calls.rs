@@ -309,6 +309,7 @@ fn receipt(
         func: instruction.input().func.clone(),
         effects: Vec::new(),
         trace: None,
+        invocation: None,
         fuel: done.fuel,
         memory_peak: done.memory_peak,
         engine: "bench".into(),

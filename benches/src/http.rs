@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use homestar_core::grant::{Grant, Grants, Secrets};
+use homestar_core::grant::{Grant, Grants, Permit, Secrets};
 use homestar_core::task::Limits;
 use homestar_core::wit::Value;
 use homestar_engine::drivers::http::{Http, HttpSettings, Request};
@@ -149,11 +149,12 @@ fn by_wasmtime(program: &Path, home: &Path, authority: &str, count: u32) -> Resu
 
 fn by_driver<'a>(
     url: &'a str,
-    grants: &'a Grants,
+    grants: &Grants,
 ) -> Result<impl FnMut(u32) -> Result<(), Error> + 'a, Error> {
     let resolver = Resolver::new(ResolverSettings::default());
     let http = Http::new(&HttpSettings::default(), Arc::new(resolver))?;
     let secrets = Secrets::default();
+    let permit = Permit::from(grants.clone());
     let runtime = Builder::new_current_thread().enable_all().build()?;
     Ok(move |count| {
         runtime.block_on(async {
@@ -163,7 +164,7 @@ fn by_driver<'a>(
                     url: url.into(),
                     ..Request::default()
                 };
-                let mut response = http.send(grants, &secrets, request).await?;
+                let mut response = http.send(&permit, &secrets, request).await?;
                 let mut length = 0;
                 while let Some(piece) = response.body.chunk().await? {
                     length += piece.len();

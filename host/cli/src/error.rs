@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Usage,
     /// A file, an argument or a component is not what it should be.
     Input,
+    /// Who asks may not.
+    Denied,
     /// This host failed.
     Host,
     /// Nobody reads standard output any more; nothing needs to be said.
@@ -47,7 +49,7 @@ impl Kind {
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Usage => 2,
-            Self::Input => 4,
+            Self::Input | Self::Denied => 4,
             Self::Host => 5,
             // As of a program that ended by SIGPIPE.
             Self::Silent => 141,
@@ -59,6 +61,7 @@ impl Kind {
         match self {
             Self::Usage => "usage",
             Self::Input => "input",
+            Self::Denied => "denied",
             Self::Host | Self::Silent => "host",
         }
     }
@@ -80,6 +83,10 @@ impl CommandError {
 
     pub(crate) fn input(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Kind::Input, error)
+    }
+
+    pub(crate) fn denied(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Kind::Denied, error)
     }
 
     pub(crate) fn host(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

@@ -14,8 +14,9 @@ use crate::car::{self, CarError};
 use crate::ipld::{Block, Cid, DAG_CBOR, DAG_PB, Ipld};
 use crate::outcome::{Outcome, in_a_file};
 use crate::receipt::{Receipt, ReceiptError};
-use crate::task::{Instruction, InstructionError, Resource};
+use crate::task::{Instruction, InstructionError, Resource, RunRequest};
 use crate::trace::{Event, Trace, TraceError};
+use crate::ucan::Invocation;
 use crate::unixfs::{ReadError, UnixfsError, blocks_of_file, cid_of_file, links, read_file};
 
 /// The most bytes of all components of one task together: more than an engine takes of them. Few blocks can make long
@@ -37,6 +38,8 @@ pub struct Evidence {
     pub effects: Vec<Component>,
     /// What they heard from outside, if they were wired to any driver.
     pub heard: Option<Heard>,
+    /// The invocation by which somebody else asked for the task, if somebody did, and the delegations that it rests on.
+    pub tokens: Vec<Block>,
     /// Blocks of the content that the instruction links to, those that the task read; in the order of their CIDs. What
     /// of it isn't here has to be had elsewhere.
     pub content: Vec<Block>,
@@ -101,6 +104,7 @@ impl Evidence {
             blocks.extend(&heard.blocks);
         }
         blocks.extend(components.iter().flatten());
+        blocks.extend(&self.tokens);
         blocks.extend(&self.content);
         let mut seen = BTreeSet::new();
         blocks.retain(|block| seen.insert(*block.cid()));
@@ -140,6 +144,7 @@ impl Evidence {
             effects,
             heard: heard.transpose()?,
             content: blocks.content(&instruction)?,
+            tokens: blocks.tokens(meta.invocation.as_ref()),
             receipt,
             instruction,
             value,
@@ -259,6 +264,26 @@ impl Blocks {
             }
         }
         Ok(found.into_values().collect())
+    }
+
+    /// Finds the tokens by which a task was asked for, as far as they are here. Whether they hold is for others to say.
+    fn tokens(&self, invocation: Option<&Cid>) -> Vec<Block> {
+        let block = invocation.and_then(|cid| self.0.get(cid));
+        let Some(Ok(invocation)) = block.map(|block| Invocation::decode(block.bytes())) else {
+            return Vec::new();
+        };
+        let payload = invocation.payload();
+        let mut links = payload.proofs.clone();
+        if let Ok(request) = RunRequest::from_arguments(payload.arguments.clone()) {
+            links.extend(request.proofs.into_iter().flatten());
+        }
+        let mut tokens = vec![invocation.into_block()];
+        for block in links.iter().filter_map(|link| self.0.get(link)) {
+            if !tokens.contains(block) {
+                tokens.push(block.clone());
+            }
+        }
+        tokens
     }
 
     fn heard(&self, cid: &Cid, receipt: &Receipt) -> Result<Heard, EvidenceError> {
@@ -417,6 +442,7 @@ mod tests {
             func: "f".to_owned(),
             effects: vec![*effect.cid()],
             trace: Some(*trace.encode().unwrap().root.cid()),
+            invocation: None,
             fuel: 1,
             memory_peak: 2,
             engine: "test".to_owned(),
@@ -434,6 +460,7 @@ mod tests {
             component,
             effects: vec![effect],
             heard: Some(Heard { trace, blocks }),
+            tokens: Vec::new(),
             content: Vec::new(),
         }
     }

@@ -60,6 +60,7 @@ mod https;
 mod name;
 mod origin;
 mod path;
+mod permit;
 mod redact;
 mod secret;
 
@@ -73,6 +74,7 @@ pub use self::denied::Denied;
 pub use self::dns::RecordType;
 pub use self::error::GrantError;
 pub use self::grants::Grants;
+pub use self::permit::{Asking, Permit};
 pub use self::redact::Redactor;
 pub use self::secret::{Placeholders, SecretError, Secrets};
 

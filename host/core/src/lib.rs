@@ -25,6 +25,7 @@
 //!     func: "add".into(),
 //!     effects: vec![],
 //!     trace: None,
+//!     invocation: None,
 //!     fuel: 12,
 //!     memory_peak: 65_536,
 //!     engine: "example".into(),

@@ -43,6 +43,8 @@ pub struct Meta {
     pub effects: Vec<Cid>,
     /// The driver calls it made, if it was wired to any driver.
     pub trace: Option<Cid>,
+    /// The invocation by which somebody else asked for it, if somebody did.
+    pub invocation: Option<Cid>,
     /// How much fuel was used. Compared between equal engines only.
     pub fuel: u64,
     /// The most bytes its memories had at a time.
@@ -68,6 +70,9 @@ impl Meta {
         if let Some(trace) = self.trace {
             fields.insert("trace".to_owned(), Ipld::Link(trace));
         }
+        if let Some(invocation) = self.invocation {
+            fields.insert("invocation".to_owned(), Ipld::Link(invocation));
+        }
         fields
     }
 
@@ -80,6 +85,7 @@ impl Meta {
             func: fields.string("func")?,
             effects: fields.links("effects")?,
             trace: fields.if_present("trace", Fields::link)?,
+            invocation: fields.if_present("invocation", Fields::link)?,
             fuel: fields.unsigned("fuel")?,
             memory_peak: fields.unsigned("memory_peak")?,
             engine: fields.string("engine")?,
@@ -272,6 +278,7 @@ mod tests {
                 func: "add".into(),
                 effects: vec![cid_of_raw(b"effect")],
                 trace: Some(cid_of_raw(b"trace")),
+                invocation: Some(cid_of_raw(b"invocation")),
                 fuel: u64::MAX,
                 memory_peak: 65_536,
                 engine: "test".into(),

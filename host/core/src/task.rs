@@ -19,10 +19,12 @@ mod input;
 mod instruction;
 mod limits;
 mod nonce;
+mod request;
 mod resource;
 
 pub use self::input::Input;
 pub use self::instruction::{Instruction, InstructionError, WASM_RUN};
 pub use self::limits::Limits;
 pub use self::nonce::{Nonce, NonceError};
+pub use self::request::{MAX_CHAINS, RUN, RequestLimits, RunRequest, RunRequestError};
 pub use self::resource::{Resource, ResourceError, Url};

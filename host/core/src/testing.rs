@@ -1,7 +1,45 @@
 //! What the tests of several files share.
 
-use crate::ipld::{Ipld, cid_of_dag_cbor, cid_of_raw};
+use crate::ipld::{Block, Ipld, cid_of_dag_cbor, cid_of_raw};
+use crate::key::SigningKey;
+use crate::ucan::verify::{Authority, Request, hold};
+use crate::ucan::{Delegation, Known, Policy, Revoked, delegation};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// The time at which chains of [`proven`] hold, in seconds since 1970.
+pub(crate) const NOW: i64 = 1_800_000_000;
+
+/// A proven chain of one delegation of a command, under conditions and until a time.
+pub(crate) fn proven(command: &str, policy: &str, expiration: Option<i64>) -> Authority {
+    let (owner, holder) = (
+        SigningKey::from_seed(&[1; 32]),
+        SigningKey::from_seed(&[2; 32]),
+    );
+    let payload = delegation::Payload {
+        issuer: owner.did(),
+        audience: holder.did(),
+        subject: Some(owner.did()),
+        command: command.parse().expect("a command"),
+        policy: Policy::parse(policy).expect("a policy"),
+        nonce: vec![1],
+        meta: None,
+        not_before: None,
+        expiration,
+    };
+    let delegation = Delegation::sign(payload, &owner).expect("signs");
+    let cid = *delegation.cid();
+    let proofs: BTreeMap<_, Block> = [(cid, delegation.into_block())].into();
+    let request = Request {
+        executor: None,
+        now: NOW,
+        leeway: 60,
+        proofs: &proofs,
+        revocations: &Revoked::new(),
+    };
+    let (owner, holder) = (owner.did(), holder.did());
+    hold(&[cid], &owner, &holder, &request, &mut Known::default()).expect("holds")
+}
 
 /// Any value of the data model that DAG-CBOR holds, a few levels deep.
 pub(crate) fn any_ipld() -> impl Strategy<Value = Ipld> {

@@ -12,6 +12,7 @@
 //! A signature is checked over the bytes that came, never over a value encoded again. `docs/ucan.md` is the
 //! reference page.
 
+mod chains;
 pub mod command;
 pub mod container;
 pub mod delegation;
@@ -19,6 +20,7 @@ pub mod did;
 pub mod envelope;
 pub mod invocation;
 mod known;
+mod leave;
 pub mod policy;
 pub mod promise;
 pub mod replay;
@@ -28,12 +30,14 @@ pub mod varsig;
 pub mod verify;
 pub mod words;
 
+pub use self::chains::chains_to;
 pub use self::command::Command;
 pub use self::container::Container;
 pub use self::delegation::Delegation;
 pub use self::did::Did;
 pub use self::invocation::Invocation;
 pub use self::known::Known;
+pub use self::leave::{Leave, NoLeave};
 pub use self::policy::Policy;
 pub use self::replay::{Replay, Seen};
 pub use self::revocation::{Revocation, Revocations, Revoked};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use homestar_core::ipld::{Cid, Ipld};
 use homestar_core::outcome::{Failure, Kind, Outcome, read_linked};
 use homestar_core::task::{Input, Instruction, Limits};
+use homestar_core::ucan::Leave;
 use homestar_core::wit::{self, ArgumentError, Function, NameError, Type, Value, wave};
 
 use crate::blocks::Blocks;
@@ -27,6 +28,8 @@ pub struct Call<'a> {
     pub limits: &'a Limits,
     /// Whose answers its driver calls get.
     pub answers: Answers,
+    /// What whoever asked for the task lets it do, within what was granted to it; none for a task of the operator's own.
+    pub leave: Option<Arc<Leave>>,
     /// Where content is read and written, such as what its arguments link to; none for a task that does neither.
     pub blocks: Option<Arc<dyn Blocks>>,
     /// Is told of a command's standard output while it is written.
@@ -42,6 +45,7 @@ impl<'a> Call<'a> {
             instruction,
             limits,
             answers: Answers::default(),
+            leave: None,
             blocks: None,
             on_stdout: None,
             on_log: None,
@@ -158,6 +162,7 @@ impl Engine {
             seed: seed(call.instruction),
             instruction: call.instruction.link().to_string(),
             answers: call.answers,
+            leave: call.leave,
             blocks: call.blocks,
             links: pass::links(&input.args),
             arguments: task.arguments,

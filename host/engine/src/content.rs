@@ -15,8 +15,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use homestar_core::grant::{Asking, Grants, Permit};
 use homestar_core::ipld::{Block, Cid, DAG_PB, MAX_BLOCK_BYTES, RAW};
 use homestar_core::task::Limits;
+use homestar_core::ucan::Leave;
 use homestar_core::unixfs::{
     self, DirEntry, Entry, Found, Layout, ListStep, Listing, Node, Resolve, ResolveStep,
     UnixfsError,
@@ -24,7 +26,9 @@ use homestar_core::unixfs::{
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 use crate::blocks::{Blocks, BlocksError, NoBlocks};
+use crate::drivers::clock;
 use crate::end::LimitReached;
+use crate::outside::Refused;
 
 use fetch::Fetch;
 use reach::Reach;
@@ -162,6 +166,8 @@ pub(crate) struct Content {
     deadline: Instant,
     time_max: Duration,
     storage_max: u64,
+    /// What whoever asked for the task lets it do, and the guest; none for a task of the operator's own.
+    leave: Option<(Arc<Leave>, Cid)>,
     state: Mutex<State>,
 }
 
@@ -208,11 +214,18 @@ impl Content {
             deadline,
             time_max: limits.time,
             storage_max: limits.storage_bytes,
+            leave: None,
             state: Mutex::new(State {
                 reach: Reach::new(links),
                 ..State::default()
             }),
         }
+    }
+
+    /// The same for a task of somebody else's, whose guest is `component`.
+    pub(crate) fn with_leave(mut self, leave: Arc<Leave>, component: Cid) -> Self {
+        self.leave = Some((leave, component));
+        self
     }
 
     /// The state is consistent between any two statements, so a panic while it was locked does not matter.
@@ -436,12 +449,23 @@ impl Content {
 
 /// Writing.
 impl Content {
-    /// Counts bytes that are written.
-    fn store(&self, bytes: u64) -> Result<(), LimitReached> {
+    /// Counts bytes that are written, if they may be.
+    fn store(&self, bytes: u64) -> wasmtime::Result<()> {
         let mut state = self.lock();
         state.stored = state.stored.saturating_add(bytes);
+        if let Some((leave, component)) = &self.leave {
+            let asking = Asking {
+                component: *component,
+                calls: 0,
+                bytes: 0,
+                now: clock::seconds(),
+            };
+            let permit = Permit::with_leave(Grants::none(), leave.clone(), asking);
+            let allowed = permit.put(state.stored);
+            allowed.map_err(|denied| Refused(denied.to_string()))?;
+        }
         match state.stored > self.storage_max {
-            true => Err(LimitReached::Storage(self.storage_max)),
+            true => Err(LimitReached::Storage(self.storage_max).into()),
             false => Ok(()),
         }
     }
@@ -492,7 +516,8 @@ impl Content {
 
     /// Writes a node.
     fn put(&self, block: Block) -> Result<(), Fault> {
-        self.store(WRITTEN_BYTES_MIN.max(block.bytes().len() as u64))?;
+        let bytes = WRITTEN_BYTES_MIN.max(block.bytes().len() as u64);
+        self.store(bytes).map_err(Fault::Task)?;
         let writer = self.writer().map_err(Fault::Task)?;
         let cid = *block.cid();
         writer

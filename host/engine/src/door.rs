@@ -127,6 +127,16 @@ impl Door {
             .then(|| format!("the task's {bytes} bytes of driver calls are used up"))
     }
 
+    /// Returns how many calls were made, and how many bytes they moved as far as they were answered.
+    pub(crate) fn asked_before(&self) -> (u64, u64) {
+        let state = self.lock();
+        let bytes = match &state.side {
+            Side::Live(live) => live.bytes(),
+            Side::Replay(_) => 0,
+        };
+        (state.next, bytes)
+    }
+
     /// Returns the number of the call that is made next.
     pub(crate) fn next_number(&self) -> u64 {
         self.lock().next

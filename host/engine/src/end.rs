@@ -12,6 +12,7 @@ use crate::abi::{Broken, TooMuch};
 use crate::content::Ended;
 use crate::door::OverBudget;
 use crate::meter::HostFault;
+use crate::outside::Refused;
 use crate::world::drive::Stop;
 
 /// Something of which a task may have only so much was used up.
@@ -87,6 +88,9 @@ pub(crate) fn of(error: &wasmtime::Error, limits: &Limits) -> End {
     }
     if let Some(ended) = error.downcast_ref::<Ended>() {
         return of_content(ended);
+    }
+    if let Some(refused) = error.downcast_ref::<Refused>() {
+        return End::Failure(Box::new(Failure::new(Kind::Denied, refused.to_string())));
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return End::Host(format!(

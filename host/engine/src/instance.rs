@@ -8,6 +8,7 @@ use homestar_core::grant::{Denied, Grants};
 use homestar_core::ipld::{Block, Cid};
 use homestar_core::task::{Instruction, Limits};
 use homestar_core::trace::{self, Trace};
+use homestar_core::ucan::Leave;
 use homestar_core::wit::{Function, Value};
 use wasmtime::component::{Func, ResourceTable, TypedFunc};
 use wasmtime::{AsContextMut as _, Store, UpdateDeadline};
@@ -21,7 +22,7 @@ use crate::door::{Budget, Divergence, Door, Live, Replay};
 use crate::end::{self, End, LimitReached};
 use crate::link::{ipld, wasi_http::Http};
 use crate::meter::Meter;
-use crate::outside::{self, Outside};
+use crate::outside::{self, Outside, Parts};
 use crate::watchdog::{self, Watch};
 use crate::world::drive::Idle;
 use crate::world::{Given, World, stdio::Capture, stdio::Listener};
@@ -96,6 +97,8 @@ pub struct Setting {
     pub instruction: String,
     /// Whose answers its driver calls get.
     pub answers: Answers,
+    /// What whoever asked for the task lets it do, within what was granted to it; none for a task of the operator's own.
+    pub leave: Option<Arc<Leave>>,
     /// Where content is read and written; none for a task that does neither.
     pub blocks: Option<Arc<dyn Blocks>>,
     /// What the instruction links to, and so what the task reaches of content at first.
@@ -161,7 +164,8 @@ impl Stage {
         mut setting: Setting,
         limits: &Limits,
     ) -> Result<Self, Diverged> {
-        let outside = outside(component, std::mem::take(&mut setting.answers), limits)?;
+        let answers = std::mem::take(&mut setting.answers);
+        let outside = outside(component, answers, setting.leave.clone(), limits)?;
         let log = Capture::new(limits.log_bytes, LimitReached::Log, setting.on_log.clone());
         let stdout = match setting.is_command {
             true => Capture::new(
@@ -442,6 +446,10 @@ fn store(
     // A time beyond what the clock can hold is a time that never comes; a century will do.
     let deadline = now.checked_add(limits.time).unwrap_or(now + CENTURY);
     let content = Content::new(setting.blocks, setting.links, limits, deadline);
+    let content = match setting.leave {
+        Some(leave) => content.with_leave(leave, *component.cid()),
+        None => content,
+    };
     let state = State {
         world: World::new(given),
         outside: outside.map(Box::new),
@@ -477,11 +485,16 @@ fn store(
 fn outside(
     component: &Component,
     answers: Answers,
+    leave: Option<Arc<Leave>>,
     limits: &Limits,
 ) -> Result<Option<Outside>, Diverged> {
     let (door, grants, drivers) = match answers {
         Answers::Drivers(guest) => {
-            let grants: Vec<_> = component.grants(&guest).collect();
+            let within = |grants: Grants| match &leave {
+                Some(leave) => grants.within(leave),
+                None => grants,
+            };
+            let grants: Vec<_> = component.grants(&guest).map(within).collect();
             if !component.is_wired(&grants) {
                 return Ok(None);
             }
@@ -501,7 +514,12 @@ fn outside(
             (door, grants, None)
         }
     };
-    Ok(Some(Outside::new(door, grants, drivers)))
+    let parts = Parts {
+        grants,
+        components: component.parts().iter().map(|part| part.cid).collect(),
+        leave: leave.filter(|_| drivers.is_some()),
+    };
+    Ok(Some(Outside::new(door, parts, drivers)))
 }
 
 /// Returns what was granted to the parts of `component` when the trace was recorded.

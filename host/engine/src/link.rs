@@ -292,6 +292,11 @@ fn digest(text: &[u8]) -> ByteBuf {
     ByteBuf::from(Sha256::digest(text).to_vec())
 }
 
+/// Returns the function in the name of a driver call: `get` of `homestar:driver/state.get`.
+fn function_of(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
 /// Why the next call may not be made: it wasn't granted, or the budget is used up. Each driver has its own error.
 trait Refusal: Sized {
     fn denied(text: String) -> Self;

@@ -19,6 +19,7 @@
 //! - [`Source`], [`SourceError`]: blocks from here or elsewhere
 //! - [`Content`]: the same, for tasks
 //! - [`Run`], [`Execute`], [`RunRecord`]: workflows at work
+//! - [`seen`]: invocations that were carried out
 
 mod blocks;
 mod content;
@@ -28,6 +29,7 @@ mod import;
 mod read;
 mod reference;
 mod run;
+pub mod seen;
 mod staging;
 
 pub use self::blocks::{Source, SourceError};

@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         func: "f".into(),
         effects: vec![],
         trace: None,
+        invocation: None,
         fuel: 1,
         memory_peak: 65_536,
         engine: "fixture".into(),

@@ -148,6 +148,7 @@ fn receipt(number: i128, key: &SigningKey) -> Done<(Instruction, Receipt)> {
         func: "add".into(),
         effects: vec![],
         trace: None,
+        invocation: None,
         fuel: 12,
         memory_peak: 65_536,
         engine: "measure".into(),

@@ -8,6 +8,7 @@ use homestar_core::ipld::{Cid, Ipld, Link};
 use homestar_core::json;
 use homestar_core::outcome::Outcome;
 use homestar_core::trace::Event;
+use homestar_core::ucan::Invocation;
 
 use homestar_node::Store as _;
 
@@ -209,6 +210,11 @@ fn rows(proof: &Proof) -> Result<Vec<(&'static str, String)>, CommandError> {
     rows.extend(effects.map(|effect| ("effect", effect)));
     rows.extend(meta.trace.map(|trace| ("trace", trace.to_string())));
     rows.extend(
+        meta.invocation
+            .map(|asked| ("invocation", asked.to_string())),
+    );
+    rows.extend(asked_by(proof).map(|asker| ("asked by", asker)));
+    rows.extend(
         receipt
             .run()
             .iter()
@@ -221,6 +227,13 @@ fn rows(proof: &Proof) -> Result<Vec<(&'static str, String)>, CommandError> {
         _ => plain(row),
     };
     Ok(rows.into_iter().map(plain).collect())
+}
+
+/// Returns who signed the invocation by which somebody else asked for the task, if the file has it.
+fn asked_by(proof: &Proof) -> Option<String> {
+    let invocation = proof.evidence()?.tokens.first()?;
+    let invocation = Invocation::decode(invocation.bytes()).ok()?;
+    Some(invocation.payload().issuer.to_string())
 }
 
 /// Returns the calls of drivers, with who asked and what, if the file has them.
@@ -280,6 +293,7 @@ fn facts(proof: &Proof) -> Ipld {
         ("engine", text(&meta.engine)),
         ("fuel", Ipld::Integer(meta.fuel.into())),
         ("func", text(&meta.func)),
+        ("invocation", meta.invocation.map_or(Ipld::Null, Ipld::Link)),
         ("memory_peak", Ipld::Integer(meta.memory_peak.into())),
         ("trace", meta.trace.map_or(Ipld::Null, Ipld::Link)),
     ]);

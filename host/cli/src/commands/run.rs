@@ -6,6 +6,7 @@ mod doors;
 mod example;
 mod live;
 mod reads;
+mod request;
 mod show;
 pub(in crate::commands) mod sign;
 mod watch;
@@ -21,6 +22,7 @@ use clap::Args;
 use homestar_core::grant::Grants;
 use homestar_core::outcome::Outcome;
 use homestar_core::task::{Instruction, Limits, Nonce, Resource};
+use homestar_core::ucan::Leave;
 use homestar_core::wit::ArgumentError;
 use homestar_engine::{Answers, Blocks, Call, CallError, Component, Done, Engine, Origin, wit};
 use homestar_node::Reference;
@@ -136,6 +138,9 @@ pub(crate) struct Options {
     pin: Vec<Pin>,
 
     #[command(flatten)]
+    tokens: request::TokenOptions,
+
+    #[command(flatten)]
     config: ConfigOptions,
 
     #[command(flatten)]
@@ -182,6 +187,8 @@ const EXAMPLES: &str = r#"Examples:
   homestar run dice.wasm roll --allow random --receipt roll.car
   homestar run news.wasm front-page --allow 'https=GET news.example.com/api/*'
   homestar run trip.wasm pack --allow weather:https=api.weather.example
+  homestar run add.wasm 'add(1, 2)' --invoke request.ucan --proof mine.ucan
+  homestar run add.wasm --ucan request.ucan
   homestar run pipeline.yaml
   homestar run pipeline.yaml --json --fail-fast -j 4
 
@@ -217,8 +224,14 @@ pub(crate) fn main(options: &Options) -> ExitCode {
 
 fn run(options: &Options) -> Result<u8, CommandError> {
     let mut stdin = Stdin::default();
+    let admitted = options.tokens.ucan.as_deref().map(request::admit);
+    let admitted = admitted.transpose()?;
     let settings = options.config.settings()?;
-    let limits = options.limits.within(&settings)?;
+    let mut limits = options.limits.within(&settings)?;
+    if let Some(admitted) = &admitted {
+        let most = options.limits.over(settings.limits_max());
+        limits = admitted.limits(limits, most);
+    }
     let loading = options.loading(&settings)?;
     let engine = loading.engine()?;
     let begin = Instant::now();
@@ -227,18 +240,33 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let component = &loaded.component;
     let load_time = begin.elapsed();
     warn_of_code_not_kept(component);
-    let Some(asked) = ask::asked(options, component, &mut stdin, &data)? else {
+    let asked = match &admitted {
+        Some(admitted) if !options.asks() => Some(admitted.asked(component)?),
+        _ => ask::asked(options, component, &mut stdin, &data)?,
+    };
+    let Some(asked) = asked else {
         return list(options, &loaded).map(|()| 0);
     };
     let is_command = asked.is_command;
-    let instruction = instruction(component, asked)?;
+    let nonce = admitted.as_ref().map(request::Admitted::nonce);
+    let instruction = instruction(component, asked, nonce.unwrap_or_default())?;
+    if let Some(to) = &options.tokens.invoke {
+        return request::invoke(&options.tokens, to, &instruction, &limits).map(|()| 0);
+    }
+    let grants = loading.authority.task();
+    if let Some(admitted) = &admitted {
+        admitted.check(component, &instruction)?;
+        let is_pure = component.is_pure(&grants.within(&admitted.leave));
+        admitted.accept(&data, is_pure)?;
+    }
     let signing = sign::key(options)?;
     let is_evidence = options.receipt.as_deref().is_some_and(sign::holds_all);
     let reads = is_evidence.then(|| Arc::new(Reads::new(Arc::clone(&data))));
     let task = Task {
         instruction: &instruction,
         limits,
-        grants: loading.authority.task(),
+        grants,
+        leave: admitted.as_ref().map(|admitted| admitted.leave.clone()),
         is_command,
         blocks: match &reads {
             Some(reads) => reads.clone(),
@@ -255,9 +283,16 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         true => Vec::new(),
         false => doors::hints(&loading.authority, &loaded, &done),
     };
+    let asked_by = admitted.as_ref().map(request::Admitted::asked_by);
     let signing = signing.or_else(|| sign::key_for_store(&data));
     let signed = match signing {
-        Some(key) => Some(sign::sign(&key, component, &instruction, &mut done)?),
+        Some(key) => Some(sign::sign(
+            &key,
+            component,
+            &instruction,
+            &mut done,
+            asked_by,
+        )?),
         None => None,
     };
     if let Some(signed) = &signed {
@@ -331,9 +366,13 @@ fn warn_of_code_not_kept(component: &Component) {
     }
 }
 
-fn instruction(component: &Component, asked: Asked) -> Result<Instruction, CommandError> {
+fn instruction(
+    component: &Component,
+    asked: Asked,
+    nonce: Nonce,
+) -> Result<Instruction, CommandError> {
     let resource = Resource::from(*component.cid());
-    Instruction::new(resource, asked.input, Nonce::EMPTY).map_err(CommandError::input)
+    Instruction::new(resource, asked.input, nonce).map_err(CommandError::input)
 }
 
 /// What is run, and what it may.
@@ -341,6 +380,8 @@ struct Task<'a> {
     instruction: &'a Instruction,
     limits: Limits,
     grants: Grants,
+    /// What whoever asked for it lets it do, if that was somebody else.
+    leave: Option<Arc<Leave>>,
     is_command: bool,
     /// Where it reads and writes content.
     blocks: Arc<dyn Blocks>,
@@ -355,6 +396,7 @@ fn call(
 ) -> Result<(Done, Option<CommandError>), CommandError> {
     let mut call = Call::new(task.instruction, &task.limits);
     call.answers = Answers::Drivers(task.grants);
+    call.leave = task.leave;
     call.blocks = Some(task.blocks);
     call.on_log = Some(Arc::new(print::log));
     let is_shown = task.is_command && !options.json && options.output.is_none();
@@ -386,6 +428,15 @@ impl Options {
         })
     }
 
+    /// Tells whether it is typed what is asked of the component.
+    fn asks(&self) -> bool {
+        self.call.is_some()
+            || self.func.is_some()
+            || self.args.is_some()
+            || self.stdin.is_some()
+            || !self.arguments.is_empty()
+    }
+
     /// Refuses options that have no meaning for a workflow, or only for one.
     fn fit(&self, is_workflow: bool) -> Result<(), CommandError> {
         let of_one = [
@@ -398,6 +449,8 @@ impl Options {
             ("--receipt", self.receipt.is_some()),
             ("--stats", self.stats),
             ("--watch", self.watch),
+            ("--ucan", self.tokens.ucan.is_some()),
+            ("--invoke", self.tokens.invoke.is_some()),
         ];
         let of_many = [
             ("--jobs", self.jobs.is_some()),

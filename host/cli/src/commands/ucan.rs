@@ -13,7 +13,7 @@ use crate::files::Stdin;
 /// Give leave by signed tokens, use it, and check what others give: UCAN 1.0
 ///
 /// A delegation lets somebody do something with what is somebody's; an invocation asks for it. Tokens travel in
-/// containers, which are files or texts. Nothing that `homestar run` does asks for tokens yet.
+/// containers, which are files or texts. `homestar run --ucan` runs what an invocation asks for, and nothing else.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -48,8 +48,10 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     }
 }
 
+pub(super) use self::make::{nonce, now, time};
+
 /// Reads a container from a file or from standard input. A single token is one too.
-fn container(path: &str) -> Result<Container, CommandError> {
+pub(super) fn container(path: &str) -> Result<Container, CommandError> {
     let bytes = Stdin::default().read_path(path, "the tokens")?;
     let text = bytes.trim_ascii();
     let is_token = text.first().is_some_and(|first| *first == 0x82);

@@ -18,6 +18,7 @@ mod memory;
 mod output;
 mod receipts;
 mod replay;
+mod requests;
 mod run;
 mod settings;
 mod terminal;

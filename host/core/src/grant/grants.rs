@@ -72,6 +72,23 @@ impl Grants {
         Self { sets: sets.into() }
     }
 
+    /// The same without the grants of some kinds. A set without a bound stays one for the kinds that are kept only if all
+    /// are, and else allows nothing.
+    pub(super) fn only(&self, keeps: impl Fn(&Rule) -> bool) -> Self {
+        let keep = |set: &Arc<[Grant]>| {
+            set.iter()
+                .filter(|grant| keeps(&grant.0))
+                .cloned()
+                .collect()
+        };
+        match self.sets.is_empty() {
+            true => Self::none(),
+            false => Self {
+                sets: self.sets.iter().map(keep).collect(),
+            },
+        }
+    }
+
     /// True if nothing at all is allowed, because one of the sets has no grants.
     pub fn is_empty(&self) -> bool {
         self.sets.iter().any(|set| set.is_empty())

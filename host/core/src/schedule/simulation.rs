@@ -196,6 +196,7 @@ pub(super) fn receipt(instruction: &Instruction, outcome: &Outcome, trace: Optio
                 func: instruction.input().func.clone(),
                 effects: vec![],
                 trace,
+                invocation: None,
                 fuel: 1,
                 memory_peak: 0,
                 engine: "make-believe".into(),

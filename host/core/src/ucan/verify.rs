@@ -168,6 +168,24 @@ impl Authority {
         Ok(())
     }
 
+    /// Checks that all delegations hold at a time, in seconds since 1970.
+    pub fn holds_at(&self, now: i64, leeway: i64) -> Result<(), Error> {
+        for (index, hop) in self.chain.iter().enumerate() {
+            let (from, until) = (hop.payload().not_before, hop.payload().expiration);
+            let rule = match (from, until) {
+                (Some(not_before), _) if now.saturating_add(leeway) < not_before => {
+                    Rule::TooEarly { not_before, now }
+                }
+                (_, Some(expiration)) if expiration.saturating_add(leeway) < now => {
+                    Rule::Expired { expiration, now }
+                }
+                _ => continue,
+            };
+            return Err(self.error(Place::Proof(index), rule));
+        }
+        Ok(())
+    }
+
     fn error(&self, place: Place, rule: Rule) -> Error {
         Error::new(place, self.chain.len(), rule)
     }

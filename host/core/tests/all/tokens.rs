@@ -58,6 +58,7 @@ fn body() -> Body {
             func: "acme:math/ops.add".into(),
             effects: vec![hello],
             trace: Some(*instruction().link().cid()),
+            invocation: None,
             fuel: u64::MAX,
             memory_peak: 65_536,
             engine: "vectors 1.0.0".into(),

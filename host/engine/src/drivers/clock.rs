@@ -48,6 +48,11 @@ impl Clock {
     }
 }
 
+/// Returns seconds since 1970.
+pub(crate) fn seconds() -> i64 {
+    i64::try_from(since_1970(SystemTime::now()) / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
 fn since_1970(time: SystemTime) -> u64 {
     nanoseconds(
         time.duration_since(SystemTime::UNIX_EPOCH)

@@ -2,7 +2,7 @@
 
 mod types;
 
-use homestar_core::grant::Grants;
+use homestar_core::grant::Permit;
 
 pub use self::types::{Answer, Caa, Data, Error, Mx, RecordType, Srv};
 
@@ -11,12 +11,12 @@ use super::resolver::{Resolver, check};
 /// Looks up the records of one type that a name has. A name that has none of that type gives an empty list.
 pub async fn lookup(
     resolver: &Resolver,
-    grants: &Grants,
+    permit: &Permit,
     name: &str,
     record_type: RecordType,
 ) -> Result<Vec<Answer>, Error> {
     let name = check(name)?;
-    let granted = grants.dns(&name, record_type.into());
+    let granted = permit.dns(&name, record_type.into());
     granted.map_err(|denied| Error::Denied(denied.to_string()))?;
     resolver.lookup(&name, record_type).await
 }

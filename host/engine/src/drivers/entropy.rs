@@ -29,6 +29,13 @@ pub enum Error {
     TooMany(u32),
 }
 
+impl Error {
+    /// The operating system fails.
+    pub(crate) fn none() -> Self {
+        Self::Denied("the operating system gives no random bytes".to_owned())
+    }
+}
+
 /// Returns that many random bytes.
 pub fn bytes(length: u32, random: &dyn SecureRandom) -> Result<Vec<u8>, Error> {
     if length > BYTES_MAX {

@@ -28,7 +28,7 @@ use std::time::Duration;
 use ::http::Method;
 use ::http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use bytes::Bytes;
-use homestar_core::grant::{Grants, Redactor, Secrets};
+use homestar_core::grant::{Permit, Redactor, Secrets};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::{Host, Url};
@@ -80,12 +80,12 @@ impl Http {
     /// Sends a request and returns the response, as soon as its head is there.
     pub async fn send(
         &self,
-        grants: &Grants,
+        permit: &Permit,
         secrets: &Secrets,
         mut request: Request,
     ) -> Result<Response, Error> {
         let body = std::mem::take(&mut request.body);
-        let mut prepared = prepare(grants, secrets, &request)?;
+        let mut prepared = prepare(permit, secrets, &request)?;
         let is_empty = body.is_empty();
         if is_empty && matches!(prepared.method, Method::POST | Method::PUT | Method::PATCH) {
             // Servers wait for a body where such a request doesn't say that there is none (RFC 9110, 8.6).
@@ -93,7 +93,7 @@ impl Http {
             prepared.headers.insert(CONTENT_LENGTH, none);
         }
         let body = (!is_empty).then(|| body.into());
-        self.exchange(grants, prepared, body, &Progress::now())
+        self.exchange(permit, prepared, body, &Progress::now())
             .await
     }
 
@@ -103,7 +103,7 @@ impl Http {
     /// in chunks. The time for the head of the response starts anew with each piece that is sent.
     pub async fn send_streaming<B>(
         &self,
-        grants: &Grants,
+        permit: &Permit,
         secrets: &Secrets,
         request: &Request,
         body: B,
@@ -112,7 +112,7 @@ impl Http {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let mut prepared = prepare(grants, secrets, request)?;
+        let mut prepared = prepare(permit, secrets, request)?;
         if prepared.content_length.is_none()
             && matches!(prepared.method, Method::GET | Method::HEAD)
         {
@@ -123,12 +123,12 @@ impl Http {
         let progress = Progress::now();
         let upload = Upload::new(body, prepared.content_length, progress.clone());
         let body = reqwest::Body::wrap(upload);
-        self.exchange(grants, prepared, Some(body), &progress).await
+        self.exchange(permit, prepared, Some(body), &progress).await
     }
 
     async fn exchange(
         &self,
-        grants: &Grants,
+        permit: &Permit,
         prepared: Prepared,
         body: Option<reqwest::Body>,
         progress: &Progress,
@@ -144,7 +144,7 @@ impl Http {
         } = prepared;
         let addresses = timeout(connect_timeout, self.addresses(&url)).await;
         let addresses = addresses.map_err(|_| Error::Timeout)??;
-        let addresses = open(grants, method.as_str(), &url, addresses)?;
+        let addresses = open(permit, method.as_str(), &url, addresses)?;
         let tls = self.tls(&url)?;
         let client = self
             .clients
@@ -202,7 +202,7 @@ impl fmt::Debug for Http {
 
 /// Returns the addresses that are open for the request. If none is, the first says why.
 fn open(
-    grants: &Grants,
+    permit: &Permit,
     method: &str,
     url: &Url,
     addresses: Vec<IpAddr>,
@@ -210,7 +210,7 @@ fn open(
     let mut denied = None;
     let mut open = Vec::new();
     for address in addresses {
-        match granted(grants.address(method, url, address)) {
+        match granted(permit.address(method, url, address)) {
             Ok(()) => open.push(address),
             Err(error) => denied = denied.or(Some(error)),
         }

@@ -50,6 +50,8 @@ pub const OPEN_MAX: usize = 1024;
 pub struct Keys {
     kept: Option<Kept>,
     open: BTreeMap<u32, Key>,
+    /// Under which names those are kept that were opened by name.
+    names: BTreeMap<u32, String>,
     next: u32,
 }
 
@@ -79,10 +81,12 @@ impl Keys {
 
     /// Opens a key that was kept under a name.
     pub fn open(&mut self, name: &str) -> Result<u32, Error> {
-        self.insert(|keys| match &keys.kept {
+        let key = self.insert(|keys| match &keys.kept {
             Some(kept) => kept.load(name)?.ok_or(Error::NoKey),
             None => Err(Error::NoKey),
-        })
+        })?;
+        self.names.insert(key, name.to_owned());
+        Ok(key)
     }
 
     /// Keeps a key under a name, for later tasks.
@@ -97,6 +101,12 @@ impl Keys {
     /// Forgets a number. A kept key stays.
     pub fn close(&mut self, key: u32) {
         self.open.remove(&key);
+        self.names.remove(&key);
+    }
+
+    /// Returns the name by which a key was opened, if it was.
+    pub fn name_of(&self, key: u32) -> Option<&str> {
+        self.names.get(&key).map(String::as_str)
     }
 
     /// Returns what a key is for.

@@ -10,7 +10,7 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
         move |store, (name, kind): (String, RecordType)| {
             Box::new(async move {
                 let outside = outside(&store)?;
-                let grants = outside.grants(part).clone();
+                let permit = outside.permit(part);
                 // What may be looked up is judged by the driver itself, which knows names.
                 let allowed = permitted::<Error>(&outside.door, Ok(()));
                 let session = session_of(outside);
@@ -21,7 +21,7 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
                     .ask(number(part), call, &args, |_| async move {
                         allowed?;
                         let session = session?;
-                        dns::lookup(&session.drivers.resolver, &grants, &name, kind).await
+                        dns::lookup(&session.drivers.resolver, &permit, &name, kind).await
                     })?;
                 Ok((answers.await?,))
             })

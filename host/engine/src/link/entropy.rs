@@ -9,7 +9,7 @@ use crate::outside::number;
 pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
     instance.func_wrap("bytes", move |store, (length,): (u32,)| {
         let outside = outside(&store)?;
-        let allowed = permitted(&outside.door, outside.grants(part).random());
+        let allowed = permitted(&outside.door, outside.permit(part).random(length.into()));
         let name = "homestar:driver/entropy.bytes";
         let bytes = outside.door.ask_now(number(part), name, &(length,), || {
             allowed?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use homestar_core::grant::Grants;
+use homestar_core::grant::Permit;
 use serde_bytes::ByteBuf;
 
 use super::{Instance, outside, permitted};
@@ -41,7 +41,7 @@ pub(super) const PIECE_BYTES_MAX: usize = 64 << 10;
 #[derive(Clone)]
 pub(super) struct Asker {
     door: Door,
-    grants: Grants,
+    permit: Permit,
     /// A replay has none: it asks nobody.
     session: Option<Arc<Session>>,
     part: usize,
@@ -54,7 +54,7 @@ impl Asker {
     pub(super) fn of(outside: &Outside, part: usize) -> Self {
         Self {
             door: outside.door.clone(),
-            grants: outside.grants(part).clone(),
+            permit: outside.permit(part),
             session: outside.session().cloned(),
             part,
         }
@@ -63,7 +63,7 @@ impl Asker {
     /// Sends a request. Who may be reached is judged by the driver, which knows the request.
     pub(super) fn send(&self, request: Request) -> wasmtime::Result<Answer<Head>> {
         let (asked, live) = (request.clone(), self.live());
-        let (grants, part) = (self.grants.clone(), self.part);
+        let (permit, part) = (self.permit.clone(), self.part);
         self.ask(
             "homestar:driver/http.send",
             &(asked,),
@@ -71,7 +71,7 @@ impl Asker {
                 let session = live?;
                 let http = session.drivers.http().map_err(Error::Connection)?;
                 let secrets = session.drivers.secrets();
-                let response = http.send(&grants, secrets, request).await?;
+                let response = http.send(&permit, secrets, request).await?;
                 Ok(Head {
                     status: response.status,
                     headers: response.headers,
@@ -84,7 +84,7 @@ impl Asker {
     /// Sends a request whose body is made meanwhile: each piece by [`Self::write`], under the number of this call.
     pub(super) fn send_streaming(&self, request: Request) -> wasmtime::Result<(u64, Answer<Head>)> {
         let (asked, live) = (request.clone(), self.live());
-        let (grants, part) = (self.grants.clone(), self.part);
+        let (permit, part) = (self.permit.clone(), self.part);
         let name = "homestar:driver/http-streams.send";
         // Pieces may be written before the request has begun to be sent.
         let number = self.door.next_number();
@@ -99,7 +99,7 @@ impl Asker {
             let secrets = session.drivers.secrets();
             let pieces = pieces.ok_or(Error::Closed)?;
             let sent = http
-                .send_streaming(&grants, secrets, &request, pieces)
+                .send_streaming(&permit, secrets, &request, pieces)
                 .await;
             // A server may answer while the request still goes on.
             let response = sent.inspect_err(|_| session.end_upload(part, call))?;

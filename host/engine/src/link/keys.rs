@@ -4,11 +4,12 @@
 //! their place stand their SHA-256 digests, which are enough to see that a replay asks the same. What is decrypted
 //! has to be in it, since the guest gets to see it.
 
+use homestar_core::grant::{Denied, Permit};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 
-use super::{Instance, digest, drivers_of, outside, permitted};
+use super::{Instance, digest, drivers_of, function_of, outside, permitted};
 use crate::drivers::keys::{self, Algorithm, Error, Hash, Keys};
 use crate::outside::{NOTHING, Outside, number};
 
@@ -30,6 +31,7 @@ fn add_making(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> 
             outside,
             part,
             "homestar:driver/keys.generate",
+            On::Nothing(Some(algorithm)),
             &(algorithm,),
             generate,
         )?,))
@@ -43,6 +45,7 @@ fn add_making(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> 
                 outside,
                 part,
                 "homestar:driver/keys.import",
+                On::Nothing(Some(algorithm)),
                 &(algorithm,),
                 import,
             )?,))
@@ -58,6 +61,7 @@ fn add_making(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> 
                 outside,
                 part,
                 "homestar:driver/keys.derive",
+                On::Source(key),
                 &args,
                 derive,
             )?,))
@@ -71,6 +75,7 @@ fn add_making(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> 
             outside,
             part,
             "homestar:driver/keys.agree",
+            On::Source(key),
             &args,
             agree,
         )?,))
@@ -80,36 +85,23 @@ fn add_making(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> 
 fn add_naming(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
     instance.func_wrap("open", move |store, (kept,): (String,)| {
         let outside = outside(&store)?;
-        let allowed = outside
-            .grants(part)
-            .crypto_key(&kept)
-            .map_err(|denied| denied.to_string());
-        let open = |keys: &mut Keys| {
-            allowed.map_err(Error::Denied)?;
-            keys.open(&kept)
-        };
-        Ok((ask_freely(
+        Ok((ask(
             outside,
             part,
             "homestar:driver/keys.open",
+            On::Name(&kept),
             &(&kept,),
-            open,
+            |keys| keys.open(&kept),
         )?,))
     })?;
     instance.func_wrap("keep", move |store, (key, kept): (u32, String)| {
         let outside = outside(&store)?;
-        let allowed = outside
-            .grants(part)
-            .crypto_key(&kept)
-            .map_err(|denied| denied.to_string());
-        let keep = |keys: &mut Keys| {
-            allowed.map_err(Error::Denied)?;
-            keys.keep(key, &kept).map(|()| NOTHING)
-        };
-        let kept = ask_freely(
+        let keep = |keys: &mut Keys| keys.keep(key, &kept).map(|()| NOTHING);
+        let kept = ask(
             outside,
             part,
             "homestar:driver/keys.keep",
+            On::Name(&kept),
             &(key, &kept),
             keep,
         )?;
@@ -143,10 +135,12 @@ fn add_signing(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()>
     instance.func_wrap("sign", move |store, (key, message): (u32, Bytes)| {
         let outside = outside(&store)?;
         let args = (key, digest(&message));
-        let signed = ask_freely(outside, part, "homestar:driver/keys.sign", &args, |keys| {
+        let sign = |keys: &mut Keys| {
             let random = &drivers_of(outside).random;
             keys.sign(key, &message, random).map(ByteBuf::from)
-        })?;
+        };
+        let name = "homestar:driver/keys.sign";
+        let signed = ask(outside, part, name, On::Open(key), &args, sign)?;
         Ok((signed.map(ByteBuf::into_vec),))
     })?;
     instance.func_wrap(
@@ -160,6 +154,7 @@ fn add_signing(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()>
                 outside,
                 part,
                 "homestar:driver/keys.verify",
+                On::Nothing(Some(algorithm)),
                 &args,
                 verify,
             )?,))
@@ -170,7 +165,8 @@ fn add_signing(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()>
         move |store, (key, hash, message): (u32, Hash, Bytes)| {
             let outside = outside(&store)?;
             let args = (key, hash, digest(&message));
-            let code = ask_freely(outside, part, "homestar:driver/keys.hmac", &args, |keys| {
+            let name = "homestar:driver/keys.hmac";
+            let code = ask(outside, part, name, On::Open(key), &args, |keys| {
                 keys.hmac(key, hash, &message).map(ByteBuf::from)
             })?;
             Ok((code.map(ByteBuf::into_vec),))
@@ -195,6 +191,7 @@ fn add_encrypting(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
                 outside,
                 part,
                 "homestar:driver/keys.seal-box",
+                On::Nothing(None),
                 &args,
                 |_| {
                     let random = &drivers_of(outside).random;
@@ -221,7 +218,7 @@ fn add_cipher(
         move |store, (key, first, second, text): (u32, Bytes, Bytes, Bytes)| {
             let outside = outside(&store)?;
             let args = (key, digest(&first), digest(&second), digest(&text));
-            let done = ask_freely(outside, part, name, &args, |keys| {
+            let done = ask(outside, part, name, On::Open(key), &args, |keys| {
                 cipher(keys, key, &first, &second, &text).map(ByteBuf::from)
             })?;
             Ok((done.map(ByteBuf::into_vec),))
@@ -229,25 +226,53 @@ fn add_cipher(
     )
 }
 
-/// Asks what needs the grant `crypto`.
+/// What is worked on, which decides what has to be granted.
+#[derive(Clone, Copy)]
+enum On<'a> {
+    /// No key, or one that is made or that is public: the grant `crypto`.
+    Nothing(Option<Algorithm>),
+    /// An open key of which another is made: the grant `crypto` too.
+    Source(u32),
+    /// An open key: that it is open is the grant.
+    Open(u32),
+    /// A name under which a key is kept: a grant that names it.
+    Name(&'a str),
+}
+
+impl On<'_> {
+    /// Whether this may be done by a function of the driver.
+    fn allowed(self, permit: &Permit, function: &str, keys: &Keys) -> Result<(), Denied> {
+        let of = |key| keys.algorithm_of(key).ok().map(Algorithm::name);
+        match self {
+            Self::Nothing(algorithm) => permit.crypto(function, algorithm.map(Algorithm::name)),
+            Self::Source(key) => {
+                permit.grants().crypto()?;
+                permit.crypto_use(function, keys.name_of(key), of(key))
+            }
+            Self::Open(key) => permit.crypto_use(function, keys.name_of(key), of(key)),
+            Self::Name(name) => permit.crypto_key(function, name),
+        }
+    }
+}
+
+/// Asks what has to be granted.
 fn ask<R: Serialize + DeserializeOwned>(
     outside: &Outside,
     part: usize,
     name: &'static str,
+    on: On<'_>,
     args: &impl Serialize,
     work: impl FnOnce(&mut Keys) -> Result<R, Error>,
 ) -> wasmtime::Result<Result<R, Error>> {
-    let allowed = outside
-        .grants(part)
-        .crypto()
-        .map_err(|denied| denied.to_string());
+    let permit = outside.permit(part);
     ask_freely(outside, part, name, args, |keys| {
-        allowed.map_err(Error::Denied)?;
+        let allowed = on.allowed(&permit, function_of(name), keys);
+        allowed.map_err(|denied| Error::Denied(denied.to_string()))?;
         work(keys)
     })
 }
 
-/// Asks what needs no grant, because it needs a key that was granted.
+/// Asks what needs no grant: what is public of a key, which was granted when it was opened.
 fn ask_freely<R: Serialize + DeserializeOwned>(
     outside: &Outside,
     part: usize,

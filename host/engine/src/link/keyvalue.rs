@@ -11,7 +11,7 @@ use serde_bytes::{ByteBuf, Bytes};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Lower, Resource, ResourceType};
 
-use super::state::{ask, joined, parted};
+use super::state::{Place, ask, joined, parted};
 use super::{Instance, outside};
 use crate::drivers::state::{self, State as Buckets};
 use crate::instance::State;
@@ -112,7 +112,9 @@ fn add_store(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
         if outside(&store)?.grants(part).state(&name).is_err() {
             // Asked only to have the trace say what was denied.
             let opened = "homestar:driver/state.open";
-            let denied = asked(&store, part, opened, &name, &(&name,), |_| Ok(NOTHING))?;
+            let denied = asked(&store, part, opened, Place::all(&name), &(&name,), |_| {
+                Ok(NOTHING)
+            })?;
             return Ok((Err(denied.err().unwrap_or(Error::AccessDenied)),));
         }
         if !Buckets::names_bucket(&name) {
@@ -158,9 +160,14 @@ where
         move |mut store: Store<'_>, (bucket, _): (Handle, Option<C>)| {
             let name = "homestar:driver/state.list";
             let bucket = name_of(&mut store, &bucket)?;
-            let keys = asked(&store, part, name, &bucket, &(&bucket,), |buckets| {
-                Ok(ByteBuf::from(joined(&buckets.list(&bucket)?)))
-            })?;
+            let keys = asked(
+                &store,
+                part,
+                name,
+                Place::all(&bucket),
+                &(&bucket,),
+                |buckets| Ok(ByteBuf::from(joined(&buckets.list(&bucket)?))),
+            )?;
             let response = |keys: ByteBuf| KeyResponse {
                 keys: parted(&keys),
                 cursor: None::<C>,
@@ -240,9 +247,14 @@ fn get(store: &mut Store<'_>, part: usize, bucket: &Handle, key: &str) -> Answer
 
 fn get_of(store: &Store<'_>, part: usize, bucket: &str, key: &str) -> Answer<Option<Vec<u8>>> {
     let name = "homestar:driver/state.get";
-    let value = asked(store, part, name, bucket, &(bucket, key), |buckets| {
-        Ok(buckets.get(bucket, key)?.map(ByteBuf::from))
-    })?;
+    let value = asked(
+        store,
+        part,
+        name,
+        Place::of(bucket, key),
+        &(bucket, key),
+        |buckets| Ok(buckets.get(bucket, key)?.map(ByteBuf::from)),
+    )?;
     Ok(value.map(|value| value.map(ByteBuf::into_vec)))
 }
 
@@ -250,18 +262,28 @@ fn set(store: &mut Store<'_>, part: usize, bucket: &Handle, key: &str, value: &[
     let bucket = name_of(store, bucket)?;
     let name = "homestar:driver/state.set";
     let args = (&bucket, key, Bytes::new(value));
-    let set = asked(store, part, name, &bucket, &args, |buckets| {
-        buckets.set(&bucket, key, value).map(|()| NOTHING)
-    })?;
+    let set = asked(
+        store,
+        part,
+        name,
+        Place::of(&bucket, key).sized(value),
+        &args,
+        |buckets| buckets.set(&bucket, key, value).map(|()| NOTHING),
+    )?;
     Ok(set.map(drop))
 }
 
 fn delete(store: &mut Store<'_>, part: usize, bucket: &Handle, key: &str) -> Answer<()> {
     let bucket = name_of(store, bucket)?;
     let name = "homestar:driver/state.delete";
-    let deleted = asked(store, part, name, &bucket, &(&bucket, key), |buckets| {
-        buckets.delete(&bucket, key).map(|()| NOTHING)
-    })?;
+    let deleted = asked(
+        store,
+        part,
+        name,
+        Place::of(&bucket, key),
+        &(&bucket, key),
+        |buckets| buckets.delete(&bucket, key).map(|()| NOTHING),
+    )?;
     Ok(deleted.map(drop))
 }
 
@@ -275,10 +297,10 @@ fn asked<R: Serialize + DeserializeOwned>(
     store: &Store<'_>,
     part: usize,
     name: &'static str,
-    bucket: &str,
+    place: Place<'_>,
     args: &impl Serialize,
     work: impl FnOnce(Buckets) -> Result<R, state::Error>,
 ) -> Answer<R> {
-    let answer = ask(outside(store)?, part, name, bucket, args, work)?;
+    let answer = ask(outside(store)?, part, name, place, args, work)?;
     Ok(answer.map_err(Error::from))
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::{ByteBuf, Bytes};
 
-use super::{Instance, drivers_of, outside, permitted};
+use super::{Instance, drivers_of, function_of, outside, permitted};
 use crate::drivers::state::{Error, State};
 use crate::outside::{NOTHING, Outside, number};
 
@@ -12,9 +12,14 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
     instance.func_wrap("get", move |store, (bucket, key): (String, String)| {
         let outside = outside(&store)?;
         let name = "homestar:driver/state.get";
-        let value = ask(outside, part, name, &bucket, &(&bucket, &key), |state| {
-            Ok(state.get(&bucket, &key)?.map(ByteBuf::from))
-        })?;
+        let value = ask(
+            outside,
+            part,
+            name,
+            Place::of(&bucket, &key),
+            &(&bucket, &key),
+            |state| Ok(state.get(&bucket, &key)?.map(ByteBuf::from)),
+        )?;
         Ok((value.map(|value| value.map(ByteBuf::into_vec)),))
     })?;
     instance.func_wrap(
@@ -24,7 +29,14 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
             let name = "homestar:driver/state.set";
             let args = (&bucket, &key, Bytes::new(&value));
             let set = |state: State| state.set(&bucket, &key, &value).map(|()| NOTHING);
-            let set = ask(outside, part, name, &bucket, &args, set)?;
+            let set = ask(
+                outside,
+                part,
+                name,
+                Place::of(&bucket, &key).sized(&value),
+                &args,
+                set,
+            )?;
             Ok((set.map(drop),))
         },
     )?;
@@ -32,28 +44,78 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
         let outside = outside(&store)?;
         let name = "homestar:driver/state.delete";
         let delete = |state: State| state.delete(&bucket, &key).map(|()| NOTHING);
-        let deleted = ask(outside, part, name, &bucket, &(&bucket, &key), delete)?;
+        let deleted = ask(
+            outside,
+            part,
+            name,
+            Place::of(&bucket, &key),
+            &(&bucket, &key),
+            delete,
+        )?;
         Ok((deleted.map(drop),))
     })?;
     instance.func_wrap("list", move |store, (bucket,): (String,)| {
         let outside = outside(&store)?;
         let name = "homestar:driver/state.list";
-        let keys = ask(outside, part, name, &bucket, &(&bucket,), |state| {
-            Ok(ByteBuf::from(joined(&state.list(&bucket)?)))
-        })?;
+        let keys = ask(
+            outside,
+            part,
+            name,
+            Place::all(&bucket),
+            &(&bucket,),
+            |state| Ok(ByteBuf::from(joined(&state.list(&bucket)?))),
+        )?;
         Ok((keys.map(|keys| parted(&keys)),))
     })
+}
+
+/// Where values are, and how large the one is that comes there.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) bucket: &'a str,
+    key: Option<&'a str>,
+    size: Option<usize>,
+}
+
+impl<'a> Place<'a> {
+    /// A whole bucket.
+    pub(super) fn all(bucket: &'a str) -> Self {
+        Self {
+            bucket,
+            key: None,
+            size: None,
+        }
+    }
+
+    /// A key.
+    pub(super) fn of(bucket: &'a str, key: &'a str) -> Self {
+        Self {
+            key: Some(key),
+            ..Self::all(bucket)
+        }
+    }
+
+    /// The same where a value is to come.
+    pub(super) fn sized(self, value: &[u8]) -> Self {
+        Self {
+            size: Some(value.len()),
+            ..self
+        }
+    }
 }
 
 pub(super) fn ask<R: Serialize + DeserializeOwned>(
     outside: &Outside,
     part: usize,
     name: &'static str,
-    bucket: &str,
+    place: Place<'_>,
     args: &impl Serialize,
     work: impl FnOnce(State) -> Result<R, Error>,
 ) -> wasmtime::Result<Result<R, Error>> {
-    let allowed = permitted(&outside.door, outside.grants(part).state(bucket));
+    let Place { bucket, key, size } = place;
+    let permit = outside.permit(part);
+    let allowed = permit.state(function_of(name), bucket, key, size);
+    let allowed = permitted(&outside.door, allowed);
     outside.door.ask_now(number(part), name, args, || {
         allowed?;
         let state = drivers_of(outside).state();

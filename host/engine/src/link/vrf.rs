@@ -9,7 +9,7 @@ use crate::outside::number;
 pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<()> {
     instance.func_wrap("prove", move |store, (input,): (Vec<u8>,)| {
         let outside = outside(&store)?;
-        let allowed = permitted(&outside.door, outside.grants(part).oracle());
+        let allowed = permitted(&outside.door, outside.permit(part).oracle(&input));
         let name = "homestar:driver/vrf.prove";
         let args = (Bytes::new(&input),);
         let value = outside.door.ask_now(number(part), name, &args, || {

@@ -28,7 +28,8 @@ fn plain(port: u16) -> String {
 }
 
 async fn send(http: &Http, request: Request) -> Result<Response, Error> {
-    http.send(&local(), &Secrets::default(), request).await
+    http.send(&local().into(), &Secrets::default(), request)
+        .await
 }
 
 /// Sends a request with a driver of its own.
@@ -108,7 +109,8 @@ fn tls_takes_the_name_that_was_asked_for() {
     let granted = grants(&["https=*.localhost:*"]);
     let http = http(Resolver::default());
     let secrets = Secrets::default();
-    let sent = http.send(&granted, &secrets, get(&url));
+    let permit = granted.into();
+    let sent = http.send(&permit, &secrets, get(&url));
     let error = runtime().block_on(sent).unwrap_err();
     assert!(matches!(error, Error::Tls(_)), "{error:?}");
 }
@@ -323,7 +325,7 @@ fn a_body_is_sent_while_it_is_made() {
                 }
             });
             let sent = http
-                .send_streaming(&local(), &Secrets::default(), &request, body)
+                .send_streaming(&local().into(), &Secrets::default(), &request, body)
                 .await;
             fill.await.unwrap();
             sent.map(|response| response.status)
@@ -382,7 +384,7 @@ fn a_slow_upload_is_no_silent_server() {
         });
         let http = http(Resolver::default());
         let sent = http
-            .send_streaming(&local(), &Secrets::default(), &request, body)
+            .send_streaming(&local().into(), &Secrets::default(), &request, body)
             .await;
         fill.await.unwrap();
         assert_eq!(sent.unwrap().status, 204);
@@ -418,7 +420,7 @@ fn secrets_go_out_and_do_not_come_back() {
     runtime().block_on(async {
         let http = http(Resolver::default());
         let mut response = http
-            .send(&local(), &secrets, request.clone())
+            .send(&local().into(), &secrets, request.clone())
             .await
             .unwrap();
         assert_eq!(
@@ -437,7 +439,10 @@ fn secrets_go_out_and_do_not_come_back() {
             url: format!("http://127.0.0.1:{port}/"),
             ..request
         };
-        let denied = http.send(&local(), &secrets, elsewhere).await.unwrap_err();
+        let denied = http
+            .send(&local().into(), &secrets, elsewhere)
+            .await
+            .unwrap_err();
         let text = format!("the secret `T` is not bound to http://127.0.0.1:{port}");
         assert_eq!(denied, Error::Denied(text));
     });

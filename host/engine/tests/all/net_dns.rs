@@ -21,7 +21,12 @@ fn asking(
 }
 
 fn look(resolver: &Resolver, name: &str, record_type: RecordType) -> Result<Vec<Answer>, Error> {
-    runtime().block_on(lookup(resolver, &Grants::everything(), name, record_type))
+    runtime().block_on(lookup(
+        resolver,
+        &Grants::everything().into(),
+        name,
+        record_type,
+    ))
 }
 
 #[test]
@@ -133,8 +138,14 @@ fn aliases_are_followed_and_named() {
 fn names_take_a_grant() {
     let resolver = asking(|_| Some(Ok(vec!["192.0.2.1"])));
     let granted = grants(&["dns=A *.example.com"]);
-    let look =
-        |name, record_type| runtime().block_on(lookup(&resolver, &granted, name, record_type));
+    let look = |name, record_type| {
+        runtime().block_on(lookup(
+            &resolver,
+            &granted.clone().into(),
+            name,
+            record_type,
+        ))
+    };
     assert_eq!(look("a.example.com", RecordType::A).unwrap().len(), 1);
     assert_eq!(
         look("a.example.com", RecordType::Mx),

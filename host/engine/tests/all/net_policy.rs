@@ -17,7 +17,9 @@ fn anyone() -> Grants {
 }
 
 async fn body(http: &Http, grants: &Grants, url: &str) -> Result<String, Error> {
-    let mut response = http.send(grants, &Secrets::default(), get(url)).await?;
+    let mut response = http
+        .send(&grants.clone().into(), &Secrets::default(), get(url))
+        .await?;
     Ok(String::from_utf8(read(&mut response).await).unwrap())
 }
 
@@ -184,7 +186,8 @@ fn a_redirect_is_not_followed() {
     let url = format!("http://localhost:{port}/");
     let granted = grants(&["https=http://localhost:*"]);
     let http = http(Resolver::default());
-    let response = runtime().block_on(http.send(&granted, &Secrets::default(), get(&url)));
+    let response =
+        runtime().block_on(http.send(&granted.clone().into(), &Secrets::default(), get(&url)));
     assert_eq!(response.unwrap().status, 307);
     assert!(reached.try_recv().is_err());
 }
@@ -201,7 +204,8 @@ fn a_method_or_path_that_is_not_granted_is_denied() {
         ("GET", "v1/..%2fv2"),
     ] {
         let request = request(method, &format!("http://localhost:{port}/{path}"));
-        let sent = runtime().block_on(http.send(&granted, &Secrets::default(), request));
+        let sent =
+            runtime().block_on(http.send(&granted.clone().into(), &Secrets::default(), request));
         assert!(matches!(sent, Err(Error::Denied(_))), "{method} {path}");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);

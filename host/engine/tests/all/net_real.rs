@@ -194,7 +194,10 @@ impl Site {
         };
         let granted = grants(&["https=localhost:*"]);
         runtime().block_on(async {
-            let sent = self.http.send(&granted, &Secrets::default(), request).await;
+            let sent = self
+                .http
+                .send(&granted.clone().into(), &Secrets::default(), request)
+                .await;
             let mut response = sent.expect("a response");
             let body = read(&mut response).await;
             (response, body)
@@ -274,7 +277,7 @@ fn nginx_is_not_trusted_without_its_authority() {
     let http = Http::new(&HttpSettings::default(), Arc::new(Resolver::default())).unwrap();
     let request = get(&format!("https://localhost:{}/", nginx.port));
     let granted = grants(&["https=localhost:*"]);
-    let sent = runtime().block_on(http.send(&granted, &Secrets::default(), request));
+    let sent = runtime().block_on(http.send(&granted.clone().into(), &Secrets::default(), request));
     assert!(matches!(sent, Err(http::Error::Tls(_))), "{sent:?}");
 }
 
@@ -346,7 +349,12 @@ fn nsd_answers_for_each_type() {
     };
     let resolver = resolver(SocketAddr::from((Ipv4Addr::LOCALHOST, nsd.port)));
     let look = |name: &str, record_type| {
-        runtime().block_on(lookup(&resolver, &Grants::everything(), name, record_type))
+        runtime().block_on(lookup(
+            &resolver,
+            &Grants::everything().into(),
+            name,
+            record_type,
+        ))
     };
     let name = |text: &str| text.to_owned();
     let caa = Caa {
@@ -438,7 +446,11 @@ fn names_of_nsd_lead_to_nginx() {
     let request = get(&format!("https://ns.example.test:{}/", nginx.port));
     let send = |granted: &[&str]| {
         let granted = grants(granted);
-        runtime().block_on(http.send(&granted, &Secrets::default(), request.clone()))
+        runtime().block_on(http.send(
+            &granted.clone().into(),
+            &Secrets::default(),
+            request.clone(),
+        ))
     };
     let denied = send(&["https=*.example.test:*"]).unwrap_err();
     assert!(

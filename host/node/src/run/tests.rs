@@ -63,6 +63,7 @@ impl Execute for Adder {
                 func: instruction.input().func.clone(),
                 effects: vec![],
                 trace: self.hears.then(|| cid_of_raw(b"heard")),
+                invocation: None,
                 fuel: 1,
                 memory_peak: 0,
                 engine: "adder".into(),

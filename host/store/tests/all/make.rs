@@ -114,6 +114,7 @@ pub(crate) fn body(instruction: &Instruction, outcome: Outcome) -> Body {
             func: "f".into(),
             effects: vec![],
             trace: None,
+            invocation: None,
             fuel: 1,
             memory_peak: 65_536,
             engine: "test".into(),

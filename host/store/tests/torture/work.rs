@@ -315,6 +315,7 @@ pub(crate) fn receipt(linked: Cid) -> (Instruction, Receipt) {
         func: "f".into(),
         effects: vec![],
         trace: None,
+        invocation: None,
         fuel: 1,
         memory_peak: 1,
         engine: "test".into(),

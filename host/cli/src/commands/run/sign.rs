@@ -63,6 +63,16 @@ pub(in crate::commands) struct Signed {
     value: Vec<Block>,
     asked: Vec<Instruction>,
     heard: Option<Heard>,
+    /// By which somebody else asked for it.
+    tokens: Vec<Block>,
+}
+
+/// The tokens by which somebody else asked for a task.
+#[derive(Clone, Copy)]
+pub(in crate::commands) struct AskedBy<'a> {
+    pub(super) invocation: &'a Cid,
+    /// That, and what it rests on.
+    pub(super) tokens: &'a [Block],
 }
 
 /// Signs what came of `instruction`. Takes what was heard out of `done`.
@@ -71,6 +81,7 @@ pub(in crate::commands) fn sign(
     component: &Component,
     instruction: &Instruction,
     done: &mut Done,
+    asked_by: Option<AskedBy<'_>>,
 ) -> Result<Signed, CommandError> {
     let (outcome, value) = done.outcome.inline_or_link().map_err(CommandError::host)?;
     let asked = std::mem::take(&mut done.asked);
@@ -83,6 +94,7 @@ pub(in crate::commands) fn sign(
         func: instruction.input().func.clone(),
         effects: component.effects().to_vec(),
         trace: heard.as_ref().map(trace).transpose()?,
+        invocation: asked_by.map(|asked_by| *asked_by.invocation),
         fuel: done.fuel,
         memory_peak: done.memory_peak,
         engine: NAME.to_owned(),
@@ -98,6 +110,7 @@ pub(in crate::commands) fn sign(
         value,
         asked,
         heard,
+        tokens: asked_by.map_or_else(Vec::new, |asked_by| asked_by.tokens.to_vec()),
     })
 }
 
@@ -118,6 +131,7 @@ impl Signed {
         let mut blocks = vec![instruction.block().clone()];
         blocks.extend(self.value.clone());
         blocks.extend(self.asked.iter().map(|asked| asked.block().clone()));
+        blocks.extend(self.tokens.iter().cloned());
         if let Some(heard) = &self.heard {
             let trace = heard.trace.encode().map_err(CommandError::host)?;
             blocks.push(trace.root);
@@ -177,6 +191,7 @@ impl Signed {
             component: loaded.guest()?,
             effects: loaded.effects()?,
             heard: self.heard.clone(),
+            tokens: self.tokens.clone(),
             content: content.unwrap_or_default(),
         };
         let car = evidence.to_car().map_err(|error| {

@@ -87,19 +87,23 @@ pub(super) struct Invoke {
 #[derive(Clone, Copy, Debug)]
 struct Expires(Option<Duration>);
 
-/// Days are what people say of tokens, and of nothing else here.
+/// Reads for how long something holds, or that it does for ever.
 fn expires(text: &str) -> Result<Expires, String> {
-    if text == "never" {
-        return Ok(Expires(None));
+    match text {
+        "never" => Ok(Expires(None)),
+        text => time(text).map(|time| Expires(Some(time))),
     }
+}
+
+/// Days are what people say of tokens, and of nothing else here.
+pub(in crate::commands) fn time(text: &str) -> Result<Duration, String> {
     let days = text
         .strip_suffix('d')
         .and_then(|days| days.parse::<u32>().ok());
-    let time = match days {
-        Some(days) => Duration::from_secs(u64::from(days) * 86_400),
-        None => quantity::time(text).map_err(|error| format!("{error}, or days such as 7d"))?,
-    };
-    Ok(Expires(Some(time)))
+    match days {
+        Some(days) => Ok(Duration::from_secs(u64::from(days) * 86_400)),
+        None => quantity::time(text).map_err(|error| format!("{error}, or days such as 7d")),
+    }
 }
 
 impl Expires {
@@ -111,7 +115,7 @@ impl Expires {
 }
 
 /// Returns the time, in seconds since 1970.
-pub(super) fn now() -> i64 {
+pub(in crate::commands) fn now() -> i64 {
     i64::try_from(now_ms() / 1000).unwrap_or(i64::MAX)
 }
 
@@ -217,7 +221,7 @@ pub(super) fn invoke(options: &Invoke) -> Result<(), CommandError> {
     put(chain.with(invocation.into_block()), options.output.as_ref())
 }
 
-fn nonce() -> Result<Vec<u8>, CommandError> {
+pub(in crate::commands) fn nonce() -> Result<Vec<u8>, CommandError> {
     let mut nonce = [0; 12];
     getrandom::fill(&mut nonce).map_err(|error| CommandError::host(error.to_string()))?;
     Ok(nonce.to_vec())

@@ -35,7 +35,7 @@ impl Execute for Engine<'_> {
         let done = self.guests.engine.call(&component, call);
         self.board.end_of_log(work.task);
         let mut done = done.map_err(uncalled)?;
-        sign::sign(self.key, &component, &work.instruction, &mut done)
+        sign::sign(self.key, &component, &work.instruction, &mut done, None)
             .and_then(|signed| {
                 Ok(Executed {
                     blocks: signed.blocks(&work.instruction)?,

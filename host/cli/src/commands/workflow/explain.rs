@@ -217,6 +217,8 @@ impl Explained {
                     .map(|effect| ("effect", effect.to_string())),
             );
             rows.extend(self.heard().map(|heard| ("heard", heard)));
+            let asked = meta.invocation.map(|asked| ("asked by", asked.to_string()));
+            rows.extend(asked);
             rows.push(("outcome", receipt::outcome(receipt.outcome())?));
             rows.push(("fuel", print::number(meta.fuel)));
             rows.push(("memory peak", print::size(meta.memory_peak)));
@@ -259,6 +261,7 @@ impl Explained {
                 ("effects", Ipld::List(effects.collect())),
                 ("fuel", Ipld::Integer(meta.fuel.into())),
                 ("func", text(&meta.func)),
+                ("invocation", meta.invocation.map_or(Ipld::Null, Ipld::Link)),
                 ("memory_peak", Ipld::Integer(meta.memory_peak.into())),
                 ("out", receipt.outcome().to_ipld()),
                 ("ran", Ipld::Link(*receipt.ran().cid())),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ::http::Method;
 use ::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
-use homestar_core::grant::{Grants, Redactor, Secrets};
+use homestar_core::grant::{Permit, Redactor, Secrets};
 use url::Url;
 
 use super::types::{Error, Request};
@@ -49,13 +49,13 @@ pub(super) struct Prepared {
 
 /// Checks all of a request but its addresses.
 pub(super) fn prepare(
-    grants: &Grants,
+    permit: &Permit,
     secrets: &Secrets,
     request: &Request,
 ) -> Result<Prepared, Error> {
     let method = method(&request.method)?;
     let url = url(&request.url)?;
-    granted(grants.https(method.as_str(), &url))?;
+    granted(permit.https(method.as_str(), &url))?;
     let mut placeholders = secrets.placeholders(&url);
     let mut headers = HeaderMap::new();
     let mut content_length = None;
@@ -175,6 +175,7 @@ fn header_value(name: &HeaderName, text: &str) -> Result<HeaderValue, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use homestar_core::grant::Grants;
 
     fn get(url: &str, headers: &[(&str, &str)]) -> Request {
         let headers = headers
@@ -189,7 +190,7 @@ mod tests {
     }
 
     fn prepared(request: &Request) -> Result<Prepared, Error> {
-        prepare(&Grants::everything(), &Secrets::default(), request)
+        prepare(&Grants::everything().into(), &Secrets::default(), request)
     }
 
     fn error(request: &Request) -> String {
@@ -298,7 +299,8 @@ mod tests {
             ("authorization", "Bearer {{secret:T}}"),
             ("accept-encoding", "gzip"),
         ];
-        let prepare = |url: &str| prepare(&Grants::everything(), &secrets, &get(url, &headers));
+        let prepare =
+            |url: &str| prepare(&Grants::everything().into(), &secrets, &get(url, &headers));
         let prepared = prepare("https://example.com/").unwrap();
         assert_eq!(prepared.headers["authorization"], "Bearer s3cr3t");
         assert!(prepared.headers["authorization"].is_sensitive());
@@ -316,7 +318,8 @@ mod tests {
     #[test]
     fn what_is_not_granted_is_denied() {
         let request = get("https://example.com/", &[]);
-        let Err(Error::Denied(text)) = prepare(&Grants::none(), &Secrets::default(), &request)
+        let Err(Error::Denied(text)) =
+            prepare(&Grants::none().into(), &Secrets::default(), &request)
         else {
             panic!("not denied");
         };

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
 use wasmtime::component::{ComponentType, Lift, Lower, Resource, ResourceType};
 
-use super::{Answer, Error, Handle, Instance, Store, asked, get_of, name_of};
+use super::{Answer, Error, Handle, Instance, Place, Store, asked, get_of, name_of};
 use crate::drivers::state::{self, Digest, Swap};
 
 /// A value as it was when it was looked at: of which key, and its digest, if there was any.
@@ -56,10 +56,18 @@ where
             let by = delta.into();
             let bucket = name_of(&mut store, &bucket)?;
             let args = (&bucket, &key, &delta);
-            let sum = asked(&store, part, name, &bucket, &args, |buckets| {
-                let sum = buckets.increment(&bucket, &key, by, N::MIN..=N::MAX)?;
-                N::try_from(sum).map_err(|_| state::Error::Failed(format!("{sum} is out of range")))
-            })?;
+            let sum = asked(
+                &store,
+                part,
+                name,
+                Place::of(&bucket, &key),
+                &args,
+                |buckets| {
+                    let sum = buckets.increment(&bucket, &key, by, N::MIN..=N::MAX)?;
+                    N::try_from(sum)
+                        .map_err(|_| state::Error::Failed(format!("{sum} is out of range")))
+                },
+            )?;
             Ok((sum,))
         },
     )
@@ -136,9 +144,14 @@ fn swap(
     let name = "homestar:driver/state.swap";
     let expected = seen.as_ref().map(|digest| Bytes::new(digest));
     let args = (&bucket, &key, expected, Bytes::new(value));
-    let swapped = asked(store, part, name, &bucket, &args, |buckets| {
-        buckets.swap(&bucket, &key, seen, value).map(Swapped::from)
-    })?;
+    let swapped = asked(
+        store,
+        part,
+        name,
+        Place::of(&bucket, &key).sized(value),
+        &args,
+        |buckets| buckets.swap(&bucket, &key, seen, value).map(Swapped::from),
+    )?;
     let found = match swapped {
         Ok(Swapped { done: true, .. }) => return Ok(Ok(())),
         Ok(Swapped { found, .. }) => found,

@@ -1,0 +1,411 @@
+//! Tasks that somebody asks for by tokens: to sign such a request, and to carry one out if it holds.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use homestar_core::ipld::{Block, Cid};
+use homestar_core::task::{Instruction, Limits, RequestLimits, RunRequest};
+use homestar_core::ucan::container::Encoding;
+use homestar_core::ucan::verify::{LEEWAY, hold};
+use homestar_core::ucan::{
+    Command, Container, Delegation, Did, Invocation, Known, Leave, Request, Revoked, chains_to,
+    invocation, verify,
+};
+use homestar_engine::Component;
+use homestar_node::seen::{AcceptError, accept};
+
+use super::super::data::Data;
+use super::super::ucan;
+use super::ask::Asked;
+use super::sign::AskedBy;
+use crate::error::{Caused, CommandError};
+use crate::{files, keyring, print};
+
+/// Tasks under tokens.
+#[derive(Args, Debug)]
+pub(super) struct TokenOptions {
+    /// Run what an invocation in this container asks for, if it holds; - for standard input
+    ///
+    /// The invocation is one of /wasm/run, of what is this machine's, by whom it let. COMPONENT has to be the one that it
+    /// names. CALL may be left out; if there is one, it has to ask the same. The task has the limits that it asks for, as
+    /// far as the operator allows, and reaches what it shows delegations for and --allow or the settings open too.
+    /// `homestar help ucan` tells more.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Authority",
+        conflicts_with = "watch"
+    )]
+    pub(super) ucan: Option<String>,
+
+    /// Run nothing, but write to a file the invocation that asks another machine for it; - for standard output
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Authority",
+        conflicts_with_all = ["ucan", "watch"]
+    )]
+    pub(super) invoke: Option<String>,
+
+    /// With --invoke: a container with the delegations to you, by that machine or whom it let
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Authority",
+        requires = "invoke"
+    )]
+    pub(super) proof: Option<String>,
+
+    /// With --invoke: for how long it may be carried out, such as 90s, 12h or 7d [default: 10m]
+    #[arg(
+        long,
+        value_name = "TIME",
+        help_heading = "Authority",
+        requires = "invoke",
+        value_parser = ucan::time
+    )]
+    pub(super) expires: Option<Duration>,
+}
+
+/// For how long an invocation may be carried out if nothing else is said.
+const EXPIRES: Duration = Duration::from_secs(600);
+
+/// A request that holds.
+pub(super) struct Admitted {
+    file: String,
+    request: RunRequest,
+    invocation: Arc<Invocation>,
+    /// What it lets the task do of the outside.
+    pub(super) leave: Arc<Leave>,
+    /// The invocation, and the delegations that it rests on.
+    tokens: Vec<Block>,
+}
+
+/// Reads a container and checks the request in it. Nothing is carried out before.
+pub(super) fn admit(file: &str) -> Result<Admitted, CommandError> {
+    let container = ucan::container(file)?;
+    let own = keyring::key()?.did();
+    let invocation = only(file, &container)?;
+    let bytes = invocation.block().bytes();
+    let revocations = Revoked::new();
+    let request = Request {
+        executor: Some(&own),
+        now: ucan::now(),
+        leeway: LEEWAY,
+        proofs: &container,
+        revocations: &revocations,
+    };
+    let mut known = Known::default();
+    let denied =
+        |words: String, error| CommandError::denied(Caused::new(words, error)).hint(INSPECT);
+    let authority = verify(bytes, &request, &mut known).map_err(|error| {
+        let words = format!("{file} is not allowed: {}", error.name());
+        denied(words, error)
+    })?;
+    if authority.subject() != &own {
+        let words = format!(
+            "{file} is not allowed: it asks for what is {}'s, and this machine is {own}",
+            authority.subject()
+        );
+        return Err(CommandError::denied(words));
+    }
+    let arguments = invocation.payload().arguments.clone();
+    let asked = RunRequest::from_arguments(arguments).map_err(|error| {
+        let words = format!("{file} asks for no task");
+        CommandError::denied(Caused::new(words, error))
+            .hint("`homestar run … --invoke FILE` writes one that does")
+    })?;
+    let chains = asked.proofs.iter().enumerate().map(|(at, chain)| {
+        let held = hold(chain, &own, authority.holder(), &request, &mut known);
+        held.map_err(|error| {
+            let words = format!(
+                "{file} is not allowed: {} in number {} of `proofs`",
+                error.name(),
+                at + 1
+            );
+            denied(words, error)
+        })
+    });
+    let chains = chains.collect::<Result<Vec<_>, _>>()?;
+    let mut links: Vec<Cid> = invocation.payload().proofs.clone();
+    links.extend(asked.proofs.iter().flatten());
+    let mut tokens = vec![invocation.block().clone()];
+    let is_linked = |block: &&Block| links.contains(block.cid());
+    tokens.extend(container.tokens().iter().filter(is_linked).cloned());
+    Ok(Admitted {
+        file: file.to_owned(),
+        request: asked,
+        invocation: Arc::new(invocation),
+        leave: Arc::new(Leave::new(chains, LEEWAY)),
+        tokens,
+    })
+}
+
+const INSPECT: &str = "`homestar ucan inspect` shows what it says";
+
+/// Returns the only invocation that asks for a task.
+fn only(file: &str, container: &Container) -> Result<Invocation, CommandError> {
+    let command = RunRequest::command();
+    let asks = |invocation: &Invocation| invocation.payload().command == command;
+    let mut found = container.contents().invocations.into_iter().filter(asks);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => {
+            let words = format!("{file} is not allowed: it holds no invocation of {command}");
+            Err(CommandError::denied(words).hint(INSPECT))
+        }
+        (Some(_), Some(_)) => {
+            let words =
+                format!("{file} holds several invocations of {command}, and one is run at a time");
+            Err(CommandError::denied(words).hint(INSPECT))
+        }
+    }
+}
+
+impl Admitted {
+    /// Returns what is asked of the component.
+    pub(super) fn asked(&self, component: &Component) -> Result<Asked, CommandError> {
+        self.is_for(component)?;
+        let input = &self.request.input;
+        let export = component.find(&input.func).map_err(|error| {
+            let words = format!("{} asks for a function that isn't there", self.file);
+            CommandError::denied(Caused::new(words, error))
+        })?;
+        Ok(Asked {
+            input: input.clone(),
+            is_command: export.is_command(),
+        })
+    }
+
+    fn is_for(&self, component: &Component) -> Result<(), CommandError> {
+        let (asked, given) = (&self.request.component, component.cid());
+        match asked == given {
+            true => Ok(()),
+            false => Err(CommandError::denied(format!(
+                "{} asks for the component {asked}, and this is {given}",
+                self.file
+            ))),
+        }
+    }
+
+    /// Checks that the instruction is the one that is asked for.
+    ///
+    /// Conditions were checked of what the invocation says. So a function has to be called there by its one full name, and
+    /// nothing may be there in two ways.
+    pub(super) fn check(
+        &self,
+        component: &Component,
+        instruction: &Instruction,
+    ) -> Result<(), CommandError> {
+        self.is_for(component)?;
+        let Self { file, request, .. } = self;
+        let func = &request.input.func;
+        if let Ok(export) = component.find(func)
+            && export.function().full_name() != *func
+        {
+            let words = format!(
+                "{file} asks for `{func}`, and in tokens a function has its full name: `{}`",
+                export.function().full_name()
+            );
+            return Err(CommandError::denied(words));
+        }
+        let asked = request.instruction().map_err(CommandError::denied)?;
+        match asked.link() == instruction.link() {
+            true => Ok(()),
+            false => Err(CommandError::denied(format!(
+                "{file} asks for something else than what was typed: its instruction is {}, and that is {}",
+                asked.link(),
+                instruction.link()
+            ))
+            .hint("without CALL, what it asks for is run")),
+        }
+    }
+
+    /// Returns the limits that are asked for, none above `usual` where a person typed it, nor above the operator's.
+    pub(super) fn limits(&self, usual: Limits, most: Limits) -> Limits {
+        self.request.limits.over(usual).clamp(most)
+    }
+
+    /// Returns the instruction's nonce.
+    pub(super) fn nonce(&self) -> homestar_core::task::Nonce {
+        self.request.nonce.clone()
+    }
+
+    /// Notes that it is carried out, or refuses it because it was.
+    pub(super) fn accept(&self, data: &Data, is_pure: bool) -> Result<(), CommandError> {
+        let file = &self.file;
+        if self.invocation.payload().nonce.is_empty() && !is_pure {
+            let words = format!(
+                "{file} is not allowed: it has no nonce, so it could be carried out again and again, and its task reaches outside"
+            );
+            return Err(CommandError::denied(words).hint("sign it with a nonce"));
+        }
+        let store = data.content()?.source().store();
+        accept(&**store, &self.invocation, ucan::now(), LEEWAY).map_err(|error| match error {
+            AcceptError::Replay(replay) => {
+                CommandError::denied(format!("{file} is not allowed: Replay: {replay}"))
+            }
+            AcceptError::Store(_) => CommandError::host(error),
+        })
+    }
+
+    /// Returns what its receipt says of who asked.
+    pub(super) fn asked_by(&self) -> AskedBy<'_> {
+        AskedBy {
+            invocation: self.invocation.cid(),
+            tokens: &self.tokens,
+        }
+    }
+}
+
+/// Signs the invocation that asks for an instruction, and writes it with what it rests on.
+pub(super) fn invoke(
+    options: &TokenOptions,
+    to: &str,
+    instruction: &Instruction,
+    limits: &Limits,
+) -> Result<(), CommandError> {
+    let key = keyring::key()?;
+    let issuer = key.did();
+    let delegations = match &options.proof {
+        Some(path) => ucan::container(path)?.contents().delegations,
+        None => Vec::new(),
+    };
+    let mine = Mine::of(&delegations, &issuer, options.proof.as_deref())?;
+    let component = *instruction.resource().cid();
+    let request = RunRequest {
+        component,
+        input: instruction.input().clone(),
+        nonce: instruction.nonce().clone(),
+        limits: RequestLimits::from(limits),
+        proofs: mine.outside.iter().map(|chain| cids(chain)).collect(),
+    };
+    let end = options.expires.unwrap_or(EXPIRES).as_secs();
+    let end = ucan::now().saturating_add(i64::try_from(end).unwrap_or(i64::MAX));
+    let command = RunRequest::command();
+    let mut payload = invocation::Payload::statement(issuer, command, request.to_arguments());
+    payload.subject = mine.subject;
+    payload.nonce = ucan::nonce()?;
+    payload.expiration = Some(end);
+    payload.issued_at = Some(ucan::now());
+    let signed = mine.sign(payload, &key, &delegations)?;
+    let mut tokens = vec![signed.into_block()];
+    for hop in mine.outside.iter().chain(&mine.run).flatten() {
+        if !tokens.contains(hop.block()) {
+            tokens.push(hop.block().clone());
+        }
+    }
+    let container = Container::new(tokens).map_err(CommandError::input)?;
+    let mut text = container.encode(Encoding::Base64UrlGzip);
+    text.push(b'\n');
+    match to {
+        "-" => print::out(&text),
+        to => files::write(Path::new(to), &text),
+    }
+}
+
+fn cids(chain: &[&Delegation]) -> Vec<Cid> {
+    chain.iter().map(|hop| *hop.cid()).collect()
+}
+
+/// What one may ask a machine for.
+struct Mine<'a> {
+    /// Whose machine it is.
+    subject: Did,
+    /// Chains of which one has to allow that the task is run. None if the machine is one's own.
+    run: Vec<Vec<&'a Delegation>>,
+    /// Chains by which the task reaches the outside.
+    outside: Vec<Vec<&'a Delegation>>,
+}
+
+impl<'a> Mine<'a> {
+    fn of(
+        delegations: &'a [Delegation],
+        issuer: &Did,
+        proof: Option<&str>,
+    ) -> Result<Self, CommandError> {
+        let Some(path) = proof else {
+            return Ok(Self {
+                subject: *issuer,
+                run: Vec::new(),
+                outside: vec![Vec::new()],
+            });
+        };
+        let command = RunRequest::command();
+        let covers = |chain: &[&Delegation], command: &Command| {
+            chain
+                .iter()
+                .all(|hop| hop.payload().command.covers(command))
+        };
+        let chains = chains_to(delegations, issuer);
+        let run: Vec<_> = chains
+            .iter()
+            .filter(|chain| covers(chain, &command))
+            .cloned()
+            .collect();
+        let Some(root) = run.first().and_then(|chain| chain.first()) else {
+            let words = format!("{path} holds no delegation of {command} to you, {issuer}");
+            return Err(CommandError::input(words).hint(INSPECT));
+        };
+        let subject = root.payload().issuer;
+        let is_outside = |chain: &Vec<&Delegation>| {
+            let last = chain.last().map(|last| &last.payload().command);
+            let is_for_tasks = last.is_some_and(|last| {
+                last.as_str() != "/" && (last.covers(&command) || command.covers(last))
+            });
+            chain
+                .first()
+                .is_some_and(|root| root.payload().issuer == subject)
+                && !is_for_tasks
+        };
+        Ok(Self {
+            subject,
+            outside: chains.into_iter().filter(is_outside).collect(),
+            run,
+        })
+    }
+
+    /// Signs with the first chain that allows it; if none does, says why not the last.
+    fn sign(
+        &self,
+        payload: invocation::Payload,
+        key: &homestar_core::key::SigningKey,
+        delegations: &[Delegation],
+    ) -> Result<Invocation, CommandError> {
+        if self.run.is_empty() {
+            return Invocation::sign(payload, key).map_err(CommandError::input);
+        }
+        let blocks = delegations.iter().map(|hop| hop.block().clone());
+        let container = Container::new(blocks).map_err(CommandError::input)?;
+        let request = Request {
+            executor: None,
+            now: ucan::now(),
+            leeway: LEEWAY,
+            proofs: &container,
+            revocations: &Revoked::new(),
+        };
+        let mut why = None;
+        for chain in self.run.iter().filter(|chain| {
+            let root = chain.first().map(|root| root.payload().issuer);
+            root == Some(self.subject)
+        }) {
+            let mut payload = payload.clone();
+            payload.proofs = cids(chain);
+            let signed = Invocation::sign(payload, key).map_err(CommandError::input)?;
+            match verify(signed.block().bytes(), &request, &mut Known::default()) {
+                Ok(_) => return Ok(signed),
+                Err(error) => why = Some(error),
+            }
+        }
+        let words = "the delegations to you don't allow this";
+        Err(match why {
+            Some(error) => {
+                CommandError::denied(Caused::new(format!("{words}: {}", error.name()), error))
+            }
+            None => CommandError::denied(words),
+        }
+        .hint(INSPECT))
+    }
+}
