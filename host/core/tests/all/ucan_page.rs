@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use homestar_core::ipld::{self, Ipld};
 use homestar_core::json;
+use homestar_core::task;
 use homestar_core::ucan::container::{self, Encoding};
 use homestar_core::ucan::policy::Selector;
 use homestar_core::ucan::{Delegation, Policy, delegation, policy, verify};
@@ -101,6 +102,10 @@ fn limits_are_those_of_the_code() {
     let plain = |number: usize| Some(number.to_string());
     let is = |what, number| assert_eq!(limit(what).map(str::to_owned), plain(number), "{what}");
     is("delegations in a chain", verify::MAX_PROOFS);
+    is(
+        "chains of delegations among the arguments of a task",
+        task::MAX_CHAINS,
+    );
     is("how deep statements lie in each other", policy::MAX_DEPTH);
     is(
         "statements of a policy, with those inside others",
