@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use homestar_core::ipld::{Cid, Ipld};
-use homestar_node::{ContentPath, Disk, Held, Pin, Reference, Source, now_ms};
+use homestar_node::{
+    ContentPath, Disk, Held, Pin, ReadError, Reference, Source, SourceError, now_ms,
+};
 
 use super::data::{DOWNLOAD_BYTES_MAX, Data, unread};
 use super::limits::ConfigOptions;
@@ -82,6 +84,20 @@ fn keep(source: &Source, cid: &Cid) -> Result<Held, CommandError> {
     let pin = Pin::recursive(*cid, LABEL, now_ms());
     let held = homestar_node::pin(source, &pin, &mut |bytes| progress.more(bytes));
     held.map_err(|error| unread(format!("can't keep {cid}"), error))
+}
+
+/// Does the same with what there is, if not all can be had. Returns what can't.
+fn keep_what_is_there(source: &Source, cid: &Cid) -> Result<Option<SourceError>, CommandError> {
+    let mut progress = Progress::new(format!("fetching {cid}"));
+    let pin = Pin::recursive(*cid, LABEL, now_ms());
+    match homestar_node::pin(source, &pin, &mut |bytes| progress.more(bytes)) {
+        Ok(_) => Ok(None),
+        Err(ReadError::Source(missing)) if missing.unavailable().is_some() => {
+            source.store().pin(&pin).map_err(CommandError::host)?;
+            Ok(Some(missing))
+        }
+        Err(error) => Err(unread(format!("can't keep {cid}"), error)),
+    }
 }
 
 /// Returns how much of something is here, for people.

@@ -161,6 +161,15 @@ fn a_task_with_content_is_replayed() {
     other.put("it.car", it.read("it.car"));
     let said = other.run(&["replay", "it.car", "--offline"]);
     assert_eq!(said.stdout(), same, "{said}");
+    // What came of it is content that isn't in the file. What is stays in a store all the same.
+    let said = other.run(&["car", "import", "it.car"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(
+        said.stderr.contains("it.car doesn't hold all that "),
+        "{said}"
+    );
+    let root = said.stdout().trim();
+    assert!(other.run(&["gc"]).code == Some(0) && other.run(&["stat", root]).code == Some(0));
 }
 
 /// A gateway that serves until this is dropped.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use homestar_core::unixfs::cid_of_file;
 
 use super::watch::Interest;
 use super::{Effect, EffectError, Effects, effect, files};
+use crate::config::Config;
 use crate::error::LoadError;
 
 /// Something that happened to a file.
@@ -346,8 +348,16 @@ fn absolute(path: &Path) -> PathBuf {
     path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// Returns the name of what is in a file, as far as a component may reach: nobody takes one that is longer.
 fn content(path: &Path) -> Option<Cid> {
-    fs::read(path).ok().map(|bytes| cid_of_file(&bytes))
+    // A pipe would wait for somebody to write.
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let mut file = fs::File::open(path).ok()?.take(Config::COMPONENT_BYTES_MAX);
+    file.read_to_end(&mut bytes).ok()?;
+    Some(cid_of_file(&bytes))
 }
 
 /// Tells whether somebody is about to write the file at `path`.

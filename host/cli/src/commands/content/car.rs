@@ -9,7 +9,7 @@ use homestar_core::ipld::Ipld;
 use homestar_node::{ReadCarError, Reference, Watch as _, read_car, write_car};
 
 use super::super::data::unread;
-use super::{Common, held_facts, held_words, keep, shown, source};
+use super::{Common, held_facts, held_words, keep_what_is_there, shown, source};
 use crate::error::{Caused, CommandError};
 use crate::print;
 use crate::progress::Progress;
@@ -25,7 +25,8 @@ pub(crate) struct Options {
 enum Command {
     /// Write content, with all that it links to, to a CAR file
     Export(Export),
-    /// Put the blocks of a CAR file into the store; what it is about stays until `homestar pin remove`
+    /// Put the blocks of a CAR file into the store; what it is about stays until `homestar pin remove`. What it leads
+    /// to and isn't in the file is fetched, if it can be
     Import(Import),
 }
 
@@ -137,7 +138,12 @@ fn read(options: &Import) -> Result<(), CommandError> {
     let from = from.map_err(failed)?;
     if !options.no_pin {
         for root in &from.roots {
-            keep(source, root)?;
+            if let Some(missing) = keep_what_is_there(source, root)? {
+                let file = shown(&options.file);
+                print::warning(&format!(
+                    "{file} doesn't hold all that {root} leads to; what there is stays: {missing}"
+                ));
+            }
         }
     }
     if options.common.json {
