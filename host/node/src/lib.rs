@@ -19,6 +19,7 @@
 //! - [`Source`], [`SourceError`]: blocks from here or elsewhere
 //! - [`Content`]: the same, for tasks
 //! - [`Run`], [`Execute`], [`RunRecord`]: workflows at work
+//! - [`Tokens`]: delegations and revocations that are kept
 
 mod blocks;
 mod content;
@@ -29,6 +30,7 @@ mod read;
 mod reference;
 mod run;
 mod staging;
+mod tokens;
 
 pub use self::blocks::{Source, SourceError};
 pub use self::content::Content;
@@ -41,6 +43,7 @@ pub use self::run::{
     Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord, RunRecordError,
     RunTask, Trouble, Work, now_ms,
 };
+pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 
 pub use homestar_net::{
     AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings,
