@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Caused, CommandError};
+use crate::print;
 
 /// Most bytes that are read of a file or of standard input, unless said otherwise: as much as a task may
 /// return. They are passed by value, in memory several times.
@@ -35,8 +36,11 @@ fn cannot_read(path: &Path) -> String {
 }
 
 fn too_large(what: impl std::fmt::Display, bytes_max: u64) -> CommandError {
-    let mebibytes = bytes_max >> 20;
-    CommandError::input(format!("{what} has more than {mebibytes} MiB"))
+    let most = match bytes_max >> 20 {
+        0 => print::size(bytes_max),
+        mebibytes => format!("{mebibytes} MiB"),
+    };
+    CommandError::input(format!("{what} has more than {most}"))
 }
 
 /// Standard input, which can be read once.
@@ -190,7 +194,8 @@ mod tests {
         let path = folder.path().join("large");
         fs::write(&path, "12345").unwrap();
         assert!(read(&path, 5).is_ok());
-        assert!(read(&path, 4).is_err());
+        let error = read(&path, 4).unwrap_err();
+        assert!(error.message().ends_with("has more than 4 bytes"));
         assert!(read(folder.path(), 1 << 20).is_err());
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! | | with `HOMESTAR_HOME` | without |
 //! |---|---|---|
-//! | key | `$HOMESTAR_HOME/key.pem` | `${XDG_CONFIG_HOME:-~/.config}/homestar/key.pem` |
+//! | key `default` | `$HOMESTAR_HOME/key.pem` | `${XDG_CONFIG_HOME:-~/.config}/homestar/key.pem` |
 //! | settings | `$HOMESTAR_HOME/homestar.toml` | `${XDG_CONFIG_HOME:-~/.config}/homestar/homestar.toml` |
-//! | keys of guests | `$HOMESTAR_HOME/keys` | `${XDG_CONFIG_HOME:-~/.config}/homestar/keys` |
+//! | other keys, and those of guests | `$HOMESTAR_HOME/keys` | `${XDG_CONFIG_HOME:-~/.config}/homestar/keys` |
 //! | state of guests | `$HOMESTAR_HOME/state` | `${XDG_STATE_HOME:-~/.local/state}/homestar/state` |
 //! | store | `$HOMESTAR_HOME/store` | `${XDG_DATA_HOME:-~/.local/share}/homestar/store` |
 //! | effects | `$HOMESTAR_HOME/effects` | `${XDG_DATA_HOME:-~/.local/share}/homestar/effects` |
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 #[error("no home directory: neither HOMESTAR_HOME nor HOME is set to an absolute path")]
 pub(crate) struct NoHome;
 
-/// Returns where the key that signs is kept.
+/// Returns where the key called `default` is kept.
 pub(crate) fn key() -> Result<PathBuf, NoHome> {
     place("key.pem", "XDG_CONFIG_HOME", ".config")
 }
@@ -29,7 +29,7 @@ pub(crate) fn settings() -> Result<PathBuf, NoHome> {
     place("homestar.toml", "XDG_CONFIG_HOME", ".config")
 }
 
-/// Returns the folder of the keys that guests keep.
+/// Returns the folder of all other keys: the user's, and those that guests keep.
 pub(crate) fn keys() -> Result<PathBuf, NoHome> {
     place("keys", "XDG_CONFIG_HOME", ".config")
 }
@@ -37,6 +37,16 @@ pub(crate) fn keys() -> Result<PathBuf, NoHome> {
 /// Returns the folder of what guests keep by name.
 pub(crate) fn state() -> Result<PathBuf, NoHome> {
     place("state", "XDG_STATE_HOME", ".local/state")
+}
+
+/// Returns the name of the key that signs, if the user chose another than `default`.
+pub(crate) fn key_chosen() -> Option<String> {
+    variable("HOMESTAR_KEY").filter(|name| !name.is_empty())
+}
+
+/// Returns the passphrase of keys, if somebody put it there.
+pub(crate) fn passphrase() -> Option<String> {
+    variable("HOMESTAR_PASSPHRASE")
 }
 
 /// Returns a variable that the user's settings name, if it holds a text.

@@ -194,6 +194,21 @@ pub(crate) fn table(rows: &[(&str, String)]) -> String {
     rows.iter().map(row).collect()
 }
 
+/// Returns rows of cells as lines, each column as wide as it must be.
+pub(crate) fn columns<const COUNT: usize>(rows: &[[String; COUNT]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; COUNT] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let line = |row: &[String; COUNT]| {
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        format!("{}\n", line.trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
 /// Returns how many calls of which drivers there are: `3 calls to entropy and http`.
 pub(crate) fn calls(trace: &Trace) -> String {
     let calls = trace.events.iter().filter_map(|event| match event {

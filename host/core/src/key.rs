@@ -1,13 +1,17 @@
 //! Keys that sign. Where a key is kept, and where its secret comes from, is for others to decide.
 
+mod locked;
+
 use crate::ucan::did::Did;
 use crate::ucan::varsig::Algorithm;
-use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
+use ed25519_dalek::pkcs8::KeypairBytes;
 use p256::ecdsa::signature::Signer;
+use pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use std::fmt;
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
+
+pub use self::locked::{LockedKey, SALT_BYTES, UnlockError};
 
 /// The length of every signature.
 pub const SIGNATURE_BYTES: usize = 64;
@@ -91,8 +95,19 @@ impl SigningKey {
         }
     }
 
+    /// Locks the key under a passphrase, so that it can be kept where others may look. Salt and vector are random and
+    /// never used again.
+    pub fn lock(
+        &self,
+        passphrase: &[u8],
+        salt: &[u8; SALT_BYTES],
+        vector: &[u8; SALT_BYTES],
+    ) -> LockedKey {
+        LockedKey::new(self, passphrase, salt, vector)
+    }
+
     /// The 32 bytes that the key came from, for keys that follow from it. They are wiped when dropped.
-    pub(crate) fn seed(&self) -> Zeroizing<[u8; 32]> {
+    pub fn secret(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(match &self.0 {
             Secret::Ed25519(key) => key.to_bytes(),
             Secret::P256(key) => key.to_bytes().into(),
@@ -142,7 +157,72 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// A text that holds no key in PKCS#8 PEM. It says no more, since the text may be a secret.
+/// What the file of a private key holds.
+#[derive(Clone, Debug)]
+pub enum KeyFile {
+    /// The key.
+    Plain(SigningKey),
+    /// The key, under a passphrase.
+    Locked(LockedKey),
+}
+
+impl KeyFile {
+    /// Reads a private key in PEM: PKCS#8, encrypted or not, or the older form that `openssl ecparam` writes.
+    ///
+    /// ```
+    /// use homestar_core::key::{KeyFile, SigningKey};
+    ///
+    /// let key = SigningKey::from_seed(&[7; 32]);
+    /// let locked = key.lock(b"open sesame", &[1; 16], &[2; 16]);
+    /// let KeyFile::Locked(read) = KeyFile::parse(&locked.to_pem())? else {
+    ///     panic!("it is locked");
+    /// };
+    /// assert_eq!(read.did(), Some(&key.did()));
+    /// assert_eq!(read.unlock(b"open sesame")?.did(), key.did());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        if let Some(locked) = LockedKey::parse(text) {
+            return locked.map(Self::Locked);
+        }
+        if let Some(block) = block(text, "EC PRIVATE KEY") {
+            if let Ok(key) = p256::SecretKey::from_sec1_pem(block) {
+                return Ok(Self::Plain(SigningKey(Secret::P256(key.into()))));
+            }
+            let key = k256::SecretKey::from_sec1_pem(block).map_err(|_| KeyError)?;
+            return Ok(Self::Plain(SigningKey(Secret::Secp256k1(key.into()))));
+        }
+        SigningKey::from_pem(text).map(Self::Plain)
+    }
+
+    /// Who signs with it, as far as that can be told without its passphrase.
+    pub fn did(&self) -> Option<Did> {
+        match self {
+            Self::Plain(key) => Some(key.did()),
+            Self::Locked(key) => key.did().copied(),
+        }
+    }
+
+    /// The text of the file. It is wiped when dropped.
+    pub fn to_pem(&self) -> Zeroizing<String> {
+        match self {
+            Self::Plain(key) => key.to_pem(),
+            Self::Locked(key) => Zeroizing::new(key.to_pem()),
+        }
+    }
+}
+
+/// The first block of a text in PEM that has this label.
+fn block<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+    let from = text.find(&format!("-----BEGIN {label}-----"))?;
+    let end = format!("-----END {label}-----");
+    let to = from + text[from..].find(&end)? + end.len();
+    // The line break is part of it.
+    let line = text[to..].find('\n').map_or(text.len(), |at| to + at + 1);
+    Some(&text[from..line])
+}
+
+/// A text that holds no key in PEM. It says no more, since the text may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not an Ed25519, P-256 or secp256k1 key in PKCS#8 PEM")]
 pub struct KeyError;

@@ -4,7 +4,7 @@
 //! holds payload and signature, [`command`] says what about and [`policy`] under which conditions. A
 //! [`delegation`] gives leave. An [`invocation`] uses it, or, without an audience and without an end, states a
 //! fact. A [receipt](crate::receipt) is the latter, a [`revocation`] the former. [`promise`]s are arguments that
-//! aren't known yet, a [`container`] holds many tokens, [`words`] tell them to people.
+//! aren't known yet, a [`container`] holds many tokens, [`words`] tell them to people. A [`chain`] is found in them.
 //!
 //! [`verify`](verify()) checks an invocation with all it rests on, and [`replay`] knows what was carried out.
 //! Nothing here waits or asks: the time, the tokens and what was revoked are arguments.
@@ -12,7 +12,7 @@
 //! A signature is checked over the bytes that came, never over a value encoded again. `docs/ucan.md` is the
 //! reference page.
 
-mod chains;
+pub mod chain;
 pub mod command;
 pub mod container;
 pub mod delegation;
@@ -30,7 +30,6 @@ pub mod varsig;
 pub mod verify;
 pub mod words;
 
-pub use self::chains::chains_to;
 pub use self::command::Command;
 pub use self::container::Container;
 pub use self::delegation::Delegation;

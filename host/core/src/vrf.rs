@@ -101,7 +101,7 @@ pub enum Flaw {
 fn seed(node: &SigningKey) -> Zeroizing<[u8; 32]> {
     let mut hash = Sha256::new()
         .chain_update(SEED_LABEL)
-        .chain_update(*node.seed())
+        .chain_update(*node.secret())
         .finalize();
     let seed = Zeroizing::new(std::array::from_fn(|at| hash[at]));
     hash.as_mut_slice().zeroize();

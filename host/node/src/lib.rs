@@ -20,6 +20,7 @@
 //! - [`Content`]: the same, for tasks
 //! - [`Run`], [`Execute`], [`RunRecord`]: workflows at work
 //! - [`seen`]: invocations that were carried out
+//! - [`Tokens`]: delegations and revocations that are kept
 
 mod blocks;
 mod content;
@@ -31,6 +32,7 @@ mod reference;
 mod run;
 pub mod seen;
 mod staging;
+mod tokens;
 
 pub use self::blocks::{Source, SourceError};
 pub use self::content::Content;
@@ -43,6 +45,7 @@ pub use self::run::{
     Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord, RunRecordError,
     RunTask, Trouble, Work, now_ms,
 };
+pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 
 pub use homestar_net::{
     AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings,

@@ -1,15 +1,20 @@
 //! `homestar key`
 
-use clap::{Args, Subcommand};
-use homestar_core::ipld::Ipld;
+mod change;
+mod copy;
+mod guests;
+mod show;
+
+use clap::{Args, Subcommand, ValueEnum};
+use homestar_core::ucan::varsig::Algorithm;
 
 use crate::error::CommandError;
-use crate::{keyring, paths, print};
 
-/// Show the key that signs receipts
+/// Make, show and carry over the keys that sign receipts and tokens
 ///
-/// It is an Ed25519 key, made when it is first needed, in a file that only you can read. Others know
-/// you by its public half, a `did:key`.
+/// Each key has a name and a file that only you can read. The one called default signs, unless `--key NAME` or
+/// HOMESTAR_KEY names another; it is made when it is first needed. Others know you by the public half, a `did:key`. Keys
+/// that guests keep are written crypto=NAME, as in grants. They sign nothing of yours, and no guest ever gets at yours.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -18,56 +23,72 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Show(Show),
-    Path(Path),
+    New(change::New),
+    List(show::List),
+    Show(show::Show),
+    Path(show::Path),
+    Import(copy::Import),
+    Export(copy::Export),
+    Protect(change::Protect),
+    Rename(change::Rename),
 }
 
-/// Show who you are: the did:key of your key, and its file
-#[derive(Args, Debug)]
-#[command(after_long_help = "\
-Examples:
-  homestar key show
-  homestar key show --json")]
-struct Show {
-    /// Print one JSON object: {"did": …, "path": …}
-    #[arg(long)]
-    json: bool,
+/// What a key signs with.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Type {
+    /// EdDSA: the usual one
+    #[default]
+    Ed25519,
+    /// ECDSA, as browsers and hardware have it
+    P256,
+    /// ECDSA, as blockchains have it
+    Secp256k1,
 }
 
-/// Print the path of the key's file, whether or not it is there yet
-///
-/// The file is PKCS#8 in PEM, as `openssl genpkey -algorithm ed25519` writes it.
-#[derive(Args, Debug)]
-#[command(after_long_help = "\
-Example:
-  cp \"$(homestar key path)\" /mnt/backup/")]
-struct Path {}
+impl Type {
+    fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Ed25519 => Algorithm::Ed25519,
+            Self::P256 => Algorithm::P256,
+            Self::Secp256k1 => Algorithm::Secp256k1,
+        }
+    }
+}
+
+/// Returns the word of a type, as `--type` takes it.
+fn word(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::P256 => "p256",
+        Algorithm::Secp256k1 => "secp256k1",
+        _ => "ed25519",
+    }
+}
 
 impl Options {
     /// Whether the answer is JSON.
     pub(crate) fn json(&self) -> bool {
-        matches!(self.command, Command::Show(Show { json: true }))
+        match &self.command {
+            Command::New(options) => options.json,
+            Command::List(options) => options.json,
+            Command::Show(options) => options.json,
+            Command::Path(options) => options.json,
+            Command::Import(options) => options.json,
+            Command::Export(options) => options.json,
+            Command::Protect(options) => options.json,
+            Command::Rename(options) => options.json,
+        }
     }
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     match &options.command {
-        Command::Show(options) => show(options),
-        Command::Path(_) => print::line(&path()?),
+        Command::New(options) => change::new(options),
+        Command::List(options) => show::list(options),
+        Command::Show(options) => show::show(options),
+        Command::Path(options) => show::path(options),
+        Command::Import(options) => copy::import(options),
+        Command::Export(options) => copy::export(options),
+        Command::Protect(options) => change::protect(options),
+        Command::Rename(options) => change::rename(options),
     }
-}
-
-fn path() -> Result<String, CommandError> {
-    let path = paths::key().map_err(CommandError::input)?;
-    Ok(path.display().to_string())
-}
-
-fn show(options: &Show) -> Result<(), CommandError> {
-    let did = keyring::key()?.did().to_string();
-    let path = path()?;
-    if options.json {
-        let facts = print::map([("did", Ipld::String(did)), ("path", Ipld::String(path))]);
-        return print::out(print::json_line(&facts)?.as_bytes());
-    }
-    print::out(print::table(&[("did", did), ("path", path)]).as_bytes())
 }

@@ -224,9 +224,11 @@ pub(crate) fn main(options: &Options) -> ExitCode {
 
 fn run(options: &Options) -> Result<u8, CommandError> {
     let mut stdin = Stdin::default();
-    let admitted = options.tokens.ucan.as_deref().map(request::admit);
-    let admitted = admitted.transpose()?;
     let settings = options.config.settings()?;
+    let data = Arc::new(options.storage.data(&settings)?);
+    let admitted = options.tokens.ucan.as_deref();
+    let admitted = admitted.map(|file| request::admit(file, &data));
+    let admitted = admitted.transpose()?;
     let mut limits = options.limits.within(&settings)?;
     if let Some(admitted) = &admitted {
         let most = options.limits.over(settings.limits_max());
@@ -235,7 +237,6 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let loading = options.loading(&settings)?;
     let engine = loading.engine()?;
     let begin = Instant::now();
-    let data = Arc::new(options.storage.data(&settings)?);
     let loaded = loading.component(&engine, &options.component, &mut stdin, &data)?;
     let component = &loaded.component;
     let load_time = begin.elapsed();

@@ -33,6 +33,15 @@ pub(crate) struct StorageOptions {
 }
 
 impl StorageOptions {
+    /// Of a store, and nobody else is asked.
+    pub(super) fn of_store(store: Option<PathBuf>) -> Self {
+        Self {
+            store,
+            gateway: Vec::new(),
+            offline: true,
+        }
+    }
+
     /// Returns content for a command that may need it.
     pub(crate) fn data(&self, settings: &Settings) -> Result<Data, CommandError> {
         let (place, fetch) = (self.place(settings), self.gateways(settings)?);

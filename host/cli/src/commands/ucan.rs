@@ -1,19 +1,21 @@
 //! `homestar ucan`
 
+mod keep;
 mod make;
+mod pack;
 mod read;
+mod revoke;
+mod tokens;
 
 use clap::{Args, Subcommand};
-use homestar_core::ipld::Block;
-use homestar_core::ucan::Container;
 
-use crate::error::{Caused, CommandError};
-use crate::files::Stdin;
+use crate::error::CommandError;
 
-/// Give leave by signed tokens, use it, and check what others give: UCAN 1.0
+/// Give leave by signed tokens, use it, take it back, and check what others give: UCAN 1.0
 ///
-/// A delegation lets somebody do something with what is somebody's; an invocation asks for it. Tokens travel in
-/// containers, which are files or texts. `homestar run --ucan` runs what an invocation asks for, and nothing else.
+/// A delegation lets somebody do something with what is somebody's; an invocation asks for it; a revocation takes a
+/// delegation back. Tokens travel in containers, which are files or texts. Delegations that you make and revocations are
+/// kept in the store, and so are those of others that you add. `homestar run --ucan` runs what an invocation asks for.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -26,15 +28,26 @@ enum Command {
     Invoke(make::Invoke),
     Inspect(read::Inspect),
     Verify(read::Verify),
+    Revoke(revoke::Revoke),
+    List(keep::List),
+    Add(keep::Add),
+    Forget(keep::Forget),
+    Container(pack::Options),
 }
 
 impl Options {
     /// Whether the answer is JSON.
     pub(crate) fn json(&self) -> bool {
         match &self.command {
+            Command::Delegate(options) => options.json,
+            Command::Invoke(options) => options.json,
             Command::Inspect(options) => options.json,
             Command::Verify(options) => options.json,
-            Command::Delegate(_) | Command::Invoke(_) => false,
+            Command::Revoke(options) => options.json,
+            Command::List(options) => options.json,
+            Command::Add(options) => options.json,
+            Command::Forget(options) => options.json,
+            Command::Container(options) => options.json(),
         }
     }
 }
@@ -45,26 +58,13 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         Command::Invoke(options) => make::invoke(options),
         Command::Inspect(options) => read::inspect(options),
         Command::Verify(options) => read::verify(options),
+        Command::Revoke(options) => revoke::main(options),
+        Command::List(options) => keep::list(options),
+        Command::Add(options) => keep::add(options),
+        Command::Forget(options) => keep::forget(options),
+        Command::Container(options) => pack::main(options),
     }
 }
 
-pub(super) use self::make::{nonce, now, time};
-
-/// Reads a container from a file or from standard input. A single token is one too.
-pub(super) fn container(path: &str) -> Result<Container, CommandError> {
-    let bytes = Stdin::default().read_path(path, "the tokens")?;
-    let text = bytes.trim_ascii();
-    let is_token = text.first().is_some_and(|first| *first == 0x82);
-    let container = match is_token {
-        true => Container::new([Block::new(homestar_core::ipld::DAG_CBOR, bytes.clone())]),
-        false => Container::decode(match text.first() {
-            // What is no text has no blanks around it.
-            Some(b'@' | b'M') => &bytes,
-            _ => text,
-        }),
-    };
-    container.map_err(|error| {
-        let words = format!("{path} holds no tokens");
-        CommandError::input(Caused::new(words, error))
-    })
-}
+pub(super) use self::make::{nonce, time};
+pub(super) use self::tokens::{Sources, container, now};

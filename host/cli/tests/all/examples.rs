@@ -64,6 +64,11 @@ fn the_commands_of_the_readme_work() {
 }
 
 #[test]
+fn the_commands_of_the_page_on_tokens_work() {
+    run(&root().join("docs/ucan.md"), &root().join("examples/text"));
+}
+
+#[test]
 fn the_commands_of_the_examples_work() {
     for entry in fs::read_dir(root().join("examples")).unwrap() {
         let folder = entry.unwrap().path();

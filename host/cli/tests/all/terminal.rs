@@ -61,3 +61,61 @@ fn a_command_does_not_wait_for_a_terminal() {
     };
     assert_eq!(said, "0 0 0\ncode 0\n");
 }
+
+/// What somebody sees who types `input`.
+fn typed(it: &Environment, arguments: &str, input: &str) -> Option<String> {
+    use std::io::Write;
+    if !has("script") {
+        return None;
+    }
+    let line = format!(
+        "{} {arguments}; echo code $?",
+        env!("CARGO_BIN_EXE_homestar")
+    );
+    let mut child = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env("HOME", it.path(""))
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("HOMESTAR_HOME")
+        .env_remove("HOMESTAR_KEY")
+        .env_remove("HOMESTAR_PASSPHRASE")
+        .current_dir(it.path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    let said = child.wait_with_output().unwrap().stdout;
+    Some(String::from_utf8(said).unwrap().replace("\r\n", "\n"))
+}
+
+#[test]
+fn passphrases_are_typed() {
+    let it = Environment::new();
+    let Some(said) = typed(
+        &it,
+        "key new work --passphrase",
+        "open sesame\nopen sesame\n",
+    ) else {
+        return;
+    };
+    assert!(said.contains("new passphrase of the key work: "), "{said}");
+    assert!(said.contains("the same again: "), "{said}");
+    assert!(said.ends_with("code 0\n"), "{said}");
+    let file = String::from_utf8(it.read(".config/homestar/keys/work.pem")).unwrap();
+    assert!(file.starts_with("-----BEGIN ENCRYPTED"), "{file}");
+
+    // A slip isn't the end.
+    let typed_in = "open barley\nopen sesame\n";
+    let said = typed(&it, "key protect work --off", typed_in).unwrap();
+    assert!(
+        said.contains("that isn't its passphrase; once more"),
+        "{said}"
+    );
+    assert!(said.ends_with("code 0\n"), "{said}");
+    let said = typed(&it, "key protect work", "one\nother\n").unwrap();
+    assert!(said.contains("error: the two passphrases differ"), "{said}");
+    assert!(said.ends_with("code 4\n"), "{said}");
+}

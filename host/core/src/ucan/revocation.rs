@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use thiserror::Error;
 
+use super::delegation::Delegation;
 use super::did::Did;
-use super::invocation::Payload;
+use super::invocation::{Invocation, Payload};
 use super::known::Known;
 use super::verify::{Authority, MAX_PROOFS, Proofs, delegations};
 use crate::ipld::{Cid, FieldError, Fields, Ipld};
@@ -73,6 +74,25 @@ pub struct Revocation {
 }
 
 impl Revocation {
+    /// Takes back a delegation that `by` gave, was given, or that rests on one that `by` gave. None if `by` has no say, as
+    /// far as `delegations` tell; the target is one of them.
+    ///
+    /// The path is the shortest that they have.
+    pub fn new(target: &Cid, by: Did, delegations: &[Delegation]) -> Option<Self> {
+        let is_target = |it: &&Delegation| it.cids().any(|cid| cid == target);
+        let last = delegations.iter().find(is_target)?;
+        let path = if last.payload().audience == by {
+            vec![last]
+        } else {
+            path(last, &by, delegations)?
+        };
+        Some(Self {
+            target: *target,
+            path: path.into_iter().map(|it| *it.cid()).collect(),
+            by,
+        })
+    }
+
     /// The invocation that says so. It is for its issuer to sign.
     pub fn to_payload(&self) -> Payload {
         let path = self.path.iter().copied().map(Ipld::Link).collect();
@@ -88,8 +108,13 @@ impl Revocation {
     ///
     /// The drafts of the specification have two names for each argument; both are read.
     pub fn of(authority: &Authority) -> Result<Self, RevocationError> {
-        let payload = authority.invocation().ok_or(RevocationError::Command)?;
-        let payload = payload.payload();
+        let invocation = authority.invocation().ok_or(RevocationError::Command)?;
+        Self::read(invocation)
+    }
+
+    /// Reads what an invocation would revoke, if its issuer may: to show it, or since that was checked before.
+    pub fn read(invocation: &Invocation) -> Result<Self, RevocationError> {
+        let payload = invocation.payload();
         if payload.command.as_str() != COMMAND {
             return Err(RevocationError::Command);
         }
@@ -141,6 +166,37 @@ impl Revocation {
             Err(RevocationError::Path)
         }
     }
+}
+
+/// The shortest chain from a delegation that `by` issued to `last`. Breadth first, from its end.
+fn path<'a>(
+    last: &'a Delegation,
+    by: &Did,
+    delegations: &'a [Delegation],
+) -> Option<Vec<&'a Delegation>> {
+    // Each with where the one stands that it was found from: the next of the chain.
+    let mut found = vec![(last, None)];
+    let mut at = 0;
+    while let Some((one, next)) = found.get(at).copied() {
+        if one.payload().issuer == *by {
+            let mut path = vec![one];
+            let mut next = next;
+            while let Some(index) = next {
+                let (one, after): (&Delegation, Option<usize>) = found[index];
+                path.push(one);
+                next = after;
+            }
+            return (path.len() <= MAX_PROOFS).then_some(path);
+        }
+        for before in delegations {
+            let leads = before.payload().audience == one.payload().issuer;
+            if leads && !found.iter().any(|(it, _)| it.cid() == before.cid()) {
+                found.push((before, Some(at)));
+            }
+        }
+        at += 1;
+    }
+    None
 }
 
 /// Why something is not a revocation to be kept.

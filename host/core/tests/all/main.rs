@@ -1,8 +1,10 @@
 //! What the crate promises to others, checked against what others wrote. See `tests/vectors/README.md`.
 
 mod cars;
+mod mutations;
 mod page;
 mod schema;
+mod signatures;
 mod strangers;
 mod tokens;
 mod ucan;

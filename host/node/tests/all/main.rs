@@ -1,6 +1,7 @@
-//! Files, folders and CAR files, in and out of every kind of store.
+//! Files, folders, CAR files and tokens, in and out of every kind of store.
 
 mod dags;
 mod files;
 mod folders;
 mod make;
+mod tokens;

@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use clap::Args;
 use homestar_core::ipld::{Block, Cid};
-use homestar_core::task::{Instruction, Limits, RequestLimits, RunRequest};
+use homestar_core::task::{Instruction, Limits, MAX_CHAINS, RequestLimits, RunRequest};
+use homestar_core::ucan::chain::{self, Wanted};
 use homestar_core::ucan::container::Encoding;
 use homestar_core::ucan::verify::{LEEWAY, hold};
 use homestar_core::ucan::{
-    Command, Container, Delegation, Did, Invocation, Known, Leave, Request, Revoked, chains_to,
-    invocation, verify,
+    Command, Container, Delegation, Did, Invocation, Known, Leave, Request, Revoked, invocation,
+    verify,
 };
 use homestar_engine::Component;
 use homestar_node::seen::{AcceptError, accept};
 
 use super::super::data::Data;
-use super::super::ucan;
+use super::super::ucan::{self, Sources};
 use super::ask::Asked;
 use super::sign::AskedBy;
 use crate::error::{Caused, CommandError};
@@ -84,15 +85,16 @@ pub(super) struct Admitted {
 }
 
 /// Reads a container and checks the request in it. Nothing is carried out before.
-pub(super) fn admit(file: &str) -> Result<Admitted, CommandError> {
+pub(super) fn admit(file: &str, data: &Data) -> Result<Admitted, CommandError> {
     let container = ucan::container(file)?;
     let own = keyring::key()?.did();
     let invocation = only(file, &container)?;
     let bytes = invocation.block().bytes();
-    let revocations = Revoked::new();
+    let (now, store) = (ucan::now(), data.content()?.source().store().clone());
+    let revocations = Sources::with(Some(store), &container, now);
     let request = Request {
         executor: Some(&own),
-        now: ucan::now(),
+        now,
         leeway: LEEWAY,
         proofs: &container,
         revocations: &revocations,
@@ -339,7 +341,20 @@ impl<'a> Mine<'a> {
                 .iter()
                 .all(|hop| hop.payload().command.covers(command))
         };
-        let chains = chains_to(delegations, issuer);
+        // For each delegation the chain that leads to it.
+        let to_issuer = delegations
+            .iter()
+            .filter(|last| last.payload().audience == *issuer);
+        let chains = to_issuer.filter_map(|last| {
+            let wanted = Wanted {
+                holder: issuer,
+                command: &last.payload().command,
+                last: Some(last.cid()),
+                now: ucan::now(),
+            };
+            chain::find(delegations, &wanted)
+        });
+        let chains: Vec<_> = chains.take(MAX_CHAINS).collect();
         let run: Vec<_> = chains
             .iter()
             .filter(|chain| covers(chain, &command))

@@ -8,25 +8,28 @@ use clap::Args;
 use homestar_core::ipld::{Block, Cid, Ipld};
 use homestar_core::json;
 use homestar_core::quantity;
-use homestar_core::ucan::container::Encoding;
+use homestar_core::ucan::chain::{self, Wanted};
 use homestar_core::ucan::delegation;
 use homestar_core::ucan::{
     Command, Container, Delegation, Did, Invocation, Policy, invocation, words,
 };
-use homestar_node::now_ms;
 
-use super::container;
+use super::keep::keep_own;
+use super::tokens::{self, KeptOptions, container, now, put};
 use crate::error::{Caused, CommandError};
-use crate::{files, keyring, print};
+use crate::keyring::SignerOptions;
+use crate::print;
 
 /// Let somebody do something, by a token that your key signs
 ///
-/// Prints a container: one line of text with the delegation and all that it rests on.
+/// Prints a container: one line of text with the delegation and all that it rests on. They are kept here too, so that you
+/// can list and revoke what you gave.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   homestar ucan delegate did:key:z6Mk… /https/get --where '.host == \"api.example.com\"' --expires 7d
-  homestar ucan delegate did:key:z6Mk… /wasm/run --proof mine.ucan -o theirs.ucan --expires 1h")]
+  homestar ucan delegate did:key:z6Mk… /wasm/run --proof mine.ucan -o theirs.ucan --expires 1h
+  homestar ucan delegate did:key:z6Mk… /wasm/run --key work")]
 pub(super) struct Delegate {
     /// Who is let: their did:key
     to: Did,
@@ -42,13 +45,27 @@ pub(super) struct Delegate {
     #[arg(long, value_name = "TIME", default_value = "1d", value_parser = expires)]
     expires: Expires,
 
-    /// What you rest on if you pass on what isn't yours: a container with the delegations to you
-    #[arg(long, value_name = "FILE")]
+    /// Pass on whatever others let you do, now and later, within the command and the conditions
+    #[arg(long, conflicts_with = "proof")]
+    powerline: bool,
+
+    /// What you rest on if you pass on what isn't yours: a container with the delegations to you, or the CID of one that is kept here
+    #[arg(long, value_name = "FILE|CID")]
     proof: Option<String>,
+
+    #[command(flatten)]
+    signer: SignerOptions,
+
+    #[command(flatten)]
+    kept: KeptOptions,
 
     /// Write the container to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Print one JSON object: {"ok": {"cid": …, "container": …}}, or {"error": {"kind": …, "message": …}}
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Ask for something that you may do, by a token that your key signs
@@ -74,13 +91,23 @@ pub(super) struct Invoke {
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = expires)]
     expires: Expires,
 
-    /// What you rest on: a container with the delegations to you
-    #[arg(long, value_name = "FILE")]
+    /// What you rest on: a container with the delegations to you, or the CID of one that is kept here
+    #[arg(long, value_name = "FILE|CID")]
     proof: Option<String>,
+
+    #[command(flatten)]
+    signer: SignerOptions,
+
+    #[command(flatten)]
+    kept: KeptOptions,
 
     /// Write the container to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Print one JSON object: {"ok": {"cid": …, "container": …}}, or {"error": {"kind": …, "message": …}}
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// For how long something holds; none for ever.
@@ -114,38 +141,42 @@ impl Expires {
     }
 }
 
-/// Returns the time, in seconds since 1970.
-pub(in crate::commands) fn now() -> i64 {
-    i64::try_from(now_ms() / 1000).unwrap_or(i64::MAX)
-}
-
 /// What somebody rests on, the subject's own delegation first.
 struct Chain {
     links: Vec<Delegation>,
 }
 
 impl Chain {
-    /// Reads the delegations that lead to `holder`, each given by whom the one before was given to.
-    fn to(holder: &Did, proof: Option<&str>) -> Result<Self, CommandError> {
-        let Some(path) = proof else {
+    /// Finds the delegations that lead to `holder`, who wants to do `command`.
+    fn to(
+        holder: &Did,
+        command: &Command,
+        proof: Option<&str>,
+        kept: &KeptOptions,
+    ) -> Result<Self, CommandError> {
+        let Some(proof) = proof else {
             return Ok(Self { links: Vec::new() });
         };
-        let mut left = container(path)?.contents().delegations;
-        let mut links = Vec::new();
-        let mut wanted = *holder;
-        while let Some(at) = left.iter().position(|it| it.payload().audience == wanted) {
-            let link = left.swap_remove(at);
-            wanted = link.payload().issuer;
-            links.push(link);
+        let last = tokens::cid(proof);
+        let delegations = match &last {
+            None => container(proof)?.contents().delegations,
+            Some(_) => match kept.store_if_there()? {
+                Some(store) => tokens::kept_delegations(&store)?,
+                None => Vec::new(),
+            },
+        };
+        let wanted = Wanted {
+            holder,
+            command,
+            last: last.as_ref(),
+            now: now(),
+        };
+        match chain::find(&delegations, &wanted) {
+            Some(links) => Ok(Self {
+                links: links.into_iter().cloned().collect(),
+            }),
+            None => Err(no_chain(proof, &wanted, &delegations)),
         }
-        if links.is_empty() {
-            let words = format!("{path} holds no delegation to you, {holder}");
-            return Err(
-                CommandError::input(words).hint("`homestar ucan inspect` shows what it holds")
-            );
-        }
-        links.reverse();
-        Ok(Self { links })
     }
 
     /// Returns whose resources the chain is about.
@@ -164,10 +195,40 @@ impl Chain {
     }
 }
 
+/// Returns why nobody lets `wanted` be done.
+fn no_chain(proof: &str, wanted: &Wanted<'_>, delegations: &[Delegation]) -> CommandError {
+    let (holder, command) = (wanted.holder, wanted.command);
+    let mut to_holder = delegations.iter().filter(|it| {
+        let is_named = wanted
+            .last
+            .is_none_or(|cid| it.cids().any(|own| own == cid));
+        it.payload().audience == *holder && is_named
+    });
+    match (to_holder.next(), wanted.last) {
+        (None, None) => {
+            let words = format!("{proof} holds no delegation to you, {holder}");
+            CommandError::input(words).hint("`homestar ucan inspect` shows what it holds")
+        }
+        (None, Some(_)) => {
+            let words = format!("there is no delegation {proof} to you, {holder}, here");
+            CommandError::input(words).hint("`homestar ucan list` shows what is kept")
+        }
+        (Some(_), _) => {
+            let words = format!(
+                "no chain of delegations that hold now leads from an owner to you, {holder}, for {command}"
+            );
+            CommandError::input(words).hint(
+                "all that it rests on has to be there; `homestar ucan inspect` and `homestar ucan list` show what is",
+            )
+        }
+    }
+}
+
 pub(super) fn delegate(options: &Delegate) -> Result<(), CommandError> {
-    let key = keyring::key()?;
+    let key = options.signer.key()?;
     let issuer = key.did();
-    let chain = Chain::to(&issuer, options.proof.as_deref())?;
+    let proof = options.proof.as_deref();
+    let chain = Chain::to(&issuer, &options.command, proof, &options.kept)?;
     // A policy is a list of statements, all of which have to hold.
     let statements = options.conditions.iter().map(Policy::to_ipld);
     let statements = statements.flat_map(|policy| match policy {
@@ -179,7 +240,7 @@ pub(super) fn delegate(options: &Delegate) -> Result<(), CommandError> {
     let payload = delegation::Payload {
         issuer,
         audience: options.to,
-        subject: Some(chain.subject(&issuer)),
+        subject: (!options.powerline).then(|| chain.subject(&issuer)),
         command: options.command.clone(),
         policy,
         nonce: nonce()?,
@@ -192,7 +253,11 @@ pub(super) fn delegate(options: &Delegate) -> Result<(), CommandError> {
     for warning in words::warnings(&delegation) {
         print::warning(&warning);
     }
-    put(chain.with(delegation.into_block()), options.output.as_ref())
+    let cid = *delegation.cid();
+    let all: Vec<_> = chain.with(delegation.into_block()).collect();
+    let container = Container::new(all.iter().cloned()).map_err(CommandError::input)?;
+    keep_own(&options.kept, &container);
+    put(all, &cid, options.output.as_ref(), options.json)
 }
 
 pub(super) fn invoke(options: &Invoke) -> Result<(), CommandError> {
@@ -207,9 +272,10 @@ pub(super) fn invoke(options: &Invoke) -> Result<(), CommandError> {
         }
     };
     let arguments: BTreeMap<String, Ipld> = arguments;
-    let key = keyring::key()?;
+    let key = options.signer.key()?;
     let issuer = key.did();
-    let chain = Chain::to(&issuer, options.proof.as_deref())?;
+    let proof = options.proof.as_deref();
+    let chain = Chain::to(&issuer, &options.command, proof, &options.kept)?;
     let mut payload = invocation::Payload::statement(issuer, options.command.clone(), arguments);
     payload.subject = chain.subject(&issuer);
     payload.audience = options.to;
@@ -218,21 +284,13 @@ pub(super) fn invoke(options: &Invoke) -> Result<(), CommandError> {
     payload.expiration = options.expires.end();
     payload.issued_at = Some(now());
     let invocation = Invocation::sign(payload, &key).map_err(CommandError::input)?;
-    put(chain.with(invocation.into_block()), options.output.as_ref())
+    let cid = *invocation.cid();
+    let all = chain.with(invocation.into_block());
+    put(all, &cid, options.output.as_ref(), options.json)
 }
 
 pub(in crate::commands) fn nonce() -> Result<Vec<u8>, CommandError> {
     let mut nonce = [0; 12];
     getrandom::fill(&mut nonce).map_err(|error| CommandError::host(error.to_string()))?;
     Ok(nonce.to_vec())
-}
-
-fn put(tokens: impl Iterator<Item = Block>, output: Option<&PathBuf>) -> Result<(), CommandError> {
-    let container = Container::new(tokens).map_err(CommandError::input)?;
-    let mut text = container.encode(Encoding::Base64UrlGzip);
-    text.push(b'\n');
-    match output {
-        Some(path) => files::write(path, &text),
-        None => print::out(&text),
-    }
 }

@@ -4,17 +4,17 @@ use clap::Args;
 use homestar_core::ipld::Ipld;
 use homestar_core::ucan::verify::LEEWAY;
 use homestar_core::ucan::{
-    Delegation, Did, Invocation, Known, Request, Revoked, verify as check, words,
+    Authority, Delegation, Did, Invocation, Known, Request, verify as check, words,
 };
 
-use super::container;
-use super::make::now;
+use super::tokens::{KeptOptions, Sources, State, container, now};
 use crate::error::{CommandError, Listed};
 use crate::print;
 
 /// Show what tokens say, in words and as a tree
 ///
-/// Signatures are checked; whether all of it together allows what is asked for is for `homestar ucan verify`.
+/// Signatures are checked, and what was revoked or has expired is said; whether all of it together allows what is asked
+/// for is for `homestar ucan verify`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -23,15 +23,19 @@ Examples:
 pub(super) struct Inspect {
     /// A container or a token; - for standard input
     file: String,
-    /// Print one JSON object
+
+    #[command(flatten)]
+    kept: KeptOptions,
+
+    /// Print one JSON object: {"ok": …}, or {"error": {"kind": …, "message": …}}
     #[arg(long)]
     pub(super) json: bool,
 }
 
 /// Check whether invocations may be carried out
 ///
-/// Ends with exit code 4, and names the token and the rule that it breaks, if one may not. What was revoked isn't
-/// known here.
+/// Ends with exit code 4, and names the token and the rule that it breaks, if one may not. Revoked is what the store knows
+/// to be, and what revocations in the same container say.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -46,7 +50,11 @@ pub(super) struct Verify {
     /// Who is asked: their did:key; without it, whoever the invocation names
     #[arg(long, value_name = "DID")]
     executor: Option<Did>,
-    /// Print one JSON object
+
+    #[command(flatten)]
+    kept: KeptOptions,
+
+    /// Print one JSON object: {"ok": …}, or {"error": {"kind": …, "message": …}}
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -63,7 +71,14 @@ fn chain<'a>(invocation: &Invocation, delegations: &'a [Delegation]) -> Vec<&'a 
 }
 
 pub(super) fn inspect(options: &Inspect) -> Result<(), CommandError> {
-    let contents = container(&options.file)?.contents();
+    let container = container(&options.file)?;
+    let contents = container.contents();
+    let (sources, now) = (Sources::new(&options.kept, &container, now())?, now());
+    let mut states = Vec::new();
+    for delegation in &contents.delegations {
+        let by = sources.revoked_by(delegation)?;
+        states.push(State::of(delegation, by, now));
+    }
     if options.json {
         let broken = contents.broken.iter().map(|(cid, error)| {
             print::map([
@@ -71,9 +86,11 @@ pub(super) fn inspect(options: &Inspect) -> Result<(), CommandError> {
                 ("why", Ipld::String(error.to_string())),
             ])
         });
-        let delegations = contents.delegations.iter().map(|it| {
+        let delegations = contents.delegations.iter().zip(&states).map(|(it, state)| {
             print::map([
                 ("cid", Ipld::String(it.cid().to_string())),
+                ("revoked_by", state.revoked_by()),
+                ("state", Ipld::String(state.word().to_owned())),
                 ("warnings", print::texts(words::warnings(it))),
                 ("words", Ipld::String(words::of_delegation(it))),
             ])
@@ -111,8 +128,15 @@ pub(super) fn inspect(options: &Inspect) -> Result<(), CommandError> {
         text += &format!("{cid}: {error}\n");
     }
     print::out(print::shown(&text).as_bytes())?;
-    for warning in contents.delegations.iter().flat_map(words::warnings) {
-        print::warning(&warning);
+    for (delegation, state) in contents.delegations.iter().zip(&states) {
+        if *state != State::Holds {
+            let audience = delegation.payload().audience;
+            let words = format!("{}, to {audience}: {}", delegation.cid(), state.words());
+            print::warning(&words);
+        }
+        for warning in words::warnings(delegation) {
+            print::warning(&warning);
+        }
     }
     Ok(())
 }
@@ -120,10 +144,11 @@ pub(super) fn inspect(options: &Inspect) -> Result<(), CommandError> {
 pub(super) fn verify(options: &Verify) -> Result<(), CommandError> {
     let container = container(&options.file)?;
     let contents = container.contents();
-    let revocations = Revoked::new();
+    let now = options.at.unwrap_or_else(now);
+    let revocations = Sources::new(&options.kept, &container, now)?;
     let request = Request {
         executor: options.executor.as_ref(),
-        now: options.at.unwrap_or_else(now),
+        now,
         leeway: LEEWAY,
         proofs: &container,
         revocations: &revocations,
@@ -133,7 +158,7 @@ pub(super) fn verify(options: &Verify) -> Result<(), CommandError> {
     let mut refused = Vec::new();
     for invocation in &contents.invocations {
         match check(invocation.block().bytes(), &request, &mut known) {
-            Ok(authority) => allowed.push((invocation, words::of_authority(&authority))),
+            Ok(authority) => allowed.push((invocation, authority)),
             Err(error) => refused.push(Listed {
                 text: format!("{}: {}: {error}", invocation.cid(), error.name()),
                 facts: print::map([
@@ -168,15 +193,24 @@ pub(super) fn verify(options: &Verify) -> Result<(), CommandError> {
         return Err(error);
     }
     if options.json {
-        let allowed = allowed.into_iter().map(|(invocation, words)| {
-            print::map([
-                ("cid", Ipld::String(invocation.cid().to_string())),
-                ("words", Ipld::String(words)),
-            ])
-        });
+        let allowed = allowed.iter().map(|(invocation, it)| facts(invocation, it));
         return print::ok(Ipld::List(allowed.collect()));
     }
-    allowed
-        .into_iter()
-        .try_for_each(|(_, words)| print::line(&print::one_line(&words)))
+    allowed.iter().try_for_each(|(_, authority)| {
+        print::line(&print::one_line(&words::of_authority(authority)))
+    })
+}
+
+/// Returns what was proven, for programs.
+fn facts(invocation: &Invocation, authority: &Authority) -> Ipld {
+    let time = |time: Option<i64>| time.map_or(Ipld::Null, |time| Ipld::Integer(time.into()));
+    print::map([
+        ("cid", Ipld::String(invocation.cid().to_string())),
+        ("command", Ipld::String(authority.command().to_string())),
+        ("expires", time(authority.expiration())),
+        ("holder", Ipld::String(authority.holder().to_string())),
+        ("not_before", time(authority.not_before())),
+        ("subject", Ipld::String(authority.subject().to_string())),
+        ("words", Ipld::String(words::of_authority(authority))),
+    ])
 }

@@ -184,3 +184,51 @@ fn both_names_of_a_revocations_arguments_are_read() {
         }
     }
 }
+
+#[test]
+fn a_path_is_found_for_whoever_has_a_say() {
+    let world = World::new(3);
+    let mut delegations = world.delegations();
+    // What doesn't matter stands before what does.
+    delegations.reverse();
+    let proofs: BTreeMap<_, _> = delegations
+        .iter()
+        .map(|one| (*one.cid(), one.block().clone()))
+        .collect();
+    delegations.reverse();
+    let cids: Vec<_> = delegations.iter().map(|one| *one.cid()).collect();
+    for (hop, by, path) in [
+        (0, 0, Some(&cids[..1])),
+        (0, 1, Some(&cids[..1])),
+        (0, 2, None),
+        (1, 0, Some(&cids[..2])),
+        (1, 1, Some(&cids[1..2])),
+        (2, 0, Some(&cids[..3])),
+        (2, 1, Some(&cids[1..])),
+        (2, 3, Some(&cids[2..])),
+        (2, 9, None),
+    ] {
+        let revocation = Revocation::new(&cids[hop], did(by), &delegations);
+        let found = revocation.as_ref().map(|it| &it.path[..]);
+        assert_eq!(found, path, "{hop} {by}");
+        if let Some(revocation) = revocation {
+            let checked = revocation.check_path(&proofs, &mut Known::default());
+            assert_eq!(checked, Ok(()), "{hop} {by}");
+        }
+    }
+    let unknown = crate::ipld::cid_of_dag_cbor(b"x");
+    assert_eq!(Revocation::new(&unknown, did(0), &delegations), None);
+}
+
+#[test]
+fn delegations_in_a_circle_have_an_end() {
+    let mut world = World::new(3);
+    world.grants[0].issuer = did(3);
+    world.grants[0].subject = Some(did(3));
+    world.signers[0] = key(3);
+    let delegations = world.delegations();
+    let target = delegations[1].cid();
+    assert_eq!(Revocation::new(target, did(9), &delegations), None);
+    let revocation = Revocation::new(target, did(3), &delegations).expect("has a say");
+    assert_eq!(revocation.path.len(), 2);
+}
