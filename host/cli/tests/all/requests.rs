@@ -109,7 +109,7 @@ fn a_task_runs_by_leave_and_its_receipt_says_by_whose() {
         .operator
         .run(&["receipt", "show", "sum.car", "--json"])
         .json();
-    let invocation = shown["ok"]["meta"]["invocation"]["/"].as_str().unwrap();
+    let invocation = shown["meta"]["invocation"]["/"].as_str().unwrap();
     let inspected = two
         .operator
         .run(&["ucan", "inspect", "request.ucan", "--json"]);
