@@ -18,7 +18,7 @@ fn commands(page: &Path) -> Vec<String> {
         .flat_map(str::lines)
         .map(|line| line.strip_prefix("$ ").unwrap_or(line));
     let commands: Vec<_> = commands
-        .filter(|line| line.starts_with("homestar "))
+        .filter(|line| line.starts_with("homestar ") || line.starts_with("HOMESTAR_KEY="))
         .map(str::to_owned)
         .collect();
     assert!(!commands.is_empty(), "{}", page.display());

@@ -118,7 +118,7 @@ fn a_task_runs_by_leave_and_its_receipt_says_by_whose() {
     assert!(shown.stdout().contains(&two.asker_did), "{shown}");
     let explained = two
         .operator
-        .run(&["explain", shown_receipt(&shown.stdout())]);
+        .run(&["explain", shown_receipt(shown.stdout())]);
     assert!(explained.stdout().contains(invocation), "{explained}");
     // It replays without any leave: what was done is in the file.
     let replayed = two.operator.run(&["replay", "sum.car"]);
