@@ -235,6 +235,58 @@ fn both_grants_and_delegations_open_a_door() {
 }
 
 #[test]
+fn whoever_carries_a_request_adds_nothing_to_it() {
+    let two = Two::with_dice();
+    two.lets(&[TASKS]);
+    two.asks(&["dice.wasm", "roll"]);
+    // Leave that its bearer has, but that the request doesn't show.
+    let more = [
+        "ucan",
+        "delegate",
+        &two.asker_did,
+        "/random",
+        "-o",
+        "more.ucan",
+    ];
+    assert_eq!(two.operator.run(&more).code, Some(0));
+    let pack = [
+        "ucan",
+        "container",
+        "pack",
+        "request.ucan",
+        "more.ucan",
+        "-o",
+        "both.ucan",
+    ];
+    assert_eq!(two.operator.run(&pack).code, Some(0));
+    two.operator
+        .put("request.ucan", two.operator.read("both.ucan"));
+    let said = two.runs("dice.wasm", &["--allow", "random"]);
+    assert!(
+        said.error().1.contains("randomness is not granted"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_was_revoked_opens_nothing() {
+    let two = Two::with_dice();
+    two.lets(&[TASKS, ("/random", "[]")]);
+    let roll = ["dice.wasm", "roll"];
+    two.asks(&roll);
+    assert!(two.runs("dice.wasm", &["--allow", "random"]).ok().is_u64());
+    two.asks(&roll);
+    let said = two.operator.run(&["ucan", "revoke", "1.ucan"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let said = two.runs("dice.wasm", &["--allow", "random"]);
+    let (kind, message) = said.error();
+    assert!(
+        kind == "denied" && message.contains("Revoked in number 1 of `proofs`"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn an_effect_with_grants_of_its_own_needs_the_leave_too() {
     let two = Two::with_dice();
     two.lets(&[TASKS, ("/dns", "[]")]);

@@ -106,6 +106,20 @@ impl Permit {
         self.grants.address(method, url, address)
     }
 
+    /// Whether a secret of the operator's may be sent with a request: `/secret/use`.
+    pub fn secret(&self, name: &str, url: &Url) -> Result<(), Denied> {
+        self.allows(
+            || "/secret/use".to_owned(),
+            || {
+                vec![
+                    ("host", text(url.host_str().unwrap_or_default())),
+                    ("name", text(name)),
+                    ("path", text(url.path())),
+                ]
+            },
+        )
+    }
+
     /// Whether the records of one type that a name has may be looked up: `/dns/resolve`.
     pub fn dns(&self, name: &str, record_type: RecordType) -> Result<(), Denied> {
         self.grants.dns(name, record_type)?;
@@ -301,7 +315,7 @@ mod tests {
 
     type Check = fn(&Permit) -> Result<(), Denied>;
 
-    const CHECKS: [(&str, Check, &str, &str); 12] = [
+    const CHECKS: [(&str, Check, &str, &str); 13] = [
         (
             "/https/get",
             |permit| permit.https("GET", &"https://a.example/x?q=1".parse().expect("a URL")),
@@ -370,6 +384,12 @@ mod tests {
             r#".bucket == "c""#,
         ),
         (
+            "/secret/use",
+            |permit| permit.secret("TOKEN", &"https://a.example/x".parse().expect("a URL")),
+            r#".name == "TOKEN" and .host == "a.example" and .path == "/x""#,
+            r#".name == "OTHER""#,
+        ),
+        (
             "/blocks/put",
             |permit| permit.put(100),
             ".stored <= 100",
@@ -404,7 +424,7 @@ mod tests {
             let mut permit = permit("/", "[]");
             assert_eq!(check(&permit), Ok(()), "{command}");
             permit.grants = Grants::none();
-            let needs_none = ["/crypto/sign", "/blocks/put"].contains(&command);
+            let needs_none = ["/crypto/sign", "/secret/use", "/blocks/put"].contains(&command);
             assert_eq!(check(&permit).is_ok(), needs_none, "{command}");
         }
     }

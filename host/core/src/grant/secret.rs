@@ -12,6 +12,7 @@ use super::Label;
 use super::denied::Denied;
 use super::error::shown;
 use super::origin::{Origin, Target, exactly};
+use super::permit::Permit;
 use super::redact::Redactor;
 
 const OPEN: &str = "{{secret:";
@@ -24,14 +25,15 @@ const CLOSE: &str = "}}";
 /// where the request goes. What comes back goes through a [`Redactor`].
 ///
 /// ```
-/// use homestar_core::grant::Secrets;
+/// use homestar_core::grant::{Grants, Secrets};
 /// use url::Url;
 ///
 /// let mut secrets = Secrets::default();
 /// secrets.insert("TOKEN", "s3cr3t".to_owned(), &["api.example.com"])?;
 ///
 /// let url = Url::parse("https://api.example.com/")?;
-/// let mut placeholders = secrets.placeholders(&url);
+/// let permit = Grants::everything().into();
+/// let mut placeholders = secrets.placeholders(&url, &permit);
 /// let header = placeholders.fill("Bearer {{secret:TOKEN}}")?;
 /// assert_eq!(header.as_str(), "Bearer s3cr3t");
 ///
@@ -39,7 +41,7 @@ const CLOSE: &str = "}}";
 /// assert_eq!(redactor.push(b"you sent s3cr3t."), b"you sent {{secret:TOKEN}}.");
 ///
 /// let url = Url::parse("https://example.org/")?;
-/// assert!(secrets.placeholders(&url).fill("{{secret:TOKEN}}").is_err());
+/// assert!(secrets.placeholders(&url, &permit).fill("{{secret:TOKEN}}").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
@@ -84,11 +86,12 @@ impl Secrets {
         self.0.keys().map(String::as_str)
     }
 
-    /// What stands for secrets in a request to a URL.
-    pub fn placeholders<'a>(&'a self, url: &'a Url) -> Placeholders<'a> {
+    /// What stands for secrets in a request to a URL, of somebody with this permit.
+    pub fn placeholders<'a>(&'a self, url: &'a Url, permit: &'a Permit) -> Placeholders<'a> {
         Placeholders {
             secrets: self,
             url,
+            permit,
             used: BTreeMap::new(),
         }
     }
@@ -125,6 +128,7 @@ impl fmt::Debug for Secrets {
 pub struct Placeholders<'a> {
     secrets: &'a Secrets,
     url: &'a Url,
+    permit: &'a Permit,
     used: BTreeMap<&'a str, &'a Secret>,
 }
 
@@ -167,6 +171,7 @@ impl<'a> Placeholders<'a> {
             let what = format!("the secret `{name}` is not bound to {}", shown(&origin));
             return Err(Denied::new(what, None));
         }
+        self.permit.secret(name, self.url)?;
         self.used.insert(name, secret);
         Ok(&secret.value)
     }
@@ -215,6 +220,7 @@ pub enum SecretError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::Grants;
 
     fn secrets() -> Secrets {
         let mut secrets = Secrets::default();
@@ -230,7 +236,8 @@ mod tests {
     fn fill(text: &str, url: &str) -> Result<String, String> {
         let secrets = secrets();
         let url = Url::parse(url).unwrap();
-        let filled = secrets.placeholders(&url).fill(text);
+        let permit = Grants::everything().into();
+        let filled = secrets.placeholders(&url, &permit).fill(text);
         filled
             .map(|text| text.to_string())
             .map_err(|denied| denied.to_string())
@@ -288,7 +295,8 @@ mod tests {
         );
         let secrets = secrets();
         let url = Url::parse("https://api.example.com/").unwrap();
-        let mut placeholders = secrets.placeholders(&url);
+        let permit = Grants::everything().into();
+        let mut placeholders = secrets.placeholders(&url, &permit);
         placeholders.fill("{{secret:A}}").unwrap();
         let redactor = placeholders.redactor();
         assert_eq!(

@@ -56,7 +56,7 @@ pub(super) fn prepare(
     let method = method(&request.method)?;
     let url = url(&request.url)?;
     granted(permit.https(method.as_str(), &url))?;
-    let mut placeholders = secrets.placeholders(&url);
+    let mut placeholders = secrets.placeholders(&url, permit);
     let mut headers = HeaderMap::new();
     let mut content_length = None;
     let mut bytes = 0;
