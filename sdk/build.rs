@@ -25,6 +25,8 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let templates = here.join("templates");
     let templates = list("TEMPLATES", [(templates.clone(), templates)]);
+    let wit = here.join("../wit");
+    let contracts = list("CONTRACTS", [(wit.clone(), wit.join("deps"))]);
     let packed = SDKS.iter().flat_map(|(language, parts)| {
         let here = here.clone();
         parts
@@ -33,7 +35,8 @@ fn main() {
     });
     let sdks = list("SDKS", packed);
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
-    fs::write(out.join("files.rs"), templates + &sdks).expect("the target folder can be written");
+    fs::write(out.join("files.rs"), templates + &contracts + &sdks)
+        .expect("the target folder can be written");
 }
 
 /// Returns a constant with all files in folders, each named as it is within the first of its pair.

@@ -52,6 +52,36 @@ fn sdk(language: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
+/// Returns the files of our packages that `wit` names, and of those that they name in turn, each with its path in a folder
+/// of WIT.
+///
+/// ```
+/// let files = homestar_templates::contracts("world mine { import homestar:https/client@0.1.0; }");
+/// assert_eq!(files[0].0, "deps/homestar-https/https.wit");
+/// ```
+#[must_use]
+pub fn contracts(wit: &str) -> Vec<(&'static str, &'static str)> {
+    let mut named: Vec<&File> = Vec::new();
+    let mut texts = vec![wit];
+    while let Some(text) = texts.pop() {
+        for file in CONTRACTS {
+            let is_known = named.iter().any(|known| known.path == file.path);
+            if !is_known && text.contains(&package(file)) {
+                named.push(file);
+                texts.push(file.text);
+            }
+        }
+    }
+    named.sort_by_key(|file| file.path);
+    named.iter().map(|file| (file.path, file.text)).collect()
+}
+
+/// Returns how the package in a file begins the names of its interfaces: `homestar:https/`.
+fn package(file: &File) -> String {
+    let folder = file.path.split('/').nth(1).unwrap_or_default();
+    format!("{}/", folder.replacen('-', ":", 1))
+}
+
 fn filled(text: &str, name: &str) -> String {
     text.replace("{{name}}", name)
         .replace("{{name_}}", &name.replace('-', "_"))
@@ -60,6 +90,24 @@ fn filled(text: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_come_with_those_that_they_name() {
+        let paths = |wit: &str| -> Vec<_> {
+            let files = contracts(wit).into_iter();
+            files.map(|(path, _)| path).collect()
+        };
+        assert!(paths("world mine { import acme:weather/forecast; }").is_empty());
+        let random = paths("import homestar:random/beacon@0.1.0;");
+        assert!(
+            random.contains(&"deps/homestar-random/random.wit"),
+            "{random:?}"
+        );
+        assert_eq!(
+            paths("import homestar:driver/http@0.1.0;").len(),
+            CONTRACTS.len() - 1
+        );
+    }
 
     #[test]
     fn every_language_has_a_task_and_nothing_is_left_open() {

@@ -62,6 +62,22 @@ def documented(text: typing.Optional[str], indent: str) -> list[str]:
     return [f"{indent}/// {line}".rstrip() for line in inspect.cleandoc(text).splitlines()]
 
 
+# Folders of the path have other names in the component. In tracebacks, files are called as in the project.
+SHORT_NAMES = """\
+import sys
+from importlib.machinery import FileFinder, SourceFileLoader
+
+class Loader(SourceFileLoader):
+    def get_code(self, name):
+        path = self.get_filename(name)
+        folder = max((folder for folder in sys.path if path.startswith(folder + "/")), key=len, default="")
+        return self.source_to_code(self.get_data(path), path.removeprefix(folder + "/"))
+
+sys.path_hooks.insert(0, FileFinder.path_hook((Loader, [".py"])))
+sys.path_importer_cache.clear()
+"""
+
+
 @dataclasses.dataclass
 class Type:
     """A type of WIT, and the Python that turns values of it into those of a person and back.
@@ -378,6 +394,7 @@ class Interface:
         return "\n".join(
             [
                 "# Made by `homestar build`.",
+                SHORT_NAMES,
                 "import importlib",
                 f"for name in {imported_late!r}:",
                 "    try:",
@@ -411,7 +428,8 @@ def hints_of(thing, place: str) -> dict:
 
 
 def shown(hint) -> str:
-    return getattr(hint, "__name__", None) if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
+    is_class = isinstance(hint, type) and not typing.get_args(hint)
+    return hint.__name__ if is_class else str(hint).replace("typing.", "")
 
 
 def advice(hint) -> str:

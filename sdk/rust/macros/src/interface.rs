@@ -14,34 +14,13 @@ use crate::types::{Ty, Way, turner};
 
 /// Returns the module, with bindings in it where it is compiled to WebAssembly.
 pub(crate) fn expand(module: &ItemMod, package: &str) -> Result<TokenStream, Error> {
-    let Some((_, items)) = &module.content else {
-        return Err(Error::new_spanned(
-            module,
-            "`tasks` needs a module with its content, `mod name { … }`",
-        ));
-    };
     let world = Name::parse(package).ok_or_else(|| {
-        Error::new_spanned(
-            &module.ident,
-            format!("the package's name `{package}` is no name in WIT"),
-        )
+        let words = format!("the package's name `{package}` is no name in WIT");
+        Error::new_spanned(&module.ident, words)
     })?;
-    let mut interface = Interface::new(items);
-    let tasks = items.iter().filter_map(|item| match item {
-        Item::Fn(function) if matches!(function.vis, Visibility::Public(_)) => Some(function),
-        _ => None,
-    });
-    for task in tasks {
-        interface.add(task)?;
-    }
-    if interface.methods.is_empty() {
-        return Err(Error::new_spanned(
-            &module.ident,
-            "there is no task in here: a function that is `pub`",
-        ));
-    }
-    let bindings = interface.bindings(&world);
+    let bindings = Interface::of(module)?.bindings(&world);
     let (attributes, visibility, name) = (&module.attrs, &module.vis, &module.ident);
+    let items = module.content.iter().flat_map(|(_, items)| items);
     Ok(quote! {
         #(#attributes)*
         #[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
@@ -74,6 +53,28 @@ struct Interface<'a> {
 }
 
 impl<'a> Interface<'a> {
+    /// Returns the interface that the public functions of `module` make.
+    fn of(module: &'a ItemMod) -> Result<Self, Error> {
+        let Some((_, items)) = &module.content else {
+            let words = "`tasks` needs a module with its content, `mod name { … }`";
+            return Err(Error::new_spanned(module, words));
+        };
+        let mut interface = Self::new(items);
+        for item in items {
+            match item {
+                Item::Fn(task) if matches!(task.vis, Visibility::Public(_)) => {
+                    interface.add(task)?;
+                }
+                _ => {}
+            }
+        }
+        if interface.methods.is_empty() {
+            let words = "there is no task in here: a function that is `pub`";
+            return Err(Error::new_spanned(&module.ident, words));
+        }
+        Ok(interface)
+    }
+
     fn new(items: &'a [Item]) -> Self {
         let own = items.iter().filter_map(|item| match item {
             Item::Struct(item) => Some((item.ident.to_string(), Own::Struct(item))),
@@ -437,8 +438,210 @@ fn documented(attributes: &[Attribute], depth: usize) -> String {
             _ => None,
         });
     let text: Vec<String> = lines.collect();
-    let lines = text.iter().flat_map(|text| text.lines());
+    let lines = text.iter().flat_map(|text| text.split('\n'));
     lines
         .map(|line| format!("{}\n", format!("{indent}///{line}").trim_end()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syn::parse_quote;
+
+    /// What stands in the interface, on one line.
+    fn items(module: &ItemMod) -> String {
+        let wit = Interface::of(module)
+            .unwrap()
+            .wit(&Name::parse("tries").unwrap());
+        let inside = wit.split_once("interface tasks {").unwrap().1;
+        let inside = inside.split_once("\n}\n").unwrap().0;
+        inside.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn refused(module: &ItemMod) -> String {
+        Interface::of(module).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_type_has_one_in_wit() {
+        let types: [(Type, &str); 14] = [
+            (parse_quote!(bool), "bool"),
+            (parse_quote!(i64), "s64"),
+            (parse_quote!(&str), "string"),
+            (parse_quote!(std::string::String), "string"),
+            (parse_quote!(&[u8]), "list<u8>"),
+            (parse_quote!(Vec<Vec<f32>>), "list<list<f32>>"),
+            (parse_quote!(&[Kind]), "list<kind>"),
+            (parse_quote!(Option<Kind>), "option<kind>"),
+            (parse_quote!((u8, char)), "tuple<u8, char>"),
+            (
+                parse_quote!(HashMap<String, Kind>),
+                "list<tuple<string, kind>>",
+            ),
+            (parse_quote!(Result<(), ()>), "result"),
+            (parse_quote!(Result<u8, ()>), "result<u8>"),
+            (parse_quote!(Result<(), Kind>), "result<_, kind>"),
+            (parse_quote!(Result<u8, String>), "result<u8, string>"),
+        ];
+        for (ty, wit) in types {
+            let text = items(&parse_quote!(
+                mod tries {
+                    enum Kind { A }
+                    pub fn given(value: #ty) {}
+                }
+            ));
+            let wanted = format!("given: func(value: {wit});");
+            assert!(text.ends_with(&wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn types_are_defined_with_their_documentation() {
+        let text = items(&parse_quote!(
+            mod tries {
+                /// Where it is.
+                struct Point {
+                    x: f64,
+                    /// Downwards.
+                    r#type: Kind,
+                }
+                enum Kind {
+                    VeryLarge,
+                    List,
+                }
+                enum Shape {
+                    /// Round.
+                    Circle(Point),
+                    Nothing,
+                }
+                /// Draws it.
+                ///
+                /// As a picture.
+                pub fn draw(shapes: Vec<Shape>) -> Vec<u8> {}
+                fn helper(not: usize) {}
+            }
+        ));
+        assert_eq!(
+            text,
+            "enum kind { very-large, %list, } \
+             /// Where it is. record point { x: f64, /// Downwards. %type: kind, } \
+             variant shape { /// Round. circle(point), nothing, } \
+             /// Draws it. /// /// As a picture. draw: func(shapes: list<shape>) -> list<u8>;"
+        );
+    }
+
+    #[test]
+    fn what_is_no_task_is_told() {
+        let cases: [(ItemMod, &str); 11] = [
+            (
+                parse_quote!(
+                    mod a;
+                ),
+                "`tasks` needs a module with its content, `mod name { … }`",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        fn f() {}
+                    }
+                ),
+                "there is no task in here: a function that is `pub`",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        pub async fn f() {}
+                    }
+                ),
+                "a task is a plain function",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        pub fn f<T>(a: T) {}
+                    }
+                ),
+                "`f` has parameters, and nothing in WIT has",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        pub fn f(a: usize) {}
+                    }
+                ),
+                "`usize` differs between machines; `u32` or `u64` don't",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        pub fn f() -> &'static str {}
+                    }
+                ),
+                "of references, a parameter may be `&str` or `&[T]`, and nothing else may be one",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        pub fn f(a: HashMap<u8, u8>) {}
+                    }
+                ),
+                "a map has a `String` for its keys; a `Vec` of tuples may have any",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        struct A {
+                            a: Vec<A>,
+                        }
+                        pub fn f(a: A) {}
+                    }
+                ),
+                "`A` holds itself, and types of WIT can't",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        struct A(u8);
+                        pub fn f(a: A) {}
+                    }
+                ),
+                "a record of WIT has fields with names",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        enum A {
+                            B(u8, u8),
+                        }
+                        pub fn f(a: A) {}
+                    }
+                ),
+                "a case of WIT has one value; a tuple or a struct holds several",
+            ),
+            (
+                parse_quote!(
+                    mod a {
+                        struct F {
+                            a: u8,
+                        }
+                        pub fn f(a: F) {}
+                    }
+                ),
+                "`F` and `f` would both be called `f` in WIT",
+            ),
+        ];
+        for (module, words) in cases {
+            assert_eq!(refused(&module), words);
+        }
+        let unknown = refused(&parse_quote!(
+            mod a {
+                pub fn f(a: Instant) {}
+            }
+        ));
+        assert!(
+            unknown.starts_with("WIT has no type for this: there are bool"),
+            "{unknown}"
+        );
+    }
 }

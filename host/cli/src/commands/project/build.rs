@@ -1,6 +1,6 @@
 //! `homestar build`
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,16 @@ use homestar_core::ipld::Ipld;
 use super::sources::{self, Stamp};
 use super::{Language, Project, javascript, python, rust};
 use crate::error::{Caused, CommandError};
-use crate::print;
+use crate::{files, print};
 
 /// Build the component of a project
 ///
 /// The language is known by the files of the project: Cargo.toml is Rust, package.json JavaScript, with tsconfig.json
 /// TypeScript, and pyproject.toml, requirements.txt or app.py Python. Its own tools do the work: cargo, npm, pip. What a
 /// project depends on is installed into it first, into target, node_modules or .venv.
+///
+/// Where somebody wrote WIT into wit/ by hand, nothing is derived. The packages of homestar's that it names are written to
+/// wit/deps, anew each time.
 ///
 /// The component is NAME.wasm beside the project's file, NAME being the project's own. Its path is printed. When nothing
 /// changed, nothing is done.
@@ -55,11 +58,38 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 
 /// Builds `project`, and tells whether anything had to be done.
 pub(super) fn build(project: &Project) -> Result<bool, CommandError> {
+    write_contracts(project)?;
     match project.language {
         Language::Rust => rust::build(project),
         Language::Js | Language::Ts => javascript::build(project),
         Language::Python => python::build(project),
     }
+}
+
+/// Writes the packages of ours that WIT by hand names to where bindings tools look for them.
+fn write_contracts(project: &Project) -> Result<(), CommandError> {
+    let folder = project.folder.join("wit");
+    let Ok(entries) = fs::read_dir(&folder) else {
+        return Ok(());
+    };
+    let mut wit = String::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|ending| ending == "wit") && !is_derived(&path) {
+            wit += &super::text(&path)?;
+        }
+    }
+    for (name, text) in homestar_templates::contracts(&wit) {
+        let path = folder.join(name);
+        if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+            continue;
+        }
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(unreadable)?;
+        }
+        files::write(&path, text.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Does `build` unless the component is there and came of the same sources, built with this `version` of the language.

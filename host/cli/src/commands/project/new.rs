@@ -10,7 +10,7 @@ use super::{Language, fault_of};
 use crate::error::{Caused, CommandError};
 use crate::{files, print};
 
-/// Begin a project: a component in a language of your own
+/// Begin a project: a component in the language of your choice
 ///
 /// The folder NAME gets a task with its tests, and the SDK of its language in vendor/homestar-sdk. `homestar build` builds
 /// it with the usual tools of that language.
