@@ -2,11 +2,11 @@
 
 import argparse
 import importlib
+import importlib.util
 import os
 import pathlib
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import traceback
 
@@ -61,16 +61,20 @@ def build(options) -> None:
         componentize(options, world, "homestar_component", ["-p", folder, "-p", ".", "-p", SDK])
 
 
+#: Folders of a project whose files are somebody else's.
+OTHERS = frozenset({".venv", "venv", "vendor", "site-packages"})
+
+
+def is_own(file: str) -> bool:
+    """Whether a file is one of the project's own."""
+    here = pathlib.Path.cwd()
+    path = pathlib.Path(file)
+    return path.is_relative_to(here) and not OTHERS & set(path.relative_to(here).parts)
+
+
 def own_modules() -> list:
     """The modules that were imported from the project."""
-    here = pathlib.Path.cwd()
-    left_out = {".venv", "venv", "vendor", "site-packages"}
-
-    def is_own(module) -> bool:
-        file = pathlib.Path(getattr(module, "__file__", None) or "/")
-        return file.is_relative_to(here) and not left_out & set(file.relative_to(here).parts)
-
-    return [module for module in list(sys.modules.values()) if is_own(module)]
+    return [module for module in list(sys.modules.values()) if is_own(getattr(module, "__file__", None) or "/")]
 
 
 def load(module: str) -> None:
@@ -87,22 +91,22 @@ def load(module: str) -> None:
 
 def told(error: BaseException, module: str) -> str:
     frame = error.__traceback__
-    here = os.getcwd() + os.sep
-    while frame and not frame.tb_frame.f_code.co_filename.startswith(here):
+    while frame and not is_own(frame.tb_frame.f_code.co_filename):
         frame = frame.tb_next
+    # What can't be read as Python has no frame of its own.
     lines = traceback.format_exception(type(error), error, frame)
     return f"{module}.py can't be imported\n{''.join(lines).rstrip()}"
 
 
 def componentize(options, world: list[str], module: str, paths: list) -> None:
-    program = pathlib.Path(sysconfig.get_path("scripts"), "componentize-py")
+    if importlib.util.find_spec("componentize_py") is None:
+        raise BuildError("componentize-py isn't installed; `pip install componentize-py` does it")
     output = options.output.with_suffix(".unfinished.wasm")
+    # Its script has the path of an environment in it, and environments are moved.
+    program = [sys.executable, "-c", "from componentize_py import script; raise SystemExit(script())"]
+    command = [*program, "-d", options.wit, *world, "componentize", *paths, module, "-o", output]
     environment = {**os.environ, "VIRTUAL_ENV": sys.prefix}
-    command = [program, "-d", options.wit, *world, "componentize", *paths, module, "-o", output]
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise BuildError("componentize-py isn't installed; `pip install componentize-py` does it") from None
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         said = (done.stdout + done.stderr).split("Caused by:")[0].split("Stack backtrace:")[0]
         raise BuildError(f"componentize-py failed\n{said.strip()}")

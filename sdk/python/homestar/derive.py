@@ -8,6 +8,7 @@ import types
 import typing
 
 from . import Wit
+from .mismatch import RANGES
 
 
 class DeriveError(Exception):
@@ -24,6 +25,19 @@ KEYWORDS = frozenset(
 )
 
 PLAIN = {bool: "bool", int: "s64", float: "f64", str: "string", bytes: "list<u8>"}
+
+#: What tells that `{0}` is of a type.
+CHECKS = {
+    "bool": "isinstance({0}, bool)",
+    "char": "(isinstance({0}, str) and len({0}) == 1)",
+    "f32": "isinstance({0}, (float, int))",
+    "f64": "isinstance({0}, (float, int))",
+    "list<u8>": "isinstance({0}, bytes)",
+    "string": "isinstance({0}, str)",
+    **{
+        name: f"(isinstance({{0}}, int) and {numbers[0]} <= {{0}} <= {numbers[-1]})" for name, numbers in RANGES.items()
+    },
+}
 
 
 def kebab(name: str) -> str:
@@ -78,16 +92,26 @@ sys.path_importer_cache.clear()
 """
 
 
+def plain(wit: str) -> "Type":
+    return Type(wit, CHECKS[wit].format)
+
+
 @dataclasses.dataclass
 class Type:
     """A type of WIT, and the Python that turns values of it into those of a person and back.
 
-    `lift` and `lower` take an expression and return one. None is for values that are the same on both sides.
+    `lift` and `lower` take an expression and return one. None is for values that are the same on both sides. `check` takes
+    one and returns one that tells whether it is of the type on this side.
     """
 
     wit: str
+    check: typing.Callable[[str], str]
     lift: typing.Optional[typing.Callable[[str], str]] = None
     lower: typing.Optional[typing.Callable[[str], str]] = None
+
+
+def indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def each(inner, whole: str):
@@ -132,12 +156,12 @@ class Interface:
         if hint in self.known:
             return self.known[hint]
         if isinstance(hint, type) and hint in PLAIN:
-            return Type(PLAIN[hint])
+            return plain(PLAIN[hint])
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         if origin is typing.Annotated:
             for mark in arguments[1:]:
                 if isinstance(mark, Wit):
-                    return Type(mark.name)
+                    return plain(mark.name)
             return self.type_of(place, what, arguments[0])
         if origin is list and arguments:
             return self.list_of(self.type_of(place, what, arguments[0]))
@@ -151,11 +175,12 @@ class Interface:
             return self.enum_of(hint)
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             return self.record_of(hint)
-        raise DeriveError(place, f"{what} is `{shown(hint)}`, {advice(hint)}")
+        raise DeriveError(place, f"{what} is `{named(hint)}`, {advice(hint)}")
 
     def list_of(self, item: Type) -> Type:
         whole = "[{} for each in {}]"
-        return Type(f"list<{item.wit}>", each(item.lift, whole), each(item.lower, whole))
+        check = f"(isinstance({{0}}, list) and all({item.check('each')} for each in {{0}}))"
+        return Type(f"list<{item.wit}>", check.format, each(item.lift, whole), each(item.lower, whole))
 
     def dict_of(self, place: str, what: str, arguments) -> Type:
         key, value = (self.type_of(place, what, argument) for argument in arguments)
@@ -163,8 +188,10 @@ class Interface:
             raise DeriveError(place, f"{what} is a dict whose keys are no `str`; a list of tuples may have any")
         lift = value.lift or (lambda each: each)
         lower = value.lower or (lambda each: each)
+        check = f"isinstance(key, str) and {value.check('each')} for key, each in {{0}}.items()"
         return Type(
             f"list<tuple<string, {value.wit}>>",
+            f"(isinstance({{0}}, dict) and all({check}))".format,
             lambda given: f"{{key: {lift('each')} for key, each in {given}}}",
             lambda given: f"[(key, {lower('each')}) for key, each in {given}.items()]",
         )
@@ -178,7 +205,9 @@ class Interface:
             return lambda value: f"(lambda each: ({parts.rstrip()}))({value})"
 
         wit = ", ".join(item.wit for item in items)
-        return Type(f"tuple<{wit}>", mapped("lift"), mapped("lower"))
+        checks = [f"isinstance({{0}}, tuple) and len({{0}}) == {len(items)}"]
+        checks += [item.check(f"{{0}}[{at}]") for at, item in enumerate(items)]
+        return Type(f"tuple<{wit}>", f"({' and '.join(checks)})".format, mapped("lift"), mapped("lower"))
 
     def union_of(self, place: str, what: str, arguments, hint) -> Type:
         rest = [argument for argument in arguments if argument is not type(None)]
@@ -187,9 +216,10 @@ class Interface:
             if inner.wit.startswith("option<"):
                 raise DeriveError(place, f"{what} is optional twice")
             maybe = "(lambda each: None if each is None else {})({})"
-            return Type(f"option<{inner.wit}>", each(inner.lift, maybe), each(inner.lower, maybe))
+            check = f"({{0}} is None or {inner.check('{0}')})"
+            return Type(f"option<{inner.wit}>", check.format, each(inner.lift, maybe), each(inner.lower, maybe))
         if not all(isinstance(case, type) and dataclasses.is_dataclass(case) for case in rest):
-            raise DeriveError(place, f"{what} is `{shown(hint)}`; what may be one of several has to be dataclasses")
+            raise DeriveError(place, f"{what} is `{named(hint)}`; what may be one of several has to be dataclasses")
         name = self.claim(place, "-or-".join(kebab(case.__name__) for case in rest), hint)
         known = self.known[hint] = self.variant(name, None, [(case, self.record_of(case)) for case in rest])
         return known
@@ -208,8 +238,14 @@ class Interface:
         self.definitions.append("\n".join([*lines, "    }"]))
         lower = f"lower_{snake(name)}"
         self.glue += [f"{lower} = {{", *lowered, "}"]
-        lift = "{}.value"
-        return Type(escaped(name), lift.format, lambda value: f"(lambda each: {lower}[type(each)](each))({value})")
+        checks = [f"{self.path(case)}: lambda each: {payload.check('each')}" for case, payload in cases if payload]
+        self.glue.append(f"check_{snake(name)} = {{{', '.join(checks)}}}")
+        return Type(
+            escaped(name),
+            f"(type({{0}}) in check_{snake(name)} and check_{snake(name)}[type({{0}})]({{0}}))".format,
+            "{0}.value".format,
+            f"(lambda each: {lower}[type(each)](each))({{0}})".format,
+        )
 
     def enum_of(self, hint) -> Type:
         place = place_of(hint)
@@ -226,7 +262,8 @@ class Interface:
             f"{lift} = list({self.path(hint)})",
             f"{lower} = dict(zip({lift}, bindings.{camel(name)}))",
         ]
-        known = Type(escaped(name), lambda value: f"{lift}[{value}.value]", lambda value: f"{lower}[{value}]")
+        check = f"isinstance({{0}}, {self.path(hint)})"
+        known = Type(escaped(name), check.format, f"{lift}[{{0}}.value]".format, f"{lower}[{{0}}]".format)
         self.known[hint] = known
         return known
 
@@ -256,7 +293,10 @@ class Interface:
             members.append((field.name, ty))
         self.open.pop()
         self.definitions.append("\n".join([*lines, "    }"]))
-        known = self.known[hint] = Type(escaped(name), None, self.lowered_record(name, members))
+        checks = [f"isinstance(given, {self.path(hint)})", *(ty.check(f"given.{field}") for field, ty in members)]
+        self.glue.append(f"is_{snake(name)} = lambda given: {' and '.join(checks)}")
+        check = f"is_{snake(name)}({{0}})".format
+        known = self.known[hint] = Type(escaped(name), check, None, self.lowered_record(name, members))
         self.glue.append(f"bindings.{camel(name)} = {self.constructor(hint, members)}")
         return known
 
@@ -318,7 +358,7 @@ class Interface:
                 ]
             )
         )
-        self.method(function, name, lifted, result and result.lower, caught)
+        self.method(function, name, lifted, result, caught)
 
     def raised(self, place: str, name: str, raises):
         """The type of the error of a task, and its `except` clauses."""
@@ -326,10 +366,10 @@ class Interface:
         classes = raises if several else (raises,)
         for one in classes:
             if not (isinstance(one, type) and issubclass(one, Exception)):
-                raise DeriveError(place, f"`raises` takes exceptions, and `{shown(one)}` is none")
+                raise DeriveError(place, f"`raises` takes exceptions, and `{named(one)}` is none")
         payloads = [self.exception(one) for one in classes]
         if not several:
-            ty = payloads[0] or Type("string", None, lambda value: f"str({value})")
+            ty = payloads[0] or Type("string", CHECKS["string"].format, None, "str({0})".format)
             return ty, [(self.path(raises), ty.lower("error") if ty.lower else "error")]
         if not classes:
             return None, []
@@ -348,26 +388,26 @@ class Interface:
     def exception(self, one) -> typing.Optional[Type]:
         """What an exception tells: its fields, nothing if it has none, or else its message."""
         if not dataclasses.is_dataclass(one):
-            return Type("string", None, lambda value: f"str({value})")
+            # Of an exception that isn't looked into, there is nothing to check.
+            return Type("string", "True".format, None, "str({0})".format)
         return self.record_of(one) if dataclasses.fields(one) else None
 
-    def method(self, function, name: str, lifted, lower, caught) -> None:
+    def method(self, function, name: str, lifted, result, caught) -> None:
         target = self.path(function)
-        if not any(lifted) and not lower and not caught:
-            self.methods.append(f"    {snake(name)} = staticmethod({target})")
-            return
         names = [f"v{position}" for position in range(len(lifted))]
         values = [lift(name) if lift else name for name, lift in zip(names, lifted)]
-        call = f"{target}({', '.join(values)})"
-        call = lower(call) if lower else call
-        lines = ["    @staticmethod", f"    def {snake(name)}({', '.join(names)}):"]
-        if not caught:
-            lines.append(f"        return {call}")
-        else:
-            lines += ["        try:", f"            return {call}"]
-            for exception, value in caught:
-                lines += [f"        except {exception} as error:", f"            raise Err({value}) from None"]
-        self.methods += lines
+        lines = [f"value = {target}({', '.join(values)})"]
+        if caught:
+            lines = ["try:", *indented(lines)]
+            for exception, error in caught:
+                lines += [f"except {exception} as error:", f"    raise Err({error}) from None"]
+        if result:
+            lines += [
+                f"if not {result.check('value')}:",
+                f"    raise mismatch({function.__name__!r}, value, hints({target})['return'])",
+                f"return {result.lower('value') if result.lower else 'value'}",
+            ]
+        self.methods += indented(["@staticmethod", f"def {snake(name)}({', '.join(names)}):", *indented(lines)])
 
     def path(self, thing) -> str:
         """How the glue names a function or class of a person's."""
@@ -402,8 +442,11 @@ class Interface:
                 "    except Exception:",
                 "        pass",
                 "from types import SimpleNamespace as Namespace",
+                "from typing import get_type_hints",
                 "from componentize_py_types import Err",
+                "from homestar.mismatch import mismatch",
                 "from wit_world.exports import tasks as bindings",
+                "hints = lambda function: get_type_hints(function, include_extras=True)",
                 *self.glue,
                 "",
                 "class Tasks:",
@@ -427,7 +470,7 @@ def hints_of(thing, place: str) -> dict:
         raise DeriveError(place, f"an annotation names something unknown: {error}") from None
 
 
-def shown(hint) -> str:
+def named(hint) -> str:
     is_class = isinstance(hint, type) and not typing.get_args(hint)
     return hint.__name__ if is_class else str(hint).replace("typing.", "")
 

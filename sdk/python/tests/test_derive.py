@@ -10,6 +10,7 @@ from typing import Any, Optional, Union
 import homestar
 from homestar import Task, char, f32, task, u8, u32
 from homestar.derive import DeriveError, Interface, kebab
+from homestar.mismatch import mismatch
 
 
 class Color(Enum):
@@ -251,6 +252,24 @@ class Refused(unittest.TestCase):
         def color(a: Color) -> None: ...
 
         self.assert_refused("two things would be called `color` in WIT; call one of them something else", color)
+
+
+class Mismatches(unittest.TestCase):
+    def test_a_result_is_told_where_it_differs(self):
+        for hint, value, words in [
+            (str, 5, "5 where a str was declared"),
+            (u8, 256, "256 where a u8 was declared"),
+            (char, "ab", "'ab' where one character was declared"),
+            (list[u32], [1, -1], "-1 where a u32 was declared, at [1]"),
+            (Optional[Circle], Circle(Point("x"), None), "'x' where a float was declared, at center.x"),
+            (Circle, Circle(Point(1.0), "red"), "'red' where a Color was declared, at color"),
+            (Point | Circle, [], "a list where Point or Circle was declared"),
+            (Point | Circle, Point(None), "None where a float was declared, at x"),
+            (dict[str, bool], {"a": 1}, "1 where a bool was declared, at ['a']"),
+            (tuple[int, str], (1,), "a tuple where a tuple of 2 was declared"),
+            (bytes, "x" * 50, f"'{'x' * 39}… where a bytes was declared"),
+        ]:
+            self.assertEqual(str(mismatch("f", value, hint)), f"f returned {words}")
 
 
 class Marked(unittest.TestCase):

@@ -26,8 +26,10 @@ use crate::files;
 pub(crate) enum Language {
     Rust,
     /// JavaScript
+    #[value(alias = "javascript")]
     Js,
     /// TypeScript
+    #[value(alias = "typescript")]
     Ts,
     Python,
 }

@@ -97,8 +97,11 @@ fn works(language: &str, tests: &[&str]) -> Projects {
     let facts =
         serde_json::json!({"changed": true, "component": "words/words.wasm", "language": language});
     assert_eq!(built.json()["ok"], facts);
-    let again = it.run(&["build", "words", "--json"]);
+    // From within, too.
+    let mut again = it.command(env!("CARGO_BIN_EXE_homestar"), &["build", "--json"]);
+    let again = it.0.said(again.current_dir(it.0.path("words/vendor")));
     assert_eq!(again.json()["ok"]["changed"], false, "{again}");
+    assert_eq!(again.stderr.matches("installing").count(), 0, "{again}");
 
     let answer = it.run(&["run", "words/words.wasm", CALL]);
     assert_eq!(answer.stdout(), ANSWER, "{answer}");
@@ -180,6 +183,10 @@ fn a_project_in_python_works() {
     assert_eq!(said.code, Some(4));
     let words = "error: app.py:18: the parameter `count` of `top_words` has no type, such as `count: str`\n";
     assert!(said.stderr.contains(words), "{said}");
+    it.edit("app.py", "import re", "import re, nothing_of_this_name");
+    let said = it.run(&["build", "words"]);
+    assert_eq!(said.code, Some(4));
+    insta::assert_snapshot!(said.to_string(), @"");
     its_sdk_passes_its_tests(&it, "python", ".venv/bin/python", &[], "test_derive.py");
 }
 

@@ -103,7 +103,7 @@ pub(super) fn unless_same(
         Some(files) => {
             let files: Vec<_> = files.into_iter().filter(|file| !is_derived(file)).collect();
             let also = [version, env!("CARGO_PKG_VERSION"), &project.name];
-            sources::digest(&files, &also).map_err(unreadable)?
+            sources::digest(&project.folder, &files, &also).map_err(unreadable)?
         }
         None => None,
     };

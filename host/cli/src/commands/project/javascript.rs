@@ -47,7 +47,7 @@ fn install(project: &Project, version: &str) -> Result<(), CommandError> {
             .filter(|file| file.is_file())
             .cloned()
             .collect();
-        sources::digest(&there, &[version]).map_err(build::unreadable)
+        sources::digest(&project.folder, &there, &[version]).map_err(build::unreadable)
     };
     if stamp.is(digest()?) && installed.exists() {
         return Ok(());

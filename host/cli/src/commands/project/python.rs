@@ -33,7 +33,7 @@ fn install(project: &Project, version: &str) -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::input(Caused::new("the project can't be read", error)))?;
     let environment = folder.join(".venv");
     let python = environment.join("bin/python");
-    let requirements = folder.join(REQUIREMENTS);
+    let requirements = project.folder.join(REQUIREMENTS);
     if !requirements.is_file() {
         return Err(CommandError::input(format!(
             "there is no {REQUIREMENTS} in {}",
@@ -43,7 +43,11 @@ fn install(project: &Project, version: &str) -> Result<PathBuf, CommandError> {
     }
     let mut files = vec![requirements];
     files.extend(vendored(project)?);
-    let digest = sources::digest(&files, &[version, &python.to_string_lossy()]);
+    let digest = sources::digest(
+        &project.folder,
+        &files,
+        &[version, &python.to_string_lossy()],
+    );
     let digest = digest.map_err(build::unreadable)?;
     let stamp = Stamp::new(project.kept()?.join("installed"));
     if stamp.is(digest) && python.exists() {

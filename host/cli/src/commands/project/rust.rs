@@ -19,7 +19,7 @@ const COMPONENT_BYTES_MAX: u64 = homestar_engine::Config::COMPONENT_BYTES_MAX;
 /// Builds `project`, and tells whether its component is another than before.
 pub(super) fn build(project: &Project) -> Result<bool, CommandError> {
     tools::version("cargo", INSTALL)?;
-    check_target()?;
+    check_target(&project.folder)?;
     let mut cargo = Command::new("cargo");
     cargo.current_dir(&project.folder).args([
         "build",
@@ -39,10 +39,12 @@ pub(super) fn build(project: &Project) -> Result<bool, CommandError> {
     Ok(true)
 }
 
-/// The standard library for the target comes apart from the compiler.
-fn check_target() -> Result<(), CommandError> {
+/// The standard library for the target comes apart from the compiler, of which a project may choose its own.
+fn check_target(folder: &Path) -> Result<(), CommandError> {
     let mut rustc = Command::new("rustc");
-    rustc.args(["--print", "target-libdir", "--target", TARGET]);
+    rustc
+        .current_dir(folder)
+        .args(["--print", "target-libdir", "--target", TARGET]);
     let output = tools::output(&mut rustc, "`rustc --print target-libdir`")?;
     let library = String::from_utf8_lossy(&output.stdout);
     match Path::new(library.trim()).exists() {

@@ -45,8 +45,9 @@ fn add(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Returns a number that is another if a file is another, or none if there is too much to read.
-pub(super) fn digest(files: &[PathBuf], also: &[&str]) -> io::Result<Option<u64>> {
+/// Returns a number that is another if a file of the project in `folder` is another, or none if there is too much to read.
+/// Where the folder lies doesn't count.
+pub(super) fn digest(folder: &Path, files: &[PathBuf], also: &[&str]) -> io::Result<Option<u64>> {
     let mut hasher = DefaultHasher::new();
     let mut bytes_left = BYTES_MAX;
     for word in also {
@@ -57,7 +58,8 @@ pub(super) fn digest(files: &[PathBuf], also: &[&str]) -> io::Result<Option<u64>
             return Ok(None);
         };
         bytes_left = left;
-        write(&mut hasher, path.as_os_str().as_encoded_bytes());
+        let name = path.strip_prefix(folder).unwrap_or(path);
+        write(&mut hasher, name.as_os_str().as_encoded_bytes());
         write(&mut hasher, &fs::read(path)?);
     }
     Ok(Some(hasher.finish()))
@@ -114,7 +116,7 @@ mod tests {
         };
         let now = || {
             let files = files(folder.path()).unwrap().unwrap();
-            digest(&files, &["1"]).unwrap().unwrap()
+            digest(folder.path(), &files, &["1"]).unwrap().unwrap()
         };
         put("app.py", "a");
         let first = now();
