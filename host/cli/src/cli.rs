@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::content::{add, car, cat, gc, get, ls, pin, serve, stat, store};
+use crate::commands::project::{build, dev, new};
 use crate::commands::workflow::{check, explain, plan, runs};
 use crate::commands::{completions, effect, inspect, key, receipt, replay, run, ucan};
 use crate::error::CommandError;
@@ -42,6 +43,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::Options),
+    Build(build::Options),
+    Dev(dev::Options),
     Run(Box<run::Options>),
     Check(Box<check::Options>),
     Plan(Box<plan::Options>),
@@ -81,6 +85,9 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Err(error) => return print::usage(&error),
     };
     match command {
+        Command::New(options) => ended(new::main(&options), options.json),
+        Command::Build(options) => ended(build::main(&options), options.json),
+        Command::Dev(options) => dev::main(&options),
         Command::Run(options) => run::main(&options),
         Command::CompileWorker { arguments } => compile(&arguments),
         Command::Check(options) => ended(check::main(&options), options.common.json),

@@ -30,6 +30,7 @@ use homestar_node::Reference;
 use self::ask::Asked;
 use self::live::Live;
 use self::reads::Reads;
+pub(super) use self::watch::Source;
 use super::inspect;
 use super::limits::{CompileOptions, ConfigOptions, LimitOptions};
 use super::load::{self, Loaded, Loading};
@@ -210,7 +211,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
         return print::error(&error, options.json);
     }
     if options.watch {
-        return watch::main(options, run);
+        return watch::main(options, None, run);
     }
     let result = match is_workflow {
         true => many(options),
@@ -218,6 +219,14 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     };
     match result {
         Ok(code) => ExitCode::from(code),
+        Err(error) => print::error(&error, options.json),
+    }
+}
+
+/// Builds `source` and runs what `options` ask for, again whenever something changes.
+pub(super) fn again(options: &Options, source: &dyn Source) -> ExitCode {
+    match options.fit(false) {
+        Ok(()) => watch::main(options, Some(source), run),
         Err(error) => print::error(&error, options.json),
     }
 }

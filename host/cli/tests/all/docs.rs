@@ -43,6 +43,9 @@ fn the_page_has_the_help_of_every_command() {
     );
     let expected = [
         "--help",
+        "new --help",
+        "build --help",
+        "dev --help",
         "run --help",
         "check --help",
         "plan --help",

@@ -16,6 +16,7 @@ mod inspect;
 mod keys;
 mod memory;
 mod output;
+mod projects;
 mod receipts;
 mod replay;
 mod requests;

@@ -1,5 +1,6 @@
-//! `homestar run --watch`: runs again when something changes that the result depends on.
+//! `homestar run --watch` and `homestar dev`: run again when something changes that the result depends on.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,9 +17,20 @@ use crate::{files, folders, print};
 /// How long is waited for a change before it is waited again.
 const A_WHILE: Duration = Duration::from_secs(3600);
 
-/// Does `run` now and whenever something changes that `options` lead to. Ends only when nobody reads the output.
+/// What a component is built from.
+pub(in crate::commands) trait Source {
+    /// Returns the files that are there now.
+    fn files(&self) -> Vec<PathBuf>;
+
+    /// Builds the component.
+    fn build(&self) -> Result<(), CommandError>;
+}
+
+/// Does `run` now and whenever something changes that `options` lead to, after building the component if there is a
+/// `source`. Ends only when nobody reads the output.
 pub(super) fn main(
     options: &Options,
+    source: Option<&dyn Source>,
     run: impl Fn(&Options) -> Result<u8, CommandError>,
 ) -> ExitCode {
     let component = match &options.component {
@@ -36,11 +48,14 @@ pub(super) fn main(
             return print::error(&error, options.json);
         }
     };
-    let watched = Watched::new(options, component);
+    let mut watched = Watched::new(options, component, source);
     loop {
+        // What is written during the build is built next time.
+        watched.follow_source();
         let snapshot = watched.live.snapshot();
+        let built = source.map_or(Ok(()), |source| source.build());
         let wiring = watched.wiring(&snapshot);
-        if let Err(error) = run(options) {
+        if let Err(error) = built.and_then(|()| run(options).map(|_| ())) {
             let code = print::error(&error, options.json);
             if error.kind == Kind::Silent {
                 return code;
@@ -57,15 +72,21 @@ struct Watched<'a> {
     component: &'a Path,
     /// The operator's settings, whether they are there or not.
     config: Option<PathBuf>,
+    source: Option<&'a dyn Source>,
+    /// The files of the source.
+    files: BTreeSet<PathBuf>,
 }
 
 /// The effects that a component is wired to, or why it can't be wired.
 type Wiring = Result<Vec<(PathBuf, Cid)>, String>;
 
 impl<'a> Watched<'a> {
-    fn new(options: &'a Options, component: &'a Path) -> Self {
+    fn new(options: &'a Options, component: &'a Path, source: Option<&'a dyn Source>) -> Self {
         let live = folders::live(&options.effects);
-        live.follow(component);
+        // A component that is built changes when its source did, which is when it is built.
+        if source.is_none() {
+            live.follow(component);
+        }
         let config = options.config.path();
         if let Some(config) = &config {
             live.follow(config);
@@ -80,6 +101,17 @@ impl<'a> Watched<'a> {
             options,
             component,
             config,
+            source,
+            files: BTreeSet::new(),
+        }
+    }
+
+    /// Follows the files of the source that are new.
+    fn follow_source(&mut self) {
+        for file in self.source.map_or(Vec::new(), |source| source.files()) {
+            if self.files.insert(file.clone()) {
+                self.live.follow(&file);
+            }
         }
     }
 
@@ -112,7 +144,8 @@ impl<'a> Watched<'a> {
             before = snapshot;
             let is_changed = |change: &Change| {
                 let is_config = self.config.as_ref() == Some(&change.path);
-                is_config || (change.path == self.component && change.what != What::Removed)
+                let is_component = change.path == self.component && change.what != What::Removed;
+                is_config || is_component || self.files.contains(&change.path)
             };
             if !changes.iter().any(is_changed) && self.wiring(&before) == *wiring {
                 continue;
@@ -122,7 +155,7 @@ impl<'a> Watched<'a> {
                     print::err(&format!("{change}\n"));
                 }
             }
-            if self.component.exists() {
+            if self.source.is_some() || self.component.exists() {
                 return;
             }
         }

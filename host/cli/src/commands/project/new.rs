@@ -1,0 +1,118 @@
+//! `homestar new`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use homestar_core::ipld::Ipld;
+
+use super::{Language, fault_of};
+use crate::error::{Caused, CommandError};
+use crate::{files, print};
+
+/// Begin a project: a component in the language of your choice
+///
+/// The folder NAME gets a task with its tests, and the SDK of its language in vendor/homestar-sdk. `homestar build` builds
+/// it with the usual tools of that language.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  homestar new words --lang python
+  homestar new words --lang rust
+  homestar new projects/words --lang ts")]
+pub(crate) struct Options {
+    /// The folder, which must not exist or be empty; the project is called like it
+    #[arg(value_name = "NAME")]
+    folder: PathBuf,
+
+    /// The language
+    #[arg(long = "lang", value_name = "LANGUAGE")]
+    language: Language,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The template of every project.
+const TEMPLATE: &str = "task";
+
+pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
+    let folder = &options.folder;
+    let name = name(folder)?;
+    check_free(folder)?;
+    let language = options.language;
+    let written = homestar_templates::project(language.as_str(), TEMPLATE, &name);
+    let written = written.ok_or_else(|| CommandError::host("the template is missing"))?;
+    for (path, text) in &written {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| cannot_write(parent, error))?;
+        }
+        files::write(&path, text.as_bytes())?;
+    }
+    if options.json {
+        let paths = written.into_iter().map(|(path, _)| path);
+        return print::ok(print::map([
+            ("folder", Ipld::String(folder.display().to_string())),
+            ("name", Ipld::String(name)),
+            ("language", Ipld::String(language.as_str().to_owned())),
+            ("files", print::texts(paths)),
+        ]));
+    }
+    print::line(&format!(
+        "{}: a task in {}. Next:\n\n  cd {}\n  homestar build\n  homestar run {name}.wasm '{CALL}'\n  {}",
+        folder.display(),
+        language.name(),
+        folder.display(),
+        tests(language),
+    ))
+}
+
+/// What the task of the template is asked.
+const CALL: &str = r#"top-words("to be or not to be", 2)"#;
+
+/// Returns the command that tests a project.
+fn tests(language: Language) -> &'static str {
+    match language {
+        Language::Rust => "cargo test",
+        Language::Js | Language::Ts => "npm test",
+        Language::Python => ".venv/bin/python -m unittest",
+    }
+}
+
+fn name(folder: &Path) -> Result<String, CommandError> {
+    let name = folder.file_name().map(|name| name.to_string_lossy());
+    let Some(name) = name else {
+        return Err(CommandError::usage(format!(
+            "{} has no name to call a project by",
+            folder.display()
+        )));
+    };
+    match fault_of(&name) {
+        None => Ok(name.into_owned()),
+        Some(fault) => Err(CommandError::usage(format!(
+            "a project can't be called `{name}`: {fault}"
+        ))),
+    }
+}
+
+/// Nothing that is there is overwritten.
+fn check_free(folder: &Path) -> Result<(), CommandError> {
+    match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(CommandError::input(format!(
+            "{} is there and not empty",
+            folder.display()
+        ))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(cannot_write(folder, error)),
+    }
+}
+
+fn cannot_write(path: &Path, error: std::io::Error) -> CommandError {
+    CommandError::input(Caused::new(
+        format!("can't write {}", path.display()),
+        error,
+    ))
+}

@@ -1,0 +1,569 @@
+//! `homestar new`, `build` and `dev`: every template is generated, tested with its language's own tools, built and run.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::environment::{Environment, Said};
+
+/// What the task of every template is asked, and what it answers.
+const CALL: &str = "top-words(\"To be, or not to be: to …\", 2)";
+const ANSWER: &str = "[{text: \"to\", times: 3}, {text: \"be\", times: 2}]\n";
+
+/// A folder for projects, in which the languages' own tools find what they keep between runs: what they download and
+/// compile stays in the target folder.
+struct Projects(Environment);
+
+impl Projects {
+    fn new() -> Self {
+        Self(Environment::new())
+    }
+
+    /// With a project called `words`.
+    fn with(language: &str) -> Self {
+        let it = Self::new();
+        let said = it.run(&["new", "words", "--lang", language]);
+        assert_eq!(said.code, Some(0), "{said}");
+        it
+    }
+
+    /// A program in this folder, with the environment of this process but for what is homestar's.
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects");
+        let home = self.0.path(".homestar-home");
+        fs::create_dir_all(&home).unwrap();
+        // Compiled code is shared by all tests, as on a machine.
+        let code = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli/homestar/code");
+        fs::create_dir_all(&code).unwrap();
+        let _ = symlink(code, home.join("code"));
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(self.0.path(""))
+            .env("HOMESTAR_HOME", home)
+            .env("CARGO_TARGET_DIR", kept.join("cargo"))
+            .env("npm_config_cache", kept.join("npm"))
+            .env("PIP_CACHE_DIR", kept.join("pip"))
+            .env("COLUMNS", "100")
+            .stdin(Stdio::null());
+        // Cargo tells what it runs about the package that it tests.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            let is_told = text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST");
+            if is_told || text == "RUSTFLAGS" || text == "CARGO_ENCODED_RUSTFLAGS" {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let mut command = self.command(env!("CARGO_BIN_EXE_homestar"), arguments);
+        self.0.said(&mut command)
+    }
+
+    /// Runs a program in the project.
+    fn tool(&self, program: &str, arguments: &[&str]) -> Said {
+        let mut command = self.command(program, arguments);
+        command.current_dir(self.0.path("words"));
+        self.0.said(&mut command)
+    }
+
+    fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = format!("words/{file}");
+        let text = String::from_utf8(self.0.read(&path)).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.0.put(&path, text.replace(from, to));
+    }
+}
+
+/// Whether the tools of a language are here. In CI they have to be.
+fn has(tools: &[&str]) -> bool {
+    let has = tools.iter().all(|tool| crate::environment::has(tool));
+    let is_ci = ["CI", "HOMESTAR_CI"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    assert!(has || !is_ci, "one of {tools:?} is missing");
+    has
+}
+
+/// A project builds, tells when nothing changed, runs, and passes its own tests.
+fn works(language: &str, tests: &[&str]) -> Projects {
+    let it = Projects::with(language);
+    let built = it.run(&["build", "words", "--json"]);
+    assert_eq!(built.code, Some(0), "{built}");
+    let facts =
+        serde_json::json!({"changed": true, "component": "words/words.wasm", "language": language});
+    assert_eq!(built.json()["ok"], facts);
+    // From within, too.
+    let mut again = it.command(env!("CARGO_BIN_EXE_homestar"), &["build", "--json"]);
+    let again = it.0.said(again.current_dir(it.0.path("words/vendor")));
+    assert_eq!(again.json()["ok"]["changed"], false, "{again}");
+    assert_eq!(again.stderr.matches("installing").count(), 0, "{again}");
+
+    let answer = it.run(&["run", "words/words.wasm", CALL]);
+    assert_eq!(answer.stdout(), ANSWER, "{answer}");
+    let error = it.run(&["run", "words/words.wasm", "top-words(\"?!\", 2)"]);
+    assert_eq!(error.code, Some(1));
+    assert!(
+        error
+            .stderr
+            .ends_with("error: the guest returned the error \"there are no words\"\n"),
+        "{error}"
+    );
+    let wrong = it.run(&["run", "words/words.wasm", "top-words(\"a\", -2)"]);
+    assert_eq!(wrong.code, Some(4), "{wrong}");
+
+    let tested = it.tool(tests[0], &tests[1..]);
+    assert_eq!(tested.code, Some(0), "{tested}");
+    it
+}
+
+#[test]
+fn a_project_in_rust_works() {
+    if !has(&["cargo"]) {
+        return;
+    }
+    let it = works("rust", &["cargo", "test"]);
+    it.edit(
+        "src/lib.rs",
+        "words.truncate(count as usize);",
+        "let _: () = count;",
+    );
+    let said = it.run(&["build", "words"]);
+    assert_eq!(said.code, Some(4));
+    assert!(said.stderr.contains("src/lib.rs:30:21"), "{said}");
+    assert!(
+        said.stderr
+            .ends_with("error: `cargo build` failed, see above\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_project_in_javascript_works() {
+    if !has(&["node", "npm"]) {
+        return;
+    }
+    let it = works("js", &["npm", "test"]);
+    it.edit("src/index.js", "@param {u32} count", "@param {Date} count");
+    let said = it.run(&["build", "words"]);
+    assert_eq!(said.code, Some(4));
+    let words = "error: src/index.js:21: the parameter `count` of `topWords` is `Date`, which WIT has no type for";
+    assert!(said.stderr.contains(words), "{said}");
+    its_sdk_passes_its_tests(&it, "js", "node", &["--test"], "derive.test.js");
+}
+
+#[test]
+fn a_project_in_typescript_works() {
+    if !has(&["node", "npm"]) {
+        return;
+    }
+    let it = works("ts", &["npm", "test"]);
+    it.edit("src/index.ts", "times.size === 0", "times === 0");
+    let said = it.run(&["build", "words"]);
+    assert_eq!(said.code, Some(4));
+    assert!(
+        said.stderr.contains("src/index.ts(21,7): error TS2367"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_project_in_python_works() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let it = works("python", &[".venv/bin/python", "-m", "unittest"]);
+    its_package_is_whole(&it);
+    it.edit("app.py", "count: u32", "count");
+    let said = it.run(&["build", "words"]);
+    assert_eq!(said.code, Some(4));
+    let words = "error: app.py:18: the parameter `count` of `top_words` has no type, such as `count: str`\n";
+    assert!(said.stderr.contains(words), "{said}");
+    it.edit("app.py", "import re", "import re, nothing_of_this_name");
+    let said = it.run(&["build", "words"]);
+    assert_eq!(said.code, Some(4));
+    assert!(
+        said.stderr
+            .contains("words/app.py\", line 3, in <module>\n"),
+        "{said}"
+    );
+    assert!(
+        said.stderr
+            .contains("ModuleNotFoundError: No module named 'nothing_of_this_name'\n"),
+        "{said}"
+    );
+    assert!(!said.stderr.contains("importlib"), "{said}");
+    its_sdk_passes_its_tests(&it, "python", ".venv/bin/python", &[], "test_derive.py");
+}
+
+#[test]
+fn with_wit_by_hand_nothing_is_derived_and_our_packages_are_there() {
+    if !has(&["node", "npm"]) {
+        return;
+    }
+    let it = Projects::with("js");
+    it.0.put(
+        "words/wit/mine.wit",
+        "package acme:words;\nworld mine {\n    import homestar:std/task@0.1.0;\n    export me: func() -> bool;\n}\n",
+    );
+    it.0.put(
+        "words/src/index.js",
+        "import task from 'homestar:std/task@0.1.0';\nexport const me = () => task.component().startsWith('baf');\n",
+    );
+    let built = it.run(&["build", "words"]);
+    assert_eq!(built.code, Some(0), "{built}");
+    assert!(it.0.path("words/wit/deps/homestar-std/std.wit").exists());
+    assert!(!it.0.path("words/wit/words.wit").exists());
+    let answer = it.run(&["run", "words/words.wasm", "me()"]);
+    assert_eq!(answer.stdout(), "true\n", "{answer}");
+}
+
+/// The tests of an SDK need what a project has installed.
+fn its_sdk_passes_its_tests(
+    it: &Projects,
+    language: &str,
+    program: &str,
+    options: &[&str],
+    file: &str,
+) {
+    let tests = root().join("sdk").join(language).join("tests");
+    let names = fs::read_dir(&tests)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = names.filter(|name| name != "__pycache__").collect();
+    assert_eq!(names, [file]);
+    let place = format!("{}/tests/{file}", homestar_templates::VENDORED);
+    it.0.put(
+        &format!("words/{place}"),
+        fs::read(tests.join(file)).unwrap(),
+    );
+    let said = it.tool(program, &[options, &[&place]].concat());
+    assert_eq!(said.code, Some(0), "{said}");
+}
+
+/// What pip installed is what the project had of the SDK.
+fn its_package_is_whole(it: &Projects) {
+    let said = it.tool(
+        ".venv/bin/python",
+        &["-m", "pip", "show", "--files", "homestar-sdk"],
+    );
+    let lines = said.stdout().lines().map(str::trim);
+    let mut packed: Vec<_> = lines
+        .filter(|line| line.starts_with("homestar/") && line.ends_with(".py"))
+        .collect();
+    let files = homestar_templates::project("python", "task", "words").unwrap();
+    let sdk = format!("{}/", homestar_templates::VENDORED);
+    let vendored = files.iter().filter_map(|(path, _)| path.strip_prefix(&sdk));
+    let mut vendored: Vec<_> = vendored.filter(|path| path.ends_with(".py")).collect();
+    packed.sort_unstable();
+    vendored.sort_unstable();
+    assert_eq!(packed, vendored, "{said}");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The commands that README shows do what it shows, with the function that it shows.
+#[test]
+fn the_task_of_the_readme_works() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, section) = text.split_once("## A task of your own").unwrap();
+    let block = |begin: &str| {
+        section
+            .split(begin)
+            .nth(1)
+            .unwrap()
+            .split("```")
+            .next()
+            .unwrap()
+    };
+    let it = Projects::new();
+    let mut folder = it.0.path("");
+    let mut said = None;
+    for line in block("```text\n").lines() {
+        match line.strip_prefix("    ") {
+            Some(shown) => {
+                let said: Said = said.take().unwrap();
+                assert_eq!(said.stdout(), format!("{shown}\n"), "{said}");
+            }
+            None if line.starts_with("cd ") => {
+                folder = it.0.path("roots");
+                it.0.put("roots/app.py", block("```python\n"));
+            }
+            None => {
+                let mut shell = it.command("sh", &["-c", line]);
+                let program = Path::new(env!("CARGO_BIN_EXE_homestar")).parent().unwrap();
+                let mut path = program.as_os_str().to_owned();
+                path.push(":");
+                path.push(std::env::var_os("PATH").unwrap());
+                let ran = it.0.said(shell.current_dir(&folder).env("PATH", path));
+                assert_eq!(ran.code, Some(0), "{line}\n{ran}");
+                said = Some(ran);
+            }
+        }
+    }
+    assert!(said.is_none(), "README shows no result");
+}
+
+#[test]
+fn the_sdk_for_rust_passes_its_tests() {
+    if !has(&["cargo"]) {
+        return;
+    }
+    let it = Projects::new();
+    let mut cargo = it.command("cargo", &["test", "--workspace", "--quiet"]);
+    let said = it.0.said(cargo.current_dir(root().join("sdk/rust")));
+    assert_eq!(said.code, Some(0), "{said}");
+    // What is published compiles: it is what projects get.
+    let arguments = [
+        "publish",
+        "--workspace",
+        "--dry-run",
+        "--no-verify",
+        "--allow-dirty",
+    ];
+    let mut cargo = it.command("cargo", &arguments);
+    let said = it.0.said(cargo.current_dir(root().join("sdk/rust")));
+    assert_eq!(said.code, Some(0), "{said}");
+}
+
+#[test]
+fn a_missing_tool_is_named_with_how_to_install_it() {
+    let it = Projects::new();
+    for (language, tool, hint) in [
+        ("rust", "cargo", "https://rustup.rs installs Rust"),
+        (
+            "js",
+            "node",
+            "https://nodejs.org has Node.js with npm, 20 or later",
+        ),
+        (
+            "ts",
+            "node",
+            "https://nodejs.org has Node.js with npm, 20 or later",
+        ),
+        (
+            "python",
+            "python3",
+            "https://www.python.org/downloads has Python, 3.10 or later",
+        ),
+    ] {
+        let said = it.run(&["new", language, "--lang", language]);
+        // `rust` is a name as any other.
+        assert_eq!(said.code, Some(0), "{said}");
+        let mut command = it.command(env!("CARGO_BIN_EXE_homestar"), &["build", language]);
+        let said = it.0.said(command.env("PATH", it.0.path("")));
+        assert_eq!(said.code, Some(4), "{said}");
+        assert_eq!(
+            said.stderr,
+            format!("error: there is no `{tool}` here\nhint: {hint}\n")
+        );
+    }
+    // A compiler without the library for the target.
+    for (tool, prints) in [("cargo", "cargo 1.95.0"), ("rustc", "/nowhere")] {
+        let path = it.0.put(
+            &format!("bin/{tool}"),
+            format!("#!/bin/sh\necho {prints}\n"),
+        );
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = it.command(env!("CARGO_BIN_EXE_homestar"), &["build", "rust"]);
+    let said = it.0.said(command.env("PATH", it.0.path("bin")));
+    insta::assert_snapshot!(said.to_string(), @"
+    --- stderr
+    error: Rust has no library for wasm32-wasip2 here
+    hint: `rustup target add wasm32-wasip2` installs it
+    --- exit code 4
+    ");
+}
+
+#[test]
+fn what_is_there_is_not_overwritten_and_names_are_checked() {
+    let it = Projects::new();
+    it.0.put("words/notes.txt", "mine");
+    let said = it.run(&["new", "words", "--lang", "python"]);
+    assert_eq!(said.stderr, "error: words is there and not empty\n");
+    assert_eq!(fs::read_dir(it.0.path("words")).unwrap().count(), 1);
+    let said = it.run(&["new", "Words", "--lang", "python"]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.stderr
+            .starts_with("error: a project can't be called `Words`: a name is made of words"),
+        "{said}"
+    );
+    let said = it.run(&["new", "stream", "--lang", "python"]);
+    assert_eq!(
+        said.stderr,
+        "error: a project can't be called `stream`: that name means something else\n"
+    );
+    let said = it.run(&["new", "/", "--lang", "python"]);
+    assert_eq!(said.stderr, "error: / has no name to call a project by\n");
+    let said = it.run(&["build", "words"]);
+    assert_eq!(said.code, Some(4));
+    assert!(
+        said.stderr
+            .starts_with("error: no project in words: no Cargo.toml, package.json"),
+        "{said}"
+    );
+    let said = it.run(&["build", "nowhere"]);
+    assert!(
+        said.stderr.starts_with("error: there is no nowhere\n"),
+        "{said}"
+    );
+    let said = it.run(&["new", "small", "--lang", "python", "--json"]);
+    assert_eq!(said.json()["ok"]["name"], "small");
+    assert_eq!(said.json()["ok"]["files"][0], ".gitignore");
+}
+
+/// What packages hold is what a project gets.
+#[test]
+fn what_is_packed_is_what_a_project_has() {
+    let it = Projects::new();
+    for (language, folder, tool, arguments) in [
+        ("js", "", "npm", &["pack", "--dry-run", "--json"][..]),
+        (
+            "rust",
+            "",
+            "cargo",
+            &[
+                "package",
+                "--list",
+                "--allow-dirty",
+                "--package",
+                "homestar-sdk",
+            ],
+        ),
+        (
+            "rust",
+            "macros/",
+            "cargo",
+            &[
+                "package",
+                "--list",
+                "--allow-dirty",
+                "--package",
+                "homestar-sdk-macros",
+            ],
+        ),
+    ] {
+        if !has(&[tool]) {
+            continue;
+        }
+        let files = homestar_templates::project(language, "task", "words").unwrap();
+        let sdk = format!("{}/{folder}", homestar_templates::VENDORED);
+        let vendored = files.iter().filter_map(|(path, _)| path.strip_prefix(&sdk));
+        let mut vendored: Vec<_> = vendored
+            .filter(|path| !path.starts_with("macros/"))
+            .collect();
+        let mut command = it.command(tool, arguments);
+        let said =
+            it.0.said(command.current_dir(root().join("sdk").join(language)));
+        assert_eq!(said.code, Some(0), "{said}");
+        let mut packed: Vec<String> = match language {
+            "js" => {
+                let packed: serde_json::Value = serde_json::from_str(said.stdout()).unwrap();
+                let files = packed[0]["files"].as_array().unwrap();
+                files
+                    .iter()
+                    .map(|file| file["path"].as_str().unwrap().to_owned())
+                    .collect()
+            }
+            // Cargo adds what it makes itself.
+            _ => {
+                let made = ["Cargo.lock", "Cargo.toml.orig", ".cargo_vcs_info.json"];
+                let lines = said.stdout().lines().filter(|line| !made.contains(line));
+                lines.map(str::to_owned).collect()
+            }
+        };
+        packed.sort();
+        vendored.sort_unstable();
+        assert_eq!(packed, vendored, "{language}/{folder}");
+    }
+}
+
+/// The interface `log` that the SDK for JavaScript asks for is the one that there is.
+#[test]
+fn the_log_of_javascript_is_ours() {
+    let interface = |path: &str| {
+        let text = fs::read_to_string(root().join(path)).unwrap();
+        let from = text.find("/// Messages for people.").unwrap();
+        let length = text[from..].find("\n}\n").unwrap();
+        text[from..from + length].to_owned()
+    };
+    assert_eq!(
+        interface("sdk/js/src/log.wit"),
+        interface("wit/deps/homestar-std/std.wit")
+    );
+}
+
+/// A program that goes on until this is dropped.
+struct Running {
+    child: Child,
+    stdout: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn prints(&mut self, line: &str) {
+        assert_eq!(self.stdout.next().unwrap().unwrap(), line);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn dev_builds_and_runs_again_when_a_file_changes() {
+    if !has(&["node", "npm"]) {
+        return;
+    }
+    let it = Projects::with("js");
+    let mut command = it.command(
+        env!("CARGO_BIN_EXE_homestar"),
+        &[
+            "dev",
+            "--project",
+            "words",
+            "top-words(\"a b a\", 1)",
+            "--json",
+        ],
+    );
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut running = Running { child, stdout };
+    running.prints("{\"ok\":[{\"text\":\"a\",\"times\":2}]}");
+    it.edit("src/index.js", "a.times)", "a.times).reverse()");
+    running.prints("{\"ok\":[{\"text\":\"b\",\"times\":1}]}");
+    it.edit("src/index.js", ".reverse()", ".reverse(");
+    running.prints("{\"error\":{\"kind\":\"input\",\"message\":\"the build failed, see above\"}}");
+    it.edit("src/index.js", ".reverse(", "");
+    running.prints("{\"ok\":[{\"text\":\"a\",\"times\":2}]}");
+}
+
+#[test]
+fn dev_takes_what_run_takes() {
+    let it = Projects::with("python");
+    let said = it.run(&["dev", "--project", "words", "a()", "--jobs", "2"]);
+    assert_eq!(
+        said.stderr,
+        "error: --jobs is for workflows, and this is a component\n"
+    );
+    let said = it.run(&["dev", "--project", "words", "a()", "--nonsense"]);
+    assert_eq!(said.code, Some(2), "{said}");
+    assert!(said.stderr.contains("--nonsense"), "{said}");
+}

@@ -1,0 +1,130 @@
+#!/usr/bin/env node
+// `homestar-js --name NAME --output FILE`: builds the component of a project. `homestar build` calls it.
+
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { decode } from '@jridgewell/sourcemap-codec';
+import qjs from 'componentize-qjs';
+import { build as bundle } from 'esbuild';
+import { Interface } from './derive.js';
+import { DeriveError, Sources } from './source.js';
+
+/** How a file begins that may be written anew. */
+const DERIVED = '// Derived from ';
+
+/** Why there is no component. */
+class BuildError extends Error {}
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      name: { type: 'string' },
+      output: { type: 'string' },
+      wit: { type: 'string', default: 'wit' },
+    },
+  });
+  if (!values.name || !values.output) throw new BuildError('--name NAME and --output FILE are needed');
+  const entry = main_file();
+  const written = existsSync(values.wit) ? readdirSync(values.wit).filter((file) => file.endsWith('.wit')) : [];
+  const isByHand = written.some((file) => !readFileSync(join(values.wit, file), 'utf8').startsWith(DERIVED));
+  const component = await (isByHand ? byHand(entry, values.wit) : derived(entry, values.name, values.wit));
+  const unfinished = `${values.output}.unfinished`;
+  writeFileSync(unfinished, component);
+  renameSync(unfinished, values.output);
+}
+
+/** The file that a project is, as package.json says or where it usually is. */
+function main_file() {
+  const { main } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const usual = main ? [main] : ['src/index.ts', 'src/index.js', 'index.ts', 'index.js'];
+  const found = usual.find((file) => existsSync(file));
+  if (!found) throw new BuildError(`there is no ${usual.join(', ')} here; "main" in package.json names the file of the tasks`);
+  return resolve(found);
+}
+
+async function derived(entry, name, wit) {
+  const interface_ = new Interface(name, new Sources().file(entry));
+  mkdirSync(wit, { recursive: true });
+  const file = join(wit, `${name}.wit`);
+  const text = interface_.wit();
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text);
+  const folder = mkdtempSync(join(tmpdir(), 'homestar-'));
+  try {
+    writeFileSync(join(folder, 'world.wit'), text);
+    mkdirSync(join(folder, 'deps'));
+    cpSync(here('log.wit'), join(folder, 'deps/log.wit'));
+    const program = { contents: interface_.javascript(entry, here('runtime.js')), resolveDir: process.cwd() };
+    return await componentize(await bundled({ stdin: program }), folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function byHand(entry, wit) {
+  return await componentize(await bundled({ entryPoints: [entry] }), resolve(wit));
+}
+
+/** The program as one file, and where its lines come from. What it imports of its world stays as it is. */
+async function bundled(input) {
+  const world = {
+    name: 'world',
+    setup(build) {
+      build.onResolve({ filter: /^[a-z][a-z0-9-]*:[a-z]/ }, ({ path }) =>
+        path.startsWith('node:') ? undefined : { path, external: true },
+      );
+    },
+  };
+  try {
+    const { outputFiles } = await bundle({
+      ...input,
+      bundle: true,
+      format: 'esm',
+      target: 'es2023',
+      write: false,
+      outdir: '.',
+      sourcemap: 'external',
+      logLevel: 'silent',
+      plugins: [world],
+    });
+    const file = (ending) => outputFiles.find(({ path }) => path.endsWith(ending)).text;
+    return file('.js') + origins(JSON.parse(file('.map')));
+  } catch (error) {
+    const lines = (error.errors ?? []).map(({ location, text }) => `${location ? `${location.file}:${location.line}: ` : ''}${text}`);
+    throw new BuildError(lines.join('\n') || error.message);
+  }
+}
+
+/** A statement that says of each line from which file and line it comes, for stacks. It stands at the end, so that it moves no line. */
+function origins({ sources, mappings }) {
+  const lines = decode(mappings).map((segments) => {
+    const [, source, line] = segments.find((segment) => segment.length > 1) ?? [];
+    return source === undefined ? 0 : [source, line + 1];
+  });
+  const ours = here('.');
+  // Frames of the SDK help nobody.
+  const files = sources.map((file) => (resolve(file).startsWith(ours) || file.startsWith('<') ? '' : file));
+  return `;globalThis.homestarOrigins = ${JSON.stringify({ files, lines })};\n`;
+}
+
+async function componentize(jsSource, witPath) {
+  try {
+    // Without `sync` it would need a host with async components.
+    const { component } = await qjs.componentize({ witPath, jsSource, sync: true });
+    return component;
+  } catch (error) {
+    throw new BuildError(error.message);
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof BuildError || error instanceof DeriveError)) throw error;
+  console.error(`error: ${error.message}`);
+  process.exitCode = 1;
+}
