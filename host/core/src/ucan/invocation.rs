@@ -60,7 +60,14 @@ impl Payload {
     }
 
     fn to_ipld(&self) -> Ipld {
-        let did = |did: &Did| Ipld::String(did.to_string());
+        // Who issues is often whom it is about, and base58 takes a fifth of a signature.
+        let issuer = self.issuer.to_string();
+        let did = |did: &Did| {
+            Ipld::String(match *did == self.issuer {
+                true => issuer.clone(),
+                false => did.to_string(),
+            })
+        };
         let time = |seconds: i64| Ipld::Integer(seconds.into());
         token::map(
             [
