@@ -430,8 +430,8 @@ impl Run {
 
 /// Returns the receipt that answers for a task, with its age.
 ///
-/// The instruction alone decides a pure outcome. One that heard from outside counts as long as the task takes what is
-/// so old. `before` is a receipt that was read before, if there was one.
+/// The instruction alone decides a pure outcome. A value that came from outside counts as long as the task takes what is
+/// so old; a failure doesn't, since it may pass. `before` is a receipt that was read before, if there was one.
 fn answer(
     receipts: Vec<Recorded>,
     reuse: Option<Duration>,
@@ -442,10 +442,14 @@ fn answer(
     // The newest first: of what heard from outside, it is the one that may still count.
     receipts.into_iter().rev().find_map(|recorded| {
         let age = Duration::from_millis(now_ms.saturating_sub(recorded.at_ms()));
-        if !recorded.is_reusable() && reuse.is_none_or(|reuse| age > reuse) {
+        let is_reusable = recorded.is_reusable();
+        if !is_reusable && reuse.is_none_or(|reuse| age > reuse) {
             return None;
         }
         let receipt = recorded.receipt_like(before).ok()?;
+        if !is_reusable && !matches!(receipt.outcome(), Outcome::Ok(_)) {
+            return None;
+        }
         is_answer(&receipt).then_some((receipt, age))
     })
 }
