@@ -10,6 +10,7 @@ mod errors;
 mod examples;
 mod examples_effects;
 mod examples_log;
+mod examples_text;
 mod grants;
 mod hostile;
 mod inspect;
