@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use serde_json::Value;
 
 use crate::environment::{Environment, Said};
+use crate::web::serve_once;
 
 const SUMS: &str = "
 name: sums
@@ -204,6 +205,78 @@ tasks:
     let said = it.run(&["run", "flow.yaml"]);
     assert_eq!(said.code, Some(3), "{said}");
     assert!(said.stdout().contains("last  420\n"), "{said}");
+}
+
+#[test]
+fn failures_flow_into_guests() {
+    let it = with(
+        &["hostile", "mender", "plain"],
+        "
+defaults: {component: mender.wasm}
+tasks:
+  bad: {call: fail, args: [broken]}
+  trap: {component: hostile.wasm, call: divide-by-zero, args: [7]}
+  well: {component: plain.wasm, call: multiply, args: [2, 4]}
+  told: {call: explain, args: [{await/error: bad}]}
+  told-too: {call: explain, args: [{await/error: trap}]}
+  untold: {call: explain, args: [{await/error: well}]}
+  zero: {call: or-zero, args: [{await/*: bad}]}
+  eight: {call: or-zero, args: [{await/*: well}]}
+",
+    );
+    let said = it.run(&["run", "flow.yaml"]);
+    // All that failed was awaited by who knows what to do about it, and so was what didn't.
+    assert_eq!(said.code, Some(0), "{said}");
+    let lines: BTreeSet<_> = said.stdout().lines().collect();
+    let expected = [
+        r#"eight     8"#,
+        r#"told      "guest: \"broken\", with \"broken\"""#,
+        r#"told-too  "trap: integer divide by zero\n  in divide-by-zero""#,
+        r#"zero      0"#,
+    ];
+    assert_eq!(lines, BTreeSet::from(expected), "{said}");
+    assert!(said.stderr.contains("1 not needed"), "{said}");
+    let said = it.run(&["run", "flow.yaml", "--json"]);
+    assert_eq!(of(&events(&said), "started", "task"), [""; 0], "{said}");
+}
+
+#[test]
+fn a_guest_catches_failures() {
+    let it = with(
+        &["mender", "plain"],
+        "
+defaults: {component: mender.wasm, catch: {call: on-error, component: mender.wasm, rewire: [spare]}}
+tasks:
+  seven: {call: fail, args: [seven]}
+  spared: {call: fail, args: [spare]}
+  other: {call: fail, args: [other]}
+  spare: {component: plain.wasm, call: multiply, args: [2, 4], catch: {ok: 0}}
+  product: {component: plain.wasm, call: multiply, args: [{await/ok: seven}, {await/ok: spared}]}
+  told: {call: explain, args: [{await/error: other}]}
+",
+    );
+    let said = it.run(&["run", "flow.yaml"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let lines: BTreeSet<_> = said.stdout().lines().collect();
+    let expected = [
+        "product  56",
+        r#"told     "guest: other ended as guest, with \"other\"""#,
+    ];
+    assert_eq!(lines, BTreeSet::from(expected), "{said}");
+}
+
+#[test]
+fn half_a_page_is_none() {
+    let url = serve_once(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+    let it = with(
+        &["stream"],
+        &format!(
+            "tasks: {{page: {{component: stream.wasm, call: get, args: ['{url}/'], grant: ['https={url}']}}}}"
+        ),
+    );
+    let said = it.run(&["run", "flow.yaml"]);
+    assert_eq!((said.code, said.stdout()), (Some(3), ""), "{said}");
+    assert!(said.stderr.contains("page: failed (trap): "), "{said}");
 }
 
 #[test]
