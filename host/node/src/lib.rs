@@ -42,8 +42,8 @@ pub use self::import::{ImportError, ImportOptions, Importer, Watch};
 pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};
 pub use self::reference::{ContentPath, Reference, ReferenceError};
 pub use self::run::{
-    Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord, RunRecordError,
-    RunTask, Trouble, Work, now_ms,
+    Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord,
+    RunRecordError, RunTask, Trouble, Work, now_ms,
 };
 pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 

@@ -11,6 +11,7 @@ mod examples;
 mod examples_effects;
 mod examples_log;
 mod examples_text;
+mod failures;
 mod grants;
 mod hostile;
 mod inspect;

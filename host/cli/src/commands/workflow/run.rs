@@ -232,18 +232,20 @@ impl Opened {
             true => RunRecord::interrupted(store, workflow.cid()).map_err(CommandError::host)?,
             false => Vec::new(),
         };
-        for (id, _) in interrupted {
+        for (id, begun) in interrupted {
             let Some(lock) = lock(&id)? else { continue };
             // It may have ended before it was locked.
             let record = RunRecord::open(store, &id).map_err(CommandError::host)?;
-            if let Some(record) = record.filter(|record| record.end.is_none()) {
-                return Ok(Self {
-                    id,
-                    record,
-                    is_resumed: true,
-                    _lock: lock,
-                });
-            }
+            let Some(record) = record.filter(|record| record.end.is_none()) else {
+                begun.close(store, &id).map_err(CommandError::host)?;
+                continue;
+            };
+            return Ok(Self {
+                id,
+                record,
+                is_resumed: true,
+                _lock: lock,
+            });
         }
         let mut nonce = [0; 8];
         getrandom::fill(&mut nonce).map_err(|error| CommandError::host(error.to_string()))?;
