@@ -42,14 +42,14 @@ pub use self::import::{ImportError, ImportOptions, Importer, Watch};
 pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};
 pub use self::reference::{ContentPath, Reference, ReferenceError};
 pub use self::run::{
-    Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord,
-    RunRecordError, RunTask, Trouble, Work, now_ms,
+    Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord, RunRecordError,
+    RunTask, Trouble, Work, now_ms,
 };
 pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 
 pub use homestar_net::{
     AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings,
-    Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, ServerError,
+    Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, Poster, ServerError,
     ServerSettings, SourceError as ServeError, What,
 };
 pub use homestar_store::{

@@ -24,6 +24,7 @@ mod replay;
 mod requests;
 mod run;
 mod settings;
+mod telemetry;
 mod terminal;
 mod tidy;
 mod ucan;
