@@ -24,6 +24,7 @@ const UNKNOWN: (&str, &[&str]) = (
         "image",
         "ledger",
         "lines",
+        "mender",
         "needs",
         "nosy3",
         "pessimist",

@@ -72,6 +72,8 @@ rust_guests! {
     ledger = "HOMESTAR_GUEST_LEDGER",
     /// Filters the lines of a text that streams. Imports nothing.
     lines = "HOMESTAR_GUEST_LINES",
+    /// Makes something of failures. Imports nothing.
+    mender = "HOMESTAR_GUEST_MENDER",
     /// Imports `acme:almanac/almanac@0.1.0`, which `almanac` offers.
     needs = "HOMESTAR_GUEST_NEEDS",
     /// Looks at everything outside that WASI 0.2 offers: clocks, files, network, environment.

@@ -20,6 +20,7 @@ mod paths;
 mod print;
 mod progress;
 mod settings;
+mod telemetry;
 
 fn main() -> std::process::ExitCode {
     cli::main(std::env::args_os())

@@ -49,6 +49,13 @@ pub(crate) fn passphrase() -> Option<String> {
     variable("HOMESTAR_PASSPHRASE")
 }
 
+/// Returns where spans and metrics are sent to, if anywhere, by the variables that OpenTelemetry has for it.
+pub(crate) fn collector() -> Option<String> {
+    let is_off = variable("OTEL_SDK_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true"));
+    let endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|it| !it.is_empty());
+    endpoint.filter(|_| !is_off)
+}
+
 /// Returns a variable that the user's settings name, if it holds a text.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok()

@@ -375,6 +375,10 @@ impl Joining {
             .set_instantiation_argument(asker, &wire.import, export)
             .map_err(|error| LoadError::DoesNotFit {
                 import: wire.import.clone(),
+                asker: wire
+                    .asker
+                    .checked_sub(1)
+                    .map(|effect| wiring.chosen[effect].effect.path().to_owned()),
                 path: wiring.chosen[wire.provider - 1].effect.path().to_owned(),
                 source: error.into(),
             })

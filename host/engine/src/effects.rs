@@ -407,6 +407,13 @@ impl Effects {
         Ok(compose::wire(&Part::read(bytes)?.sheet, self)?.effects())
     }
 
+    /// Checks that what these provide to a component has the types that it asks for.
+    pub fn fit(&self, bytes: &[u8]) -> Result<(), LoadError> {
+        let part = Part::read(bytes)?;
+        let wiring = compose::wire(&part.sheet, self)?;
+        compose::compose(part, &wiring).map(drop)
+    }
+
     /// Tells whether there are none.
     pub fn is_empty(&self) -> bool {
         self.effects.is_empty()

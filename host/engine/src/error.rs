@@ -1,6 +1,6 @@
 //! What can go wrong before a guest runs. How a guest ends is in `end.rs`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Cause of an error, from whichever library noticed it.
@@ -106,10 +106,12 @@ pub enum LoadError {
         paths: [PathBuf; 2],
     },
     /// An effect offers an interface of the right name whose types differ.
-    #[error("{} offers `{import}`, but not as it is asked for", path.display())]
+    #[error("{} offers `{import}`, but not as {} asks for it", path.display(), who(asker.as_deref()))]
     DoesNotFit {
         /// The interface.
         import: String,
+        /// The effect that asks for it; none for the component itself.
+        asker: Option<PathBuf>,
         /// The effect.
         path: PathBuf,
         /// What differs.
@@ -154,6 +156,13 @@ pub struct Missing {
     pub is_in_front: bool,
     /// An effect that offers another version of it, and which.
     pub offered: Option<(PathBuf, String)>,
+}
+
+fn who(asker: Option<&Path>) -> String {
+    asker.map_or_else(
+        || "the component".to_owned(),
+        |path| path.display().to_string(),
+    )
 }
 
 fn files(paths: &[PathBuf]) -> String {

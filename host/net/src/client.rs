@@ -143,6 +143,34 @@ impl Http {
             .get(url.clone())
             .header(ACCEPT, accept)
             .send();
+        self.answer(sent).await
+    }
+
+    /// Sends a request with a body, and returns the answer with whatever status, if it has at most `bytes_max`.
+    pub(crate) async fn send_body(
+        &self,
+        head: http::request::Parts,
+        url: Url,
+        body: Bytes,
+        bytes_max: usize,
+    ) -> Result<http::Response<Bytes>, What> {
+        let client = self.client(Redirect::Own)?;
+        let sent = client.request(head.method, url).headers(head.headers);
+        let response = self.answer(sent.body(body).send()).await?;
+        let mut answered = http::Response::new(Bytes::new());
+        *answered.status_mut() = response.status();
+        *answered.headers_mut() = response.headers().clone();
+        let whole = Answer::new(response, &self.patience)
+            .whole(bytes_max)
+            .await?;
+        *answered.body_mut() = whole.into();
+        Ok(answered)
+    }
+
+    async fn answer(
+        &self,
+        sent: impl Future<Output = reqwest::Result<Response>>,
+    ) -> Result<Response, What> {
         let time = self.patience.answer;
         let response = timeout(time, sent)
             .await

@@ -45,6 +45,7 @@
 //! - [`Scope`], [`EntityBytes`], [`Walk`]: which part of a DAG, and the order in which its blocks come
 //! - [`Gateways`], [`GatewaysSettings`], [`Gateway`]: by HTTP
 //! - [`Downloads`], [`DownloadsSettings`], [`DownloadUrl`], [`Download`]: files that have no name by content yet
+//! - [`Poster`]: bytes to where the operator wants them
 //! - [`GatewayServer`], [`ServerSettings`], [`BlockSource`]: for others
 
 mod authorities;
@@ -54,6 +55,7 @@ mod error;
 mod fetch;
 mod gateways;
 mod place;
+mod post;
 mod scope;
 mod server;
 mod threads;
@@ -64,6 +66,7 @@ pub use self::downloads::{Download, DownloadUrl, DownloadUrlError, Downloads, Do
 pub use self::error::{Fault, FetchError, What};
 pub use self::fetch::{Fetch, Fetching, wait};
 pub use self::gateways::{Gateway, GatewayError, Gateways, GatewaysSettings, Standing};
+pub use self::post::Poster;
 pub use self::scope::{EntityBytes, Scope, ScopeError};
 pub use self::server::{BlockSource, GatewayServer, ServerError, ServerSettings, SourceError};
 pub use self::walk::{Given, Walk, WalkError};

@@ -49,7 +49,7 @@ pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 
 pub use homestar_net::{
     AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings,
-    Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, ServerError,
+    Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, Poster, ServerError,
     ServerSettings, SourceError as ServeError, What,
 };
 pub use homestar_store::{

@@ -17,7 +17,7 @@ mod record;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -33,7 +33,7 @@ use homestar_store::{Record, Recorded, Store, StoreError};
 pub use self::lock::RunLock;
 pub use self::record::{Ended, RunEnd, RunRecord, RunRecordError, RunTask};
 
-use self::journal::Journal;
+use self::journal::{Journal, Note};
 
 /// Look-ups that are made at once.
 const LOOKUPS_MAX: usize = 1_024;
@@ -112,6 +112,15 @@ impl Canceller {
         // A run that is over needs no end.
         let _ = self.messages.send(Message::Cancel);
     }
+}
+
+/// What the recorder is told.
+#[derive(Debug)]
+enum Entry {
+    /// A task was run.
+    Ran(TaskId, String, Executed),
+    /// A task was answered by a receipt that was there.
+    Found(String, Link<Receipt>),
 }
 
 /// What threads tell the one that drives.
@@ -208,7 +217,7 @@ impl Run {
     ) -> Result<Summary, StoreError> {
         let (queue, work) = mpsc::channel::<Arc<Work>>();
         let work = Mutex::new(work);
-        let (recorder, records) = mpsc::channel::<(TaskId, Executed)>();
+        let (recorder, records) = mpsc::channel::<Entry>();
         let store = Arc::clone(&self.store);
         let mut journal = self.journal.take();
         let is_ending = Arc::clone(&self.is_ending);
@@ -252,7 +261,7 @@ impl Run {
         &mut self,
         execute: &dyn Execute,
         queue: &Sender<Arc<Work>>,
-        recorder: &Sender<(TaskId, Executed)>,
+        recorder: &Sender<Entry>,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) -> Result<(), StoreError> {
         let mut failed = None;
@@ -283,7 +292,7 @@ impl Run {
                 }
             }
             if !lookups.is_empty() {
-                self.look_up(lookups, execute, news);
+                self.look_up(lookups, execute, recorder, news);
                 continue;
             }
             match self.next() {
@@ -292,8 +301,9 @@ impl Run {
                 Some(Message::Ended(task, Ok(executed))) => {
                     news(&self.schedule, News::Ran(task, &executed.receipt));
                     let receipt = executed.receipt.clone();
+                    let label = self.schedule.label(task);
                     // If the recorder has ended, it said why.
-                    let _ = recorder.send((task, executed));
+                    let _ = recorder.send(Entry::Ran(task, label, executed));
                     self.tell(Event::Receipt(receipt, Source::Own));
                 }
                 Some(Message::Ended(task, Err(trouble))) => {
@@ -352,6 +362,7 @@ impl Run {
         &mut self,
         lookups: Vec<(TaskId, Arc<Instruction>, Option<Duration>)>,
         execute: &dyn Execute,
+        recorder: &Sender<Entry>,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) {
         let lookups: Vec<_> = lookups
@@ -370,6 +381,8 @@ impl Run {
             match answer(receipts, reuse, now_ms, before.as_ref(), is_answer) {
                 Some((receipt, age)) => {
                     news(&self.schedule, News::Found(task, &receipt));
+                    let (label, link) = (self.schedule.label(task), receipt.link());
+                    let _ = recorder.send(Entry::Found(label, link));
                     before = Some(receipt.clone());
                     self.tell(Event::Receipt(receipt, Source::Memo(Some(age))));
                 }
@@ -430,8 +443,8 @@ impl Run {
 
 /// Returns the receipt that answers for a task, with its age.
 ///
-/// The instruction alone decides a pure outcome. One that heard from outside counts as long as the task takes what is
-/// so old. `before` is a receipt that was read before, if there was one.
+/// The instruction alone decides a pure outcome. A value that came from outside counts as long as the task takes what is
+/// so old; a failure doesn't, since it may pass. `before` is a receipt that was read before, if there was one.
 fn answer(
     receipts: Vec<Recorded>,
     reuse: Option<Duration>,
@@ -442,10 +455,14 @@ fn answer(
     // The newest first: of what heard from outside, it is the one that may still count.
     receipts.into_iter().rev().find_map(|recorded| {
         let age = Duration::from_millis(now_ms.saturating_sub(recorded.at_ms()));
-        if !recorded.is_reusable() && reuse.is_none_or(|reuse| age > reuse) {
+        let is_reusable = recorded.is_reusable();
+        if !is_reusable && reuse.is_none_or(|reuse| age > reuse) {
             return None;
         }
         let receipt = recorded.receipt_like(before).ok()?;
+        if !is_reusable && !matches!(receipt.outcome(), Outcome::Ok(_)) {
+            return None;
+        }
         is_answer(&receipt).then_some((receipt, age))
     })
 }
@@ -506,15 +523,39 @@ impl Worker<'_> {
 fn record_all(
     store: &dyn Store,
     mut journal: Option<&mut Journal>,
-    records: &Receiver<(TaskId, Executed)>,
+    records: &Receiver<Entry>,
     messages: &Sender<Message>,
 ) {
-    while let Ok(first) = records.recv() {
-        let batch: Vec<_> = std::iter::once(first).chain(records.try_iter()).collect();
-        match record(store, journal.as_deref_mut(), &batch) {
+    // Of what was found nothing has to be kept but how far the run came, so it waits for others, or until there is time.
+    let mut found = Vec::new();
+    loop {
+        let first = match found.is_empty() {
+            true => records.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            false => records.recv_timeout(IDLE),
+        };
+        if matches!(first, Err(RecvTimeoutError::Disconnected)) {
+            return;
+        }
+        let mut batch = Vec::new();
+        let is_idle = first.is_err();
+        for entry in first.into_iter().chain(records.try_iter()) {
+            match entry {
+                Entry::Ran(task, label, executed) => batch.push((task, label, executed)),
+                Entry::Found(label, receipt) if journal.is_some() => found.push(Note {
+                    label,
+                    status: "memoised".to_owned(),
+                    receipt: *receipt.cid(),
+                }),
+                Entry::Found(..) => {}
+            }
+        }
+        if batch.is_empty() && !is_idle {
+            continue;
+        }
+        match record(store, journal.as_deref_mut(), &batch, &mut found) {
             Ok(()) => {
                 let recorded = batch.iter();
-                let recorded = recorded.map(|(task, executed)| (*task, executed.receipt.link()));
+                let recorded = recorded.map(|(task, _, executed)| (*task, executed.receipt.link()));
                 let _ = messages.send(Message::Recorded(recorded.collect()));
             }
             Err(error) => {
@@ -525,26 +566,40 @@ fn record_all(
     }
 }
 
+/// Time in which nothing ran, after which the recorder writes what was found.
+const IDLE: Duration = Duration::from_secs(1);
+
 fn record(
     store: &dyn Store,
     journal: Option<&mut Journal>,
-    batch: &[(TaskId, Executed)],
+    batch: &[(TaskId, String, Executed)],
+    found: &mut Vec<Note>,
 ) -> Result<(), StoreError> {
     let at_ms = now_ms();
     let records: Vec<_> = batch
         .iter()
-        .map(|(_, executed)| Record {
+        .map(|(_, _, executed)| Record {
             receipt: &executed.receipt,
             blocks: &executed.blocks,
             is_believed: true,
             at_ms,
         })
         .collect();
+    let Some(journal) = journal else {
+        return store.record(&records);
+    };
+    let mut notes = std::mem::take(found);
+    notes.extend(batch.iter().map(|(_, label, executed)| Note {
+        label: label.clone(),
+        status: match executed.receipt.outcome() {
+            Outcome::Ok(_) => "ran".to_owned(),
+            Outcome::Error(_) => "failed".to_owned(),
+        },
+        receipt: *executed.receipt.link().cid(),
+    }));
+    let last = journal.stage(store, &records, &notes)?;
     store.record(&records)?;
-    match journal {
-        Some(journal) => journal.add(store, &records),
-        None => Ok(()),
-    }
+    journal.lead(store, last)
 }
 
 #[cfg(test)]

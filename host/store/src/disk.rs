@@ -536,8 +536,8 @@ impl Store for Disk {
         self.0.name(name)
     }
 
-    fn names(&self) -> Result<Vec<(String, Cid)>, StoreError> {
-        self.0.names()
+    fn names_under(&self, beginning: &str) -> Result<Vec<(String, Cid)>, StoreError> {
+        self.0.names_under(beginning)
     }
 
     fn record(&self, records: &[Record<'_>]) -> Result<(), StoreError> {

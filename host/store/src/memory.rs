@@ -250,8 +250,12 @@ impl Store for Memory {
         Ok(self.state().names.get(name).copied())
     }
 
-    fn names(&self) -> Result<Vec<(String, Cid)>, StoreError> {
-        Ok(self.state().names.clone().into_iter().collect())
+    fn names_under(&self, beginning: &str) -> Result<Vec<(String, Cid)>, StoreError> {
+        let state = self.state();
+        let from = (Bound::Included(beginning), Bound::Unbounded);
+        let from = state.names.range::<str, _>(from);
+        let fit = from.take_while(|(name, _)| name.starts_with(beginning));
+        Ok(fit.map(|(name, cid)| (name.clone(), *cid)).collect())
     }
 
     fn record(&self, records: &[Record<'_>]) -> Result<(), StoreError> {

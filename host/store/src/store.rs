@@ -100,7 +100,12 @@ pub trait Store: Send + Sync + Debug {
     fn name(&self, name: &str) -> Result<Option<Cid>, StoreError>;
 
     /// Returns all names, sorted.
-    fn names(&self) -> Result<Vec<(String, Cid)>, StoreError>;
+    fn names(&self) -> Result<Vec<(String, Cid)>, StoreError> {
+        self.names_under("")
+    }
+
+    /// Returns the names that begin with a text, sorted. What that takes doesn't depend on how many others there are.
+    fn names_under(&self, beginning: &str) -> Result<Vec<(String, Cid)>, StoreError>;
 
     /// Keeps receipts, with the blocks that come with them, so that they are found by their instructions. All of it is
     /// one commit: either everything is durable or nothing was recorded.

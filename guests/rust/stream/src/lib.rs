@@ -22,6 +22,23 @@ type Response = (Head, StreamReader<u8>, FutureReader<Result<(), Error>>);
 struct Stream;
 
 impl Guest for Stream {
+    async fn get(url: String) -> Result<StreamReader<u8>, String> {
+        let response = streams::send(request("GET", url), None).await;
+        let (head, mut body, end) = page(response.map_err(said)?)?;
+        let (mut writer, page) = wit_stream::new();
+        spawn_local(async move {
+            while let Some(chunk) = next_chunk(&mut body).await {
+                if !writer.write_all(chunk).await.is_empty() {
+                    return; // nobody reads on
+                }
+            }
+            if let Err(error) = end.await {
+                panic!("{} broke off: {error:?}", head.url);
+            }
+        });
+        Ok(page)
+    }
+
     async fn measure(url: String) -> Result<Summary, String> {
         let response = streams::send(request("GET", url), None).await;
         summary(response.map_err(said)?).await
@@ -49,12 +66,8 @@ impl Guest for Stream {
     }
 
     async fn relay(source: String, url: String) -> Result<Summary, String> {
-        let (head, body, end) = streams::send(request("GET", source), None)
-            .await
-            .map_err(said)?;
-        if head.status != 200 {
-            return Err(format!("{} answered with status {}", head.url, head.status));
-        }
+        let response = streams::send(request("GET", source), None).await;
+        let (_, body, end) = page(response.map_err(said)?)?;
         let summary = Self::send(url, body).await?;
         end.await.map_err(said)?;
         Ok(summary)
@@ -68,6 +81,15 @@ fn request(method: &str, url: String) -> Request {
         headers: Vec::new(),
         body: Vec::new(),
         options: None,
+    }
+}
+
+/// Returns a response that is a page.
+fn page(response: Response) -> Result<Response, String> {
+    let (Head { status, url, .. }, ..) = &response;
+    match status {
+        200 => Ok(response),
+        _ => Err(format!("{url} answered with status {status}")),
     }
 }
 

@@ -62,6 +62,9 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         false => Ok(Vec::new()),
     };
     let wiring = wiring.and_then(|wired| {
+        if !wired.is_empty() {
+            effects.fit(&bytes)?;
+        }
         Ok(Wiring {
             doors: Doors::of(&description.imports, None, &authority.task(), &effects)?,
             effects: paths(&wired),

@@ -292,6 +292,10 @@ pub(super) fn explained(error: LoadError) -> CommandError {
         LoadError::TwoProviders { import, .. } => vec![format!(
             "`--pin {import}=NAME` chooses one; `homestar effect remove NAME` removes one"
         )],
+        LoadError::DoesNotFit { import, .. } => vec![format!(
+            "the two were built from other definitions of it; `--pin {import}=NAME` chooses another effect, \
+             `homestar effect remove NAME` removes one"
+        )],
         LoadError::CoreModule => vec![BUILD.into()],
         LoadError::NotWasm {
             found: "WebAssembly text",
@@ -317,7 +321,9 @@ fn provider(missing: &Missing) -> String {
     } = missing;
     if let Some((path, other)) = offered {
         let path = path.display();
-        return format!("{path} offers `{other}`, which is another version");
+        return format!(
+            "{path} offers `{other}`, which is another version; `homestar effect add FILE` adds one that offers this one"
+        );
     }
     let who = match missing.is_in_front {
         true => "no effect behind it offers",

@@ -177,6 +177,103 @@ fn one_in_front_of_nobody_is_named() {
     "#);
 }
 
+/// An effect that offers `interface`, whose function `today` takes and gives nothing.
+fn nothing_today(interface: &str) -> Vec<u8> {
+    let text = r#"(component
+        (core module $m (func (export "f")))
+        (core instance $a (instantiate $m))
+        (func $f (canon lift (core func $a "f")))
+        (instance $i (export "today" (func $f)))
+        (export "INTERFACE" (instance $i)))"#;
+    wat::parse_str(text.replace("INTERFACE", interface)).unwrap()
+}
+
+#[test]
+fn another_version_of_an_interface_is_named() {
+    let it = Environment::with(&["needs", "almanac"]);
+    it.put("later.wasm", nothing_today("acme:almanac/almanac@0.2.0"));
+    it.put("flow.yaml", FLOW);
+    assert_eq!(it.run(&["effect", "add", "later.wasm"]).code, Some(0));
+    assert_snapshot!(it.run(&["run", "needs.wasm", r#"advice("Cairo")"#]), @r#"
+    --- stderr
+    error: nothing provides the import `acme:almanac/almanac@0.1.0` with its function `today`
+    hint: effects/later.wasm offers `acme:almanac/almanac@0.2.0`, which is another version; `homestar effect add FILE` adds one that offers this one
+    --- exit code 4
+    "#);
+    assert_snapshot!(it.run(&["check", "flow.yaml"]), @r#"
+    --- stderr
+    error: flow.yaml has 1 problem
+      flow.yaml:1:27: component `needs.wasm`: nothing provides the import `acme:almanac/almanac@0.1.0` with its function `today`
+    hint: effects/later.wasm offers `acme:almanac/almanac@0.2.0`, which is another version; `homestar effect add FILE` adds one that offers this one
+    --- exit code 4
+    "#);
+    assert_snapshot!(it.run(&["inspect", "needs.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       it can't run: nothing provides the import `acme:almanac/almanac@0.1.0` with its function `today`
+
+    imports:
+      acme:almanac/almanac@0.1.0  (nothing provides it)
+
+    exports:
+      advice: func(place: string) -> string
+    --- exit code 0
+    "#);
+    // What the hint says helps.
+    assert_eq!(it.run(&["effect", "add", "almanac.wasm"]).code, Some(0));
+    assert_eq!(
+        it.run(&["run", "needs.wasm", r#"advice("Cairo")"#]).code,
+        Some(0)
+    );
+    assert_eq!(it.run(&["check", "flow.yaml"]).code, Some(0));
+}
+
+#[test]
+fn an_effect_of_other_types_is_named() {
+    let it = Environment::with(&["needs", "almanac"]);
+    it.put("other.wasm", nothing_today("acme:almanac/almanac@0.1.0"));
+    it.put("flow.yaml", FLOW);
+    assert_eq!(it.run(&["effect", "add", "other.wasm"]).code, Some(0));
+    assert_snapshot!(it.run(&["run", "needs.wasm", r#"advice("Cairo")"#]), @r#"
+    --- stderr
+    error: effects/other.wasm offers `acme:almanac/almanac@0.1.0`, but not as the component asks for it
+      because: mismatched instantiation argument `acme:almanac/almanac@0.1.0`
+      because: instance is missing expected record export `weather`
+    hint: the two were built from other definitions of it; `--pin acme:almanac/almanac@0.1.0=NAME` chooses another effect, `homestar effect remove NAME` removes one
+    --- exit code 4
+    "#);
+    assert_snapshot!(it.run(&["check", "flow.yaml"]), @r#"
+    --- stderr
+    error: flow.yaml has 1 problem
+      flow.yaml:1:27: component `needs.wasm`: effects/other.wasm offers `acme:almanac/almanac@0.1.0`, but not as the component asks for it: mismatched instantiation argument `acme:almanac/almanac@0.1.0`: instance is missing expected record export `weather`
+    hint: the two were built from other definitions of it; `--pin acme:almanac/almanac@0.1.0=NAME` chooses another effect, `homestar effect remove NAME` removes one
+    --- exit code 4
+    "#);
+    assert_snapshot!(it.run(&["inspect", "needs.wasm"]), @r#"
+    component  bafkr…
+    size       …
+    kind       library
+    pure       it can't run: effects/other.wasm offers `acme:almanac/almanac@0.1.0`, but not as the component asks for it
+
+    imports:
+      acme:almanac/almanac@0.1.0  (from effects/other.wasm)
+
+    exports:
+      advice: func(place: string) -> string
+    --- exit code 0
+    "#);
+    assert_eq!(it.run(&["effect", "remove", "other"]).code, Some(0));
+    assert_eq!(it.run(&["effect", "add", "almanac.wasm"]).code, Some(0));
+    assert_eq!(
+        it.run(&["run", "needs.wasm", r#"advice("Cairo")"#]).code,
+        Some(0)
+    );
+}
+
+/// A workflow of one task that asks for an effect.
+const FLOW: &str = "tasks: {trip: {component: needs.wasm, call: advice, args: [Cairo]}}";
+
 #[test]
 fn a_broken_effect_is_named_and_the_others_work() {
     let it = Environment::with(&["needs", "almanac"]);

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::data::Serving;
 use crate::environment::Environment;
 
+/// The gateway that the page shows.
+const GATEWAY: &str = "http://127.0.0.1:8080";
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/log")
 }
 
 /// The commands of each code block, with what the page says that they print.
-fn blocks(page: &str) -> Vec<Vec<(String, String)>> {
+pub(crate) fn blocks(page: &str) -> Vec<Vec<(String, String)>> {
     let blocks = page.split("```").skip(1).step_by(2);
     let commands = |block: &str| {
         let mut commands: Vec<(String, String)> = Vec::new();
@@ -26,12 +29,15 @@ fn blocks(page: &str) -> Vec<Vec<(String, String)>> {
     blocks.map(commands).collect()
 }
 
-/// Runs commands in a shell, as a reader would.
-fn run(it: &Environment, commands: &[(String, String)], url: &str) {
+/// Runs commands in a shell, as a reader would, with `there` in place of the address that a page shows.
+pub(crate) fn run(it: &Environment, commands: &[(String, String)], [shown, there]: [&str; 2]) {
     let program = Path::new(env!("CARGO_BIN_EXE_homestar"));
     let folder = program.parent().unwrap();
     for (command, expected) in commands {
-        let command = command.replace("http://127.0.0.1:8080", url);
+        let (command, expected) = (
+            command.replace(shown, there),
+            expected.replace(shown, there),
+        );
         let mut shell = it.in_environment("sh", &["-c", &command]);
         shell.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
         let said = it.said(&mut shell);
@@ -52,7 +58,7 @@ fn a_log_is_filtered_and_passed_on() {
         Environment::with(&["lines"]).with_key(),
     );
     here.put("access.log", fs::read(folder().join("access.log")).unwrap());
-    run(&here, one, "");
+    run(&here, one, [GATEWAY; 2]);
     let serving = Serving::new(&here);
-    run(&there, other, &serving.url);
+    run(&there, other, [GATEWAY, &serving.url]);
 }

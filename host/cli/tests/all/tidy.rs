@@ -111,6 +111,7 @@ fn heavy_dependencies_have_one_home() {
         ("hyper", "host/net"),
         ("rusqlite", "host/store"),
         ("clap", "host/cli"),
+        ("opentelemetry", "host/cli"),
     ] {
         let manifests = files("Cargo.toml").into_iter().filter(|(name, text)| {
             name.starts_with("host/")

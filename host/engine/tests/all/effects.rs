@@ -228,16 +228,29 @@ fn an_effect_with_other_types_does_not_fit() {
         (export "acme:almanac/almanac@0.1.0" (instance $i)))"#,
     );
     let error = needs(&effects(&[&folder])).unwrap_err();
-    let LoadError::DoesNotFit { import, path, .. } = &error else {
+    let LoadError::DoesNotFit {
+        import,
+        asker,
+        path,
+        ..
+    } = &error
+    else {
         panic!("{error}")
     };
+    let other = folder.path().join("other.wasm");
     assert_eq!(
-        (import.as_str(), path),
-        (
-            "acme:almanac/almanac@0.1.0",
-            &folder.path().join("other.wasm")
-        )
+        (import.as_str(), asker, path),
+        ("acme:almanac/almanac@0.1.0", &None, &other)
     );
+
+    // Nor for an effect that asks for it.
+    let nearer = self::folder(&[("pessimist.wasm", homestar_guests::pessimist())]);
+    let error = needs(&effects(&[&nearer, &folder])).unwrap_err();
+    let LoadError::DoesNotFit { asker, path, .. } = &error else {
+        panic!("{error}")
+    };
+    let pessimist = nearer.path().join("pessimist.wasm");
+    assert_eq!((asker, path), (&Some(pessimist), &other));
 }
 
 /// Each of two effects offers what the other asks for.

@@ -198,6 +198,15 @@ fn cancelled_and_resumed(hears: bool) {
     assert_eq!(open, [(id.clone(), begun.clone())]);
     let journal = Journal::open(&*store, &id).unwrap();
     assert_eq!(journal.receipts(&*store).unwrap().is_empty(), !hears);
+    // How far it came is known: a chain goes on in order.
+    let so_far = begun.tasks(&*store, &id).unwrap();
+    let known = so_far.iter().take_while(|task| task.status == "ran");
+    let known: BTreeSet<_> = known.map(|task| task.label.clone()).collect();
+    assert_eq!(known, before);
+    let rest = &so_far[before.len()..];
+    assert!(rest.iter().all(|task| task.status == "waiting"));
+    assert_eq!(so_far.len(), 200);
+
     let mut second = run(&workflow, &store);
     second.remember(&id).unwrap();
     let summary = second.drive(&adder, &mut ignore).unwrap();
@@ -209,7 +218,8 @@ fn cancelled_and_resumed(hears: bool) {
     let ended = begun
         .end(&*store, &id, second.schedule(), Ended::Well, 2)
         .unwrap();
-    assert_eq!(RunRecord::all(&*store).unwrap(), [(id, ended.clone())]);
+    let latest = RunRecord::latest(&*store, 10).unwrap();
+    assert_eq!(latest, [(id.clone(), ended.clone())]);
     let open = RunRecord::interrupted(&*store, workflow.cid()).unwrap();
     assert_eq!(open, []);
     assert!(
@@ -219,7 +229,7 @@ fn cancelled_and_resumed(hears: bool) {
             .iter()
             .all(|(name, _)| name.starts_with("run/"))
     );
-    let tasks = ended.tasks(&*store).unwrap();
+    let tasks = ended.tasks(&*store, &id).unwrap();
     assert_eq!(tasks.len(), 200);
     assert!(tasks.iter().all(|task| task.receipt.is_some()));
 
@@ -229,6 +239,69 @@ fn cancelled_and_resumed(hears: bool) {
     let summary = third.drive(&adder, &mut ignore).unwrap();
     let again = if hears { 200 } else { 0 };
     assert_eq!((summary.counts.ran, adder.asked().len()), (again, again));
+}
+
+#[test]
+fn what_was_found_is_known_of_a_run_that_has_not_ended() {
+    let (store, adder) = (Arc::new(Memory::new()), Adder::new(1_000_000));
+    run(&workflow(10, 0), &store)
+        .drive(&adder, &mut ignore)
+        .unwrap();
+    let longer = workflow(11, 0);
+    let (id, begun) = RunRecord::new(&longer, 1, 7).unwrap();
+    begun.begin(&*store, &id, &longer).unwrap();
+    let mut second = run(&longer, &store);
+    second.remember(&id).unwrap();
+    second.drive(&adder, &mut ignore).unwrap();
+    let tasks = begun.tasks(&*store, &id).unwrap();
+    let statuses: Vec<_> = tasks.iter().map(|task| &*task.status).collect();
+    assert_eq!(statuses, [&["memoised"; 10][..], &["ran"]].concat());
+    assert!(tasks.iter().all(|task| task.receipt.is_some()));
+}
+
+#[test]
+fn runs_do_not_pile_up() {
+    let store = Arc::new(Memory::new());
+    let workflow = workflow(1, 0);
+    let begin = |at: u64| {
+        let (id, begun) = RunRecord::new(&workflow, at, 7).unwrap();
+        begun.begin(&*store, &id, &workflow).unwrap();
+        (id, begun)
+    };
+    let (open, _) = begin(1);
+    let mut ended = Vec::new();
+    for at in 2..30 {
+        let (id, begun) = begin(at);
+        let run = run(&workflow, &store);
+        begun
+            .end(&*store, &id, run.schedule(), Ended::Well, at)
+            .unwrap();
+        ended.insert(0, id);
+    }
+    // Many are forgotten little by little, and what has not ended is never.
+    record::forget_oldest(&*store, 5).unwrap();
+    let ids = RunRecord::ids(&*store).unwrap();
+    assert_eq!(ids, [&ended[..12], &[open.clone()]].concat());
+    record::forget_oldest(&*store, 5).unwrap();
+    let ids = RunRecord::ids(&*store).unwrap();
+    assert_eq!(ids, [&ended[..5], &[open.clone()]].concat());
+
+    // Whoever starts reads no other runs, and neither does who asks for one or ends one.
+    let gone = *Block::raw(b"gone".to_vec()).cid();
+    store
+        .set_name("run/00000000000000-gone", Some(&gone))
+        .unwrap();
+    let interrupted = RunRecord::interrupted(&*store, workflow.cid()).unwrap();
+    assert_eq!(interrupted.len(), 1);
+    assert!(RunRecord::open(&*store, &ended[0]).unwrap().is_some());
+    assert_eq!(RunRecord::latest(&*store, 2).unwrap().len(), 2);
+    record::forget_oldest(&*store, 5).unwrap();
+    assert!(RunRecord::open(&*store, "gone").unwrap().is_none());
+
+    assert!(RunRecord::forget(&*store, &open).unwrap());
+    assert!(!RunRecord::forget(&*store, &open).unwrap());
+    let interrupted = RunRecord::interrupted(&*store, workflow.cid()).unwrap();
+    assert_eq!(interrupted, []);
 }
 
 #[test]

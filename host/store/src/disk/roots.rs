@@ -82,8 +82,9 @@ impl Inner {
         self.index.read(|connection| name_of(connection, name))
     }
 
-    pub(super) fn names(&self) -> Result<Vec<(String, Cid)>, StoreError> {
-        self.index.read(|connection| names_since(connection, 0))
+    pub(super) fn names_under(&self, beginning: &str) -> Result<Vec<(String, Cid)>, StoreError> {
+        self.index
+            .read(|connection| names_under(connection, beginning))
     }
 
     pub(super) fn stats(&self) -> Result<Stats, StoreError> {
@@ -141,6 +142,21 @@ pub(super) fn names_since(
     let mut names = vec![];
     while let Some(row) = found.next()? {
         names.push((row.get(0)?, cid(row, 1)?));
+    }
+    Ok(names)
+}
+
+fn names_under(connection: &Connection, beginning: &str) -> Result<Vec<(String, Cid)>, Fault> {
+    let sql = "SELECT name, cid FROM names WHERE name >= ?1 ORDER BY name";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query([beginning])?;
+    let mut names = vec![];
+    while let Some(row) = found.next()? {
+        let name: String = row.get(0)?;
+        if !name.starts_with(beginning) {
+            break;
+        }
+        names.push((name, cid(row, 1)?));
     }
     Ok(names)
 }

@@ -89,8 +89,12 @@ impl<'a> Facts<'a> {
         let wired = effects.wired_to(effect.bytes());
         let granted = authority.own(effect);
         let grants = granted.clone().unwrap_or_else(|| authority.task());
-        let doors =
-            wired.and_then(|_| Doors::of(&description.imports, Some(effect), &grants, effects));
+        let doors = wired.and_then(|wired| {
+            if !wired.is_empty() {
+                effects.fit(effect.bytes())?;
+            }
+            Doors::of(&description.imports, Some(effect), &grants, effects)
+        });
         Ok(Self {
             effects,
             effect,

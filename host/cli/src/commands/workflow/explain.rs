@@ -66,26 +66,15 @@ impl Options {
         let run = match &self.run {
             Some(beginning) => runs::one(store, &self.common, beginning)?,
             None => {
-                let all = runs::all(store, &self.common)?.into_iter();
-                // A run whose tasks are not listed yet knows no labels.
-                let ended = all.into_iter().find(|run| run.record.end.is_some());
-                ended.ok_or_else(|| {
-                    let words = "no run has ended yet, and only then its labels are known";
+                let latest = runs::latest(store, &self.common, 1)?.pop();
+                latest.ok_or_else(|| {
+                    let words = "there was no run of a workflow yet, so nothing has a label";
                     CommandError::input(words).hint("a task is named by the CID of its receipt too")
                 })?
             }
         };
-        if run.record.end.is_none() {
-            let words = format!(
-                "run {} has not ended, and only then its labels are known",
-                run.id
-            );
-            let error = CommandError::input(words);
-            return Err(
-                error.hint("`homestar receipt list` names the receipts that there are so far")
-            );
-        }
-        let tasks = run.record.tasks(store).map_err(CommandError::host)?;
+        let tasks = run.record.tasks(store, &run.id);
+        let tasks = tasks.map_err(CommandError::host)?;
         let Some(task) = tasks.iter().find(|task| task.label == self.task) else {
             let words = format!("run {} has no task {}", run.id, self.task);
             let hint = format!("`homestar runs show {}` lists them", run.id);
@@ -151,12 +140,13 @@ impl Explained {
 
     /// Says why it was run or not.
     fn why(&self) -> Option<String> {
-        let (_, task) = self.in_run.as_ref()?;
+        let (run, task) = self.in_run.as_ref()?;
         let words = match &*task.status {
             "ran" => "nothing in the store answered for it",
             "memoised" => "a receipt of the same instruction, wired to the same effects, was there",
             "caught" => "it failed, and something else stands in its place",
             "failed" => "it failed",
+            "waiting" if run.record.end.is_none() => "nothing came of it yet",
             "skipped" => "what it awaits didn't happen",
             _ => "the run ended before",
         };

@@ -27,6 +27,7 @@ use super::prepare::{self, prepare};
 use super::results;
 use crate::error::{Caused, CommandError, code_of};
 use crate::settings::Settings;
+use crate::telemetry::{Telemetry, Traced};
 use crate::{interrupt, keyring, print};
 
 /// What is run, and how.
@@ -135,15 +136,23 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
     }
     board.begin(run.schedule().counts());
     let was_interrupted = interruptible(&run, &board)?;
-    let engine = Engine {
-        guests: &guests,
-        key: &key,
-        board: &board,
+    let telemetry = Telemetry::begin(id, workflow, opened.is_resumed);
+    let engine = Traced {
+        engine: Engine {
+            guests: &guests,
+            key: &key,
+            board: &board,
+        },
+        telemetry: telemetry.as_ref(),
     };
     let begin = Instant::now();
     let canceller = run.canceller();
     let driven = ticking(&board, || {
         run.drive(&engine, &mut |schedule, news| {
+            if let (Some(telemetry), News::Found(task, receipt)) = (&telemetry, &news) {
+                let (label, is_secret) = (schedule.label(*task), schedule.is_secret(*task));
+                telemetry.found(&label, is_secret, receipt);
+            }
             tell(&board, events.as_mut(), schedule, news);
             // Who can't be told of anything waits for nothing.
             if events.as_ref().is_some_and(Events::is_unheard) {
@@ -167,6 +176,9 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
             .record
             .end(&*store, &opened.id, schedule, how, now_ms());
         ended.map_err(CommandError::host)?;
+    }
+    if let Some(telemetry) = telemetry {
+        telemetry.end(how, &summary);
     }
     match events {
         Some(mut events) => {
@@ -232,18 +244,20 @@ impl Opened {
             true => RunRecord::interrupted(store, workflow.cid()).map_err(CommandError::host)?,
             false => Vec::new(),
         };
-        for (id, _) in interrupted {
+        for (id, begun) in interrupted {
             let Some(lock) = lock(&id)? else { continue };
             // It may have ended before it was locked.
             let record = RunRecord::open(store, &id).map_err(CommandError::host)?;
-            if let Some(record) = record.filter(|record| record.end.is_none()) {
-                return Ok(Self {
-                    id,
-                    record,
-                    is_resumed: true,
-                    _lock: lock,
-                });
-            }
+            let Some(record) = record.filter(|record| record.end.is_none()) else {
+                begun.close(store, &id).map_err(CommandError::host)?;
+                continue;
+            };
+            return Ok(Self {
+                id,
+                record,
+                is_resumed: true,
+                _lock: lock,
+            });
         }
         let mut nonce = [0; 8];
         getrandom::fill(&mut nonce).map_err(|error| CommandError::host(error.to_string()))?;

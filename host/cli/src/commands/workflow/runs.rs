@@ -10,19 +10,25 @@ use crate::print;
 
 /// List, show and forget runs of workflows
 ///
-/// Without a command, lists them, the latest first. The receipts of a run stay when it is forgotten.
+/// Without a command, lists them, the latest first. Of runs that ended the latest 1,000 are kept, and every run that was
+/// interrupted, since the same workflow goes on with it. The receipts of a run stay when it is forgotten.
 #[derive(Args, Debug)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_long_help = "\
 Examples:
   homestar runs
+  homestar runs --limit 1000 --json
   homestar runs show k2vq4x7a
   homestar runs forget k2vq4x7a"
 )]
 pub(crate) struct Options {
     #[command(subcommand)]
     command: Option<Command>,
+
+    /// How many at the most
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    limit: usize,
 
     #[command(flatten)]
     common: Common,
@@ -58,7 +64,7 @@ impl Options {
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     match &options.command {
-        None => list(&options.common),
+        None => list(&options.common, options.limit),
         Some(Command::Show(one)) => show(one),
         Some(Command::Forget(one)) => forget(one),
     }
@@ -106,11 +112,15 @@ impl Known {
     }
 }
 
-/// Returns all runs, the latest first.
-pub(super) fn all(store: &dyn Store, common: &Common) -> Result<Vec<Known>, CommandError> {
+/// Returns the latest runs, the latest first, and no more than `count`.
+pub(super) fn latest(
+    store: &dyn Store,
+    common: &Common,
+    count: usize,
+) -> Result<Vec<Known>, CommandError> {
     let locks = common.place()?.join("locks");
-    let all = RunRecord::all(store).map_err(CommandError::host)?;
-    let known = all.into_iter().map(|(id, record)| Known {
+    let latest = RunRecord::latest(store, count).map_err(CommandError::host)?;
+    let known = latest.into_iter().map(|(id, record)| Known {
         is_at_work: record.end.is_none() && RunLock::is_taken(&locks, &id),
         id,
         record,
@@ -125,21 +135,27 @@ pub(super) fn one(
     beginning: &str,
 ) -> Result<Known, CommandError> {
     const LIST: &str = "`homestar runs` lists those there are";
-    let mut fit: Vec<_> = all(store, common)?;
-    fit.retain(|run| run.id.starts_with(beginning));
-    match fit.len() {
-        1 => Ok(fit.remove(0)),
-        0 => Err(CommandError::input(format!("there is no run {beginning}")).hint(LIST)),
-        count => {
-            let words = format!("{count} runs begin with {beginning}");
-            Err(CommandError::input(words).hint(LIST))
-        }
+    let none = || CommandError::input(format!("there is no run {beginning}")).hint(LIST);
+    let mut fit = RunRecord::ids(store).map_err(CommandError::host)?;
+    fit.retain(|id| id.starts_with(beginning));
+    if fit.len() > 1 {
+        let words = format!("{} runs begin with {beginning}", fit.len());
+        return Err(CommandError::input(words).hint(LIST));
     }
+    let id = fit.pop().ok_or_else(none)?;
+    let record = RunRecord::open(store, &id).map_err(CommandError::host)?;
+    let record = record.ok_or_else(none)?;
+    let locks = common.place()?.join("locks");
+    Ok(Known {
+        is_at_work: record.end.is_none() && RunLock::is_taken(&locks, &id),
+        id,
+        record,
+    })
 }
 
-fn list(common: &Common) -> Result<(), CommandError> {
+fn list(common: &Common, limit: usize) -> Result<(), CommandError> {
     let store = common.store()?;
-    let runs = all(&store, common)?;
+    let runs = latest(&store, common, limit)?;
     if common.json {
         return print::ok(Ipld::List(runs.iter().map(Known::facts).collect()));
     }
@@ -171,7 +187,8 @@ fn list(common: &Common) -> Result<(), CommandError> {
 fn show(asked: &One) -> Result<(), CommandError> {
     let store = asked.common.store()?;
     let run = one(&store, &asked.common, &asked.run)?;
-    let tasks = run.record.tasks(&store).map_err(CommandError::host)?;
+    let tasks = run.record.tasks(&store, &run.id);
+    let tasks = tasks.map_err(CommandError::host)?;
     if asked.common.json {
         let tasks = Ipld::List(tasks.iter().map(task_facts).collect());
         return print::ok(print::map([("run", run.facts()), ("tasks", tasks)]));
@@ -201,7 +218,7 @@ fn show(asked: &One) -> Result<(), CommandError> {
         text += &format!("{}\n", print::one_line(&line));
     }
     if record.end.is_none() {
-        text += "its tasks are listed when it has ended; their receipts are in `homestar receipt list`\n";
+        text += "it has not ended; its tasks are listed as far as they came\n";
     }
     print::out(text.as_bytes())
 }

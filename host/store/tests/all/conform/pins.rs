@@ -44,6 +44,12 @@ pub(crate) fn names_lead_somewhere_else_later(make: &Make<'_>) {
     assert_eq!(store.name("x").unwrap(), Some(two));
     let all = [("a b/ü".to_owned(), one), ("x".to_owned(), two)];
     assert_eq!(store.names().unwrap(), all);
+    for (name, cid) in &all {
+        let under = store.names_under(name).unwrap();
+        assert!(under.contains(&(name.clone(), *cid)), "{under:?}");
+        assert!(under.iter().all(|(other, _)| other.starts_with(name)));
+        assert_eq!(store.names_under(&format!("{name}~")).unwrap(), []);
+    }
     assert_eq!(store.stats().unwrap().names, 2);
     assert_eq!(store.set_name("x", None).unwrap(), Some(two));
     assert_eq!(store.name("x").unwrap(), None);
