@@ -15,6 +15,7 @@ mod hostile;
 mod inspect;
 mod keys;
 mod memory;
+mod nodes;
 mod output;
 mod projects;
 mod receipts;
