@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::content::{add, car, cat, gc, get, ls, pin, serve, stat, store};
+use crate::commands::content::{add, car, cat, gc, get, ls, pin, serve, share, stat, store};
 use crate::commands::project::{build, dev, new};
 use crate::commands::workflow::{check, explain, plan, runs};
-use crate::commands::{completions, effect, inspect, key, receipt, replay, run, ucan};
+use crate::commands::{completions, effect, inspect, key, node, receipt, replay, run, ucan};
 use crate::error::CommandError;
 use crate::print;
 
@@ -65,6 +65,12 @@ enum Command {
     Car(car::Options),
     Store(store::Options),
     Serve(serve::Options),
+    Share(share::Options),
+    Start(Box<node::Start>),
+    Stop(node::Stop),
+    Status(node::Status),
+    Ping(node::Ping),
+    Node(node::Options),
     Key(key::Options),
     Ucan(ucan::Options),
     Completions(completions::Options),
@@ -108,6 +114,12 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Car(options) => ended(car::main(&options), options.json()),
         Command::Store(options) => ended(store::main(&options), options.json()),
         Command::Serve(options) => ended(serve::main(&options), options.json()),
+        Command::Share(options) => ended(share::main(&options), options.json()),
+        Command::Start(options) => ended(node::start(&options), options.json),
+        Command::Stop(options) => ended(node::stop(&options), options.plain.json),
+        Command::Status(options) => ended(node::status(&options), options.plain.json),
+        Command::Ping(options) => ended(node::ping(&options), options.plain.json),
+        Command::Node(options) => ended(node::main(&options), options.json()),
         Command::Key(options) => ended(key::main(&options), options.json()),
         Command::Ucan(options) => ended(ucan::main(&options), options.json()),
         Command::Completions(options) => ended(completions::main(&options, Cli::command()), false),

@@ -5,6 +5,7 @@ pub(crate) mod content;
 pub(crate) mod effect;
 pub(crate) mod inspect;
 pub(crate) mod key;
+pub(crate) mod node;
 pub(crate) mod project;
 pub(crate) mod receipt;
 pub(crate) mod replay;

@@ -6,6 +6,7 @@
 //! | settings | `$HOMESTAR_HOME/homestar.toml` | `${XDG_CONFIG_HOME:-~/.config}/homestar/homestar.toml` |
 //! | other keys, and those of guests | `$HOMESTAR_HOME/keys` | `${XDG_CONFIG_HOME:-~/.config}/homestar/keys` |
 //! | state of guests | `$HOMESTAR_HOME/state` | `${XDG_STATE_HOME:-~/.local/state}/homestar/state` |
+//! | socket of the node | `$HOMESTAR_HOME/node.sock` | `${XDG_STATE_HOME:-~/.local/state}/homestar/node.sock` |
 //! | store | `$HOMESTAR_HOME/store` | `${XDG_DATA_HOME:-~/.local/share}/homestar/store` |
 //! | effects | `$HOMESTAR_HOME/effects` | `${XDG_DATA_HOME:-~/.local/share}/homestar/effects` |
 //! | compiled code | `$HOMESTAR_HOME/code` | `${XDG_CACHE_HOME:-~/.cache}/homestar/code` |
@@ -54,6 +55,11 @@ pub(crate) fn collector() -> Option<String> {
     let is_off = variable("OTEL_SDK_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true"));
     let endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|it| !it.is_empty());
     endpoint.filter(|_| !is_off)
+}
+
+/// Returns where the user's node listens.
+pub(crate) fn socket() -> Result<PathBuf, NoHome> {
+    place("node.sock", "XDG_STATE_HOME", ".local/state")
 }
 
 /// Returns a variable that the user's settings name, if it holds a text.

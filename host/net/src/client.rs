@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use homestar_core::grant::address::class;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, ClientBuilder, Response, redirect};
+use reqwest::{Client, ClientBuilder, Method, Response, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -53,6 +54,8 @@ pub(crate) struct Http {
     patience: Patience,
     /// Connections to one host that are kept while nothing is asked.
     idle_max: usize,
+    /// Where requests go instead of where their URLs say.
+    socket: Option<PathBuf>,
     /// For what a person named.
     own: OnceLock<Result<Client, String>>,
     /// For where that redirects to: of any name, it knows public addresses only.
@@ -65,9 +68,16 @@ impl Http {
             roots,
             patience,
             idle_max,
+            socket: None,
             own: OnceLock::new(),
             public: OnceLock::new(),
         }
+    }
+
+    /// Asks on a socket in the file system, whatever URLs say.
+    pub(crate) fn over(mut self, socket: &Path) -> Self {
+        self.socket = Some(socket.to_owned());
+        self
     }
 
     fn client(&self, redirect: Redirect) -> Result<&Client, What> {
@@ -88,7 +98,10 @@ impl Http {
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
         let mut tls = tls
-            .with_root_certificates(with_system(self.roots.clone()))
+            .with_root_certificates(match self.socket {
+                Some(_) => self.roots.clone(),
+                None => with_system(self.roots.clone()),
+            })
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let builder = Client::builder()
@@ -101,6 +114,10 @@ impl Http {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(self.idle_max)
             .http1_max_headers(HEADERS_MAX);
+        let builder = match &self.socket {
+            Some(socket) => builder.unix_socket(socket.as_path()),
+            None => builder,
+        };
         with(builder).build().map_err(|error| root(&error))
     }
 
@@ -137,13 +154,24 @@ impl Http {
         Err(redirected(&url, "and on and on").into())
     }
 
+    /// Sends a request with a body, and returns the status and the whole answer, whatever the status is.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        url: Url,
+        body: Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<(u16, Vec<u8>), What> {
+        let request = self.client(Redirect::Own)?.request(method, url).body(body);
+        let response = self.wait(request.send()).await?;
+        let status = response.status().as_u16();
+        let answer = Answer::new(response, &self.patience);
+        Ok((status, answer.whole(bytes_max).await?))
+    }
+
     async fn send(&self, redirect: Redirect, url: &Url, accept: &str) -> Result<Response, What> {
-        let sent = self
-            .client(redirect)?
-            .get(url.clone())
-            .header(ACCEPT, accept)
-            .send();
-        self.answer(sent).await
+        let request = self.client(redirect)?.get(url.clone());
+        self.wait(request.header(ACCEPT, accept).send()).await
     }
 
     /// Sends a request with a body, and returns the answer with whatever status, if it has at most `bytes_max`.
@@ -155,21 +183,19 @@ impl Http {
         bytes_max: usize,
     ) -> Result<http::Response<Bytes>, What> {
         let client = self.client(Redirect::Own)?;
-        let sent = client.request(head.method, url).headers(head.headers);
-        let response = self.answer(sent.body(body).send()).await?;
+        let request = client.request(head.method, url).headers(head.headers);
+        let response = self.wait(request.body(body).send()).await?;
         let mut answered = http::Response::new(Bytes::new());
         *answered.status_mut() = response.status();
         *answered.headers_mut() = response.headers().clone();
-        let whole = Answer::new(response, &self.patience)
-            .whole(bytes_max)
-            .await?;
-        *answered.body_mut() = whole.into();
+        let answer = Answer::new(response, &self.patience);
+        *answered.body_mut() = answer.whole(bytes_max).await?.into();
         Ok(answered)
     }
 
-    async fn answer(
+    async fn wait(
         &self,
-        sent: impl Future<Output = reqwest::Result<Response>>,
+        sent: impl Future<Output = Result<Response, reqwest::Error>>,
     ) -> Result<Response, What> {
         let time = self.patience.answer;
         let response = timeout(time, sent)

@@ -49,7 +49,7 @@ pub enum FetchError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{provider} {what}")]
 pub struct Fault {
-    /// Who: a gateway's URL.
+    /// Who: a gateway's URL, or a peer's id.
     pub provider: Box<str>,
     /// What it did.
     pub what: What,
@@ -149,6 +149,15 @@ pub enum What {
         /// Why that isn't followed.
         why: String,
     },
+    /// It says that it doesn't have it.
+    #[error("doesn't have it")]
+    Lacks,
+    /// A peer that speaks no Bitswap.
+    #[error("speaks no Bitswap")]
+    Mute,
+    /// A peer that sends what should be Bitswap and isn't.
+    #[error("sent what is no Bitswap: {0}")]
+    Garbled(String),
     /// It wasn't asked, because of what it did before.
     #[error("isn't asked any more: it {0}")]
     Dropped(Box<Self>),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use homestar_core::ipld::{Block, Cid};
+use homestar_core::ipld::{Block, Cid, SHA2_256};
 
 use crate::{FetchError, Scope, Walk};
 
@@ -67,13 +67,21 @@ pub trait Fetch: Send + Sync + fmt::Debug {
     }
 }
 
+/// Refuses what can't be verified.
+pub(crate) fn check(cid: &Cid) -> Result<(), FetchError> {
+    match cid.hash().code() {
+        SHA2_256 => Ok(()),
+        code => Err(FetchError::Hash { cid: *cid, code }),
+    }
+}
+
 /// Waits on this thread. Not for threads of an async runtime, which have other things to do.
 pub fn wait<T>(fetching: Fetching<'_, T>) -> Result<T, FetchError> {
     wait_for(fetching)
 }
 
-/// Waits for anything on this thread, which is none of an async runtime.
-pub(crate) fn wait_for<T>(future: impl Future<Output = T>) -> T {
+/// Waits for anything on this thread, which is none of an async runtime. What is waited for has to need none.
+pub fn wait_for<T>(future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Parked(thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);

@@ -16,9 +16,10 @@ mod standing;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
-use homestar_core::ipld::{Block, BlockError, Cid, MAX_BLOCK_BYTES, SHA2_256};
+use homestar_core::ipld::{Block, BlockError, Cid, MAX_BLOCK_BYTES};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -30,6 +31,7 @@ pub use self::settings::GatewaysSettings;
 use self::standing::Record;
 use crate::authorities::{self, AuthoritiesError};
 use crate::client::{Answer, Http, Refused};
+use crate::fetch::check;
 use crate::threads::Threads;
 use crate::{Fault, Fetch, FetchError, Fetching, Scope, What};
 
@@ -56,6 +58,8 @@ struct Shared {
 /// A gateway and what is known of it.
 struct Member {
     gateway: Gateway,
+    /// For a node of this machine, what asks on its socket.
+    local: Option<Http>,
     record: Record,
     requests: Semaphore,
 }
@@ -73,8 +77,13 @@ impl Gateways {
     /// Makes it. Of files, it reads those that the settings name.
     pub fn new(settings: GatewaysSettings) -> Result<Self, AuthoritiesError> {
         let roots = authorities::roots(&settings.authorities)?;
+        let local = |socket: &Path| {
+            let patience = settings.patience_for_local();
+            Http::new(patience, settings.requests_max, roots.clone()).over(socket)
+        };
         let member = |gateway: &Gateway| Member {
             gateway: gateway.clone(),
+            local: gateway.socket().map(local),
             record: Record::default(),
             requests: Semaphore::new(settings.requests_max.max(1)),
         };
@@ -163,6 +172,7 @@ impl fmt::Debug for Gateways {
 
 impl Member {
     async fn get(&self, http: &Http, url: Url, accept: &str) -> Result<Answer, Refused> {
+        let http = self.local.as_ref().unwrap_or(http);
         http.get(url, accept, |to| self.gateway.judge(to)).await
     }
 
@@ -309,14 +319,6 @@ impl Shared {
     /// How many blocks are asked for at one time: enough for one gateway to be busy.
     fn window(&self) -> usize {
         self.settings.requests_max.max(1)
-    }
-}
-
-/// Refuses what can't be verified.
-fn check(cid: &Cid) -> Result<(), FetchError> {
-    match cid.hash().code() {
-        SHA2_256 => Ok(()),
-        code => Err(FetchError::Hash { cid: *cid, code }),
     }
 }
 

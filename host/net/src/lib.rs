@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! who needs a block ──→ Fetch ──→ Gateways ──→ others' gateways       (HTTP, trustless)
+//!                           ├───→ Peers ──→ others' nodes             (Bitswap over libp2p)
 //! who has a URL     ──→ Downloads ──→ any server                    (HTTPS, trusted by its certificate)
 //! others ──→ GatewayServer ──→ BlockSource ──→ whoever keeps the blocks
 //! ```
@@ -9,11 +10,12 @@
 //! [`Fetch`] is what the rest of Homestar sees of other machines: a CID goes in, and the block that it names comes out, or
 //! an error that says who was asked and what each did. [`Gateways`] does it with the
 //! [trustless gateways](https://specs.ipfs.tech/http-gateways/trustless-gateway/) of IPFS, and [`GatewayServer`] is one.
-//! Other ways (Bitswap over libp2p) come into this crate, behind the same trait.
+//! [`Peers`] is a node among others, which speaks [Bitswap](https://specs.ipfs.tech/bitswap-protocol/) with them: it fetches
+//! what they have and gives them what is theirs to have.
 //!
 //! [`Downloads`] is for files that have a place, a URL, and no name by content until somebody has read them.
 //!
-//! No gateway is trusted: what is handed on has the hash that was asked for, and of a whole DAG only what hangs on its root.
+//! Nobody is trusted: what is handed on has the hash that was asked for, and of a whole DAG only what hangs on its root.
 //! Nothing is kept here either. This crate holds no store, decides on no grants, and never prints.
 //!
 //! ```
@@ -41,32 +43,49 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`Fetch`], [`wait`], [`FetchError`], [`Fault`], [`What`]: blocks from elsewhere, and what went wrong
+//! - [`Fetch`], [`InTurn`], [`wait`], [`wait_for`], [`FetchError`], [`Fault`], [`What`]: blocks from elsewhere, and what went wrong
 //! - [`Scope`], [`EntityBytes`], [`Walk`]: which part of a DAG, and the order in which its blocks come
 //! - [`Gateways`], [`GatewaysSettings`], [`Gateway`]: by HTTP
 //! - [`Downloads`], [`DownloadsSettings`], [`DownloadUrl`], [`Download`]: files that have no name by content yet
 //! - [`Poster`]: bytes to where the operator wants them
+//! - [`Peers`], [`PeersSettings`], [`PeerAddress`], [`Served`], [`PeersStatus`]: by libp2p
 //! - [`GatewayServer`], [`ServerSettings`], [`BlockSource`]: for others
+//! - [`LocalNode`], [`Api`], [`ApiRequest`], [`ApiAnswer`]: between the programs of one person on one machine
 
 mod authorities;
+mod bitswap;
 mod client;
 mod downloads;
 mod error;
 mod fetch;
 mod gateways;
+mod in_turn;
+mod local;
+mod peers;
 mod place;
 mod post;
 mod scope;
 mod server;
+mod side;
 mod threads;
 mod walk;
 
 pub use self::authorities::AuthoritiesError;
 pub use self::downloads::{Download, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings};
 pub use self::error::{Fault, FetchError, What};
-pub use self::fetch::{Fetch, Fetching, wait};
+pub use self::fetch::{Fetch, Fetching, wait, wait_for};
 pub use self::gateways::{Gateway, GatewayError, Gateways, GatewaysSettings, Standing};
+pub use self::in_turn::InTurn;
+pub use self::local::LocalNode;
+pub use self::peers::{
+    PeerAddress, PeerAddressError, PeerStatus, Peers, PeersError, PeersSettings, PeersStatus,
+    Served,
+};
 pub use self::post::Poster;
 pub use self::scope::{EntityBytes, Scope, ScopeError};
-pub use self::server::{BlockSource, GatewayServer, ServerError, ServerSettings, SourceError};
+pub use self::server::{
+    Api, ApiAnswer, ApiRequest, BlockSource, GatewayServer, ServerError, ServerSettings,
+    SourceError,
+};
 pub use self::walk::{Given, Walk, WalkError};
+pub use libp2p::{Multiaddr, PeerId};

@@ -8,6 +8,8 @@
 //! makes the [`BlockSource`] decides, block by block. It binds to this machine unless told otherwise.
 
 mod answer;
+mod api;
+mod local;
 mod request;
 mod source;
 mod stream;
@@ -15,6 +17,7 @@ mod wire;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -23,14 +26,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use thiserror::Error;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub use self::local::{Api, ApiAnswer, ApiRequest};
 pub use self::source::{BlockSource, SourceError};
 
+use self::local::Local;
 use self::source::Reader;
 use self::wire::Wire;
 
@@ -68,6 +74,8 @@ impl Default for ServerSettings {
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Headers of a request.
 const HEADERS_MAX: usize = 64;
+/// Threads for what isn't reading of blocks, so that it is answered while all of those are read.
+const API_THREADS: usize = 4;
 /// For who comes when there are too many.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
@@ -80,6 +88,15 @@ pub enum ServerError {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The socket can't be had.
+    #[error("can't listen on {}", path.display())]
+    Socket {
+        /// Where it should be.
+        path: PathBuf,
         /// Why.
         #[source]
         source: std::io::Error,
@@ -117,9 +134,42 @@ impl GatewayServer {
         let listener = TcpListener::bind(settings.address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let server = Self::start(
+            Listener::Tcp(listener),
+            settings,
+            Served { source, api: None },
+        )?;
+        Ok((address, server))
+    }
+
+    /// Starts a server on a socket in the file system, which is its owner's alone, with something to be asked besides
+    /// blocks. The address in the settings is of no use then.
+    pub fn spawn_local(
+        path: &Path,
+        settings: ServerSettings,
+        source: Arc<dyn BlockSource>,
+        api: Arc<dyn Api>,
+    ) -> Result<Self, ServerError> {
+        let (listener, local) = local::listen(path).map_err(|source| ServerError::Socket {
+            path: path.to_owned(),
+            source,
+        })?;
+        let api = Some(api);
+        Self::start(
+            Listener::Unix(listener, local),
+            settings,
+            Served { source, api },
+        )
+    }
+
+    fn start(
+        listener: Listener,
+        settings: ServerSettings,
+        served: Served,
+    ) -> Result<Self, ServerError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(settings.reads_max.max(1))
+            .max_blocking_threads(settings.reads_max.max(1) + API_THREADS)
             .thread_name("homestar-gateway")
             .enable_io()
             .enable_time()
@@ -129,11 +179,11 @@ impl GatewayServer {
         let spawned = thread::Builder::new()
             .name("homestar-gateway".to_owned())
             .spawn(move || {
-                let _ = run(&runtime, listener, settings, source, ended);
+                let _ = run(&runtime, listener, settings, served, ended);
                 runtime.shutdown_background();
             });
         let thread = Some(spawned.map_err(ServerError::Threads)?);
-        Ok((address, Self { end, thread }))
+        Ok(Self { end, thread })
     }
 
     /// Ends it in order: takes no more connections, lets answers end that are under way, for as long as the settings say,
@@ -156,27 +206,110 @@ impl Drop for GatewayServer {
     }
 }
 
+/// What is served.
+#[derive(Debug)]
+struct Served {
+    source: Arc<dyn BlockSource>,
+    api: Option<Arc<dyn Api>>,
+}
+
+/// What is served, to be shared by connections.
+#[derive(Clone, Debug)]
+struct Service {
+    reader: Reader,
+    api: Option<Arc<dyn Api>>,
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    Unix(std::os::unix::net::UnixListener, Local),
+}
+
 fn run(
     runtime: &Runtime,
-    listener: TcpListener,
+    listener: Listener,
     settings: ServerSettings,
-    source: Arc<dyn BlockSource>,
+    served: Served,
     end: watch::Receiver<Option<End>>,
 ) -> std::io::Result<()> {
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let reader = Reader::new(source, settings.reads_max.max(1));
-        let connections = accept(listener, &settings, reader, end.clone()).await;
+        let listener = Accept::new(listener)?;
+        let service = Service {
+            reader: Reader::new(served.source, settings.reads_max.max(1)),
+            api: served.api,
+        };
+        let connections = accept(listener, &settings, service, end.clone()).await;
         finish(connections, settings.shutdown_timeout, end).await;
         Ok(())
     })
 }
 
+/// Where connections come from.
+enum Accept {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener, Local),
+}
+
+/// A connection that came.
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Accept {
+    fn new(listener: Listener) -> std::io::Result<Self> {
+        Ok(match listener {
+            Listener::Tcp(listener) => Self::Tcp(tokio::net::TcpListener::from_std(listener)?),
+            Listener::Unix(listener, local) => {
+                Self::Unix(tokio::net::UnixListener::from_std(listener)?, local)
+            }
+        })
+    }
+
+    async fn accept(&self) -> std::io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => Ok(Accepted::Tcp(listener.accept().await?.0)),
+            Self::Unix(listener, local) => {
+                let (stream, _) = listener.accept().await?;
+                // The folder keeps others away; this does where it doesn't.
+                match stream.peer_cred()?.uid() == local.owner {
+                    true => Ok(Accepted::Unix(stream)),
+                    false => Err(std::io::ErrorKind::PermissionDenied.into()),
+                }
+            }
+        }
+    }
+}
+
+impl Accepted {
+    fn turn_away(&self) {
+        let _ = match self {
+            Self::Tcp(stream) => stream.try_write(BUSY),
+            Self::Unix(stream) => stream.try_write(BUSY),
+        };
+    }
+
+    async fn serve(
+        self,
+        settings: &ServerSettings,
+        service: Service,
+        end: watch::Receiver<Option<End>>,
+    ) {
+        match self {
+            Self::Tcp(stream) => {
+                let _ = stream.set_nodelay(true);
+                connection(stream, settings, service, end).await;
+            }
+            Self::Unix(stream) => connection(stream, settings, service, end).await,
+        }
+    }
+}
+
 /// Takes connections until the end. The listener closes with it.
 async fn accept(
-    listener: tokio::net::TcpListener,
+    listener: Accept,
     settings: &ServerSettings,
-    reader: Reader,
+    service: Service,
     mut end: watch::Receiver<Option<End>>,
 ) -> JoinSet<()> {
     let permits = Arc::new(Semaphore::new(settings.connections_max.max(1)));
@@ -193,7 +326,7 @@ async fn accept(
         });
         let stream = match stream.await {
             None => return connections,
-            Some(Ok((stream, _))) => stream,
+            Some(Ok(stream)) => stream,
             // A connection that is gone already, or no file descriptors: the next may do better, a little later.
             Some(Err(_)) => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -202,36 +335,35 @@ async fn accept(
         };
         while connections.try_join_next().is_some() {}
         let Ok(permit) = permits.clone().try_acquire_owned() else {
-            let _ = stream.try_write(BUSY);
+            stream.turn_away();
             continue;
         };
-        let (settings, reader, told) = (settings.clone(), reader.clone(), told.clone());
+        let (settings, service, told) = (settings.clone(), service.clone(), told.clone());
         connections.spawn(async move {
-            connection(stream, &settings, reader, told).await;
+            stream.serve(&settings, service, told).await;
             drop(permit);
         });
     }
 }
 
 /// Serves one connection until it ends, or the answer that it is at if the server does.
-async fn connection(
-    stream: TcpStream,
+async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     settings: &ServerSettings,
-    reader: Reader,
+    service: Service,
     mut end: watch::Receiver<Option<End>>,
 ) {
-    let _ = stream.set_nodelay(true);
     let wire = TokioIo::new(Wire::new(stream, settings.write_timeout));
-    let service = service_fn(move |request| {
-        let reader = reader.clone();
-        async move { Ok::<_, Infallible>(answer::answer(&request, reader).await) }
+    let answers = service_fn(move |request| {
+        let service = service.clone();
+        async move { Ok::<_, Infallible>(api::answer(request, service).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(wire, service);
+        .serve_connection(wire, answers);
     let mut served = std::pin::pin!(served);
     let mut ended = std::pin::pin!(end.wait_for(Option::is_some));
     let mut is_told = false;

@@ -18,6 +18,7 @@
 //! - [`Reference`], [`ContentPath`]: how people name data
 //! - [`Source`], [`SourceError`]: blocks from here or elsewhere
 //! - [`Content`]: the same, for tasks
+//! - [`Node`], [`Shared`]: a node among others, and what it gives them
 //! - [`Run`], [`Execute`], [`RunRecord`]: workflows at work
 //! - [`seen`]: invocations that were carried out
 //! - [`Tokens`]: delegations and revocations that are kept
@@ -27,10 +28,12 @@ mod content;
 mod dag;
 mod export;
 mod import;
+mod node;
 mod read;
 mod reference;
 mod run;
 pub mod seen;
+mod shared;
 mod staging;
 mod tokens;
 
@@ -39,18 +42,22 @@ pub use self::content::Content;
 pub use self::dag::{FromCar, ReadCarError, WriteCarError, gc, pin, read_car, write_car};
 pub use self::export::{ExportError, Exported, export};
 pub use self::import::{ImportError, ImportOptions, Importer, Watch};
+pub use self::node::{Node, NodeConfig, NodeError};
 pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};
 pub use self::reference::{ContentPath, Reference, ReferenceError};
 pub use self::run::{
     Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord, RunRecordError,
     RunTask, Trouble, Work, now_ms,
 };
+pub use self::shared::{Kept, Shared, share, shared, unshare};
 pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 
 pub use homestar_net::{
-    AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings,
-    Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, Poster, ServerError,
-    ServerSettings, SourceError as ServeError, What,
+    ApiAnswer, AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads,
+    DownloadsSettings, Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings,
+    InTurn, LocalNode, Multiaddr, PeerAddress, PeerAddressError, PeerId, Peers, PeersError,
+    PeersSettings, PeersStatus, Poster, Served, ServerError, ServerSettings,
+    SourceError as ServeError, What,
 };
 pub use homestar_store::{
     Collected, Config as StoreConfig, Depth, Disk, Memory, Pin, Record, Recorded, Store, StoreError,

@@ -8,6 +8,7 @@ pub(crate) mod get;
 pub(crate) mod ls;
 pub(crate) mod pin;
 pub(crate) mod serve;
+pub(crate) mod share;
 pub(crate) mod stat;
 pub(crate) mod store;
 

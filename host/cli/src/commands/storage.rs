@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use homestar_core::ipld::{Block, Cid};
+use homestar_core::key::SigningKey;
 use homestar_node::{
-    Disk, DownloadsSettings, Fetch, Gateway, Gateways, GatewaysSettings, Source, StoreConfig,
+    BlockSource, Disk, DownloadsSettings, Fetch, Gateway, Gateways, GatewaysSettings, InTurn,
+    LocalNode, PeerAddress, Peers, PeersSettings, ServeError, Served, Source, StoreConfig,
     StoreError,
 };
 
@@ -27,8 +30,15 @@ pub(crate) struct StorageOptions {
     #[arg(long, value_name = "URL", help_heading = "Content")]
     gateway: Vec<String>,
 
+    /// A peer to ask for content that isn't in the store, before gateways; may be given more than once
+    ///
+    /// It is a multiaddress with an id, such as /ip4/192.0.2.1/tcp/4808/p2p/12D3KooW…, of a node of Homestar, kubo, Helia or
+    /// another that speaks Bitswap. It need not be trusted: every block is checked against its CID.
+    #[arg(long, value_name = "ADDRESS", help_heading = "Content")]
+    peer: Vec<PeerAddress>,
+
     /// Ask nobody for content that isn't in the store, and download nothing
-    #[arg(long, conflicts_with = "gateway", help_heading = "Content")]
+    #[arg(long, conflicts_with_all = ["gateway", "peer"], help_heading = "Content")]
     offline: bool,
 }
 
@@ -37,20 +47,38 @@ impl StorageOptions {
     pub(super) fn of_store(store: Option<PathBuf>) -> Self {
         Self {
             store,
-            gateway: Vec::new(),
             offline: true,
+            ..Self::default()
+        }
+    }
+
+    /// For a command that has options of its own.
+    pub(super) fn of(store: Option<PathBuf>, gateway: Vec<String>) -> Self {
+        Self {
+            store,
+            gateway,
+            ..Self::default()
         }
     }
 
     /// Returns content for a command that may need it.
     pub(crate) fn data(&self, settings: &Settings) -> Result<Data, CommandError> {
-        let (place, fetch) = (self.place(settings), self.gateways(settings)?);
+        let (place, gateways) = (self.place(settings), self.gateways(settings)?);
+        let peers = self.peer.clone();
+        let is_offline = self.offline;
         let config = config(settings);
         let open = move || {
             let place = place.clone().map_err(CommandError::input)?;
             let store = open(&place, config.clone())?;
-            let fetch = fetch.clone().map(fetching).transpose()?;
-            Ok(Arc::new(Source::new(Arc::new(store), fetch)))
+            let mut ways = Vec::new();
+            if !peers.is_empty() {
+                ways.push(among(&peers)?);
+            }
+            let gateways = with_node(gateways.clone(), is_offline);
+            if let Some(settings) = gateways {
+                ways.push(fetching(settings)?);
+            }
+            Ok(Arc::new(Source::new(Arc::new(store), InTurn::of(ways))))
         };
         Ok(Data::new(open, self.downloading(settings)))
     }
@@ -76,8 +104,11 @@ impl StorageOptions {
         self.store.clone().or(set).map_or_else(paths::store, Ok)
     }
 
-    /// Returns whom to ask, if anybody.
-    fn gateways(&self, settings: &Settings) -> Result<Option<GatewaysSettings>, CommandError> {
+    /// Returns the gateways to ask, if any.
+    pub(crate) fn gateways(
+        &self,
+        settings: &Settings,
+    ) -> Result<Option<GatewaysSettings>, CommandError> {
         if self.offline {
             return Ok(None);
         }
@@ -111,6 +142,44 @@ fn config(settings: &Settings) -> StoreConfig {
     let mut config = StoreConfig::default();
     config.quota_bytes = settings.file().store.quota;
     config
+}
+
+/// Puts the node of this machine before all gateways, if one runs.
+fn with_node(gateways: Option<GatewaysSettings>, is_offline: bool) -> Option<GatewaysSettings> {
+    let socket = paths::socket().ok().filter(|_| !is_offline);
+    let Some(node) = socket.and_then(|socket| LocalNode::find(&socket)) else {
+        return gateways;
+    };
+    let mut settings = gateways.unwrap_or_default();
+    settings.gateways.insert(0, node.gateway());
+    Some(settings)
+}
+
+/// Returns these peers as somebody to ask. They see a key that nobody knows.
+fn among(peers: &[PeerAddress]) -> Result<Arc<dyn Fetch>, CommandError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| CommandError::host(error.to_string()))?;
+    let settings = PeersSettings {
+        peers: peers.to_vec(),
+        ..PeersSettings::default()
+    };
+    let nothing = Arc::new(Nothing);
+    let served = Served {
+        strangers: nothing.clone(),
+        trusted: nothing,
+    };
+    let peers = Peers::spawn(settings, &SigningKey::from_seed(&seed), served);
+    Ok(Arc::new(peers.map_err(CommandError::host)?))
+}
+
+/// Has no blocks for others.
+#[derive(Debug)]
+struct Nothing;
+
+impl BlockSource for Nothing {
+    fn get(&self, _: &Cid) -> Result<Option<Block>, ServeError> {
+        Ok(None)
+    }
 }
 
 fn fetching(settings: GatewaysSettings) -> Result<Arc<dyn Fetch>, CommandError> {

@@ -30,6 +30,7 @@ pub(crate) struct File {
     pub(crate) store: StoreTable,
     /// Whom to ask for content that isn't in the store, in that order.
     pub(crate) gateways: Vec<String>,
+    pub(crate) network: NetworkTable,
     /// By name.
     pub(crate) secret: BTreeMap<String, SecretTable>,
 }
@@ -76,6 +77,18 @@ pub(crate) struct StoreTable {
     /// How many bytes of blocks it may hold.
     #[serde(deserialize_with = "size")]
     pub(crate) quota: Option<u64>,
+}
+
+/// How a node is among others.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct NetworkTable {
+    /// Where it listens.
+    pub(crate) listen: Option<Vec<String>>,
+    /// Peers that it connects to.
+    pub(crate) peers: Vec<String>,
+    /// Peers that get everything that is in the store.
+    pub(crate) trusted: Vec<String>,
 }
 
 /// Whom HTTP trusts.

@@ -109,6 +109,7 @@ fn heavy_dependencies_have_one_home() {
     for (word, home) in [
         ("wasmtime", "host/engine"),
         ("hyper", "host/net"),
+        ("libp2p", "host/net"),
         ("rusqlite", "host/store"),
         ("clap", "host/cli"),
         ("opentelemetry", "host/cli"),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use homestar_core::grant::address::class;
 use homestar_core::ipld::Cid;
@@ -11,11 +12,16 @@ use url::{Host, Url};
 use crate::client::Redirect;
 use crate::place::{is_localhost, is_loopback, is_public};
 
+/// What requests to a socket are addressed to.
+const LOCAL: &str = "http://localhost/";
+
 /// A gateway: the URL under which it has `ipfs/`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Gateway {
     /// Ends in a slash.
     base: Url,
+    /// Where it is listened for in the file system, if it is.
+    socket: Option<PathBuf>,
 }
 
 impl Gateway {
@@ -49,7 +55,20 @@ impl Gateway {
             let path = format!("{}/", base.path());
             base.set_path(&path);
         }
-        Ok(Self { base })
+        Ok(Self { base, socket: None })
+    }
+
+    /// A node of this machine that listens on a socket. It looks elsewhere for what it doesn't have, so it is given time.
+    pub fn local(socket: &Path) -> Self {
+        Self {
+            base: LOCAL.parse().expect("a URL"),
+            socket: Some(socket.to_owned()),
+        }
+    }
+
+    /// Where a node of this machine listens, if this is one.
+    pub(super) fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// The URL.
@@ -108,13 +127,16 @@ fn is_under(name: &str, parent: &str) -> bool {
 
 impl fmt::Display for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.base.as_str())
+        match self.socket {
+            Some(_) => f.write_str("the node of this machine"),
+            None => f.write_str(self.base.as_str()),
+        }
     }
 }
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gateway({})", self.base)
+        write!(f, "Gateway({self})")
     }
 }
 

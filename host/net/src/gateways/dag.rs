@@ -8,8 +8,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::sections::Sections;
-use super::{Member, Shared, check, hand_over};
+use super::{Member, Shared, hand_over};
 use crate::client::{Answer, Refused};
+use crate::fetch::check;
 use crate::{FetchError, Given, Scope, Walk, What};
 
 const CAR_TYPE: &str = "application/vnd.ipld.car";

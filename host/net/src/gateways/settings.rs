@@ -48,7 +48,19 @@ impl Default for GatewaysSettings {
     }
 }
 
+/// Time that a node of this machine has to find something.
+const LOCAL_TIMEOUT: Duration = Duration::from_secs(120);
+
 impl GatewaysSettings {
+    /// A node of this machine asks others itself.
+    pub(super) fn patience_for_local(&self) -> Patience {
+        Patience {
+            answer: LOCAL_TIMEOUT,
+            stall: LOCAL_TIMEOUT,
+            ..self.patience()
+        }
+    }
+
     pub(super) fn patience(&self) -> Patience {
         Patience {
             connect: self.connect_timeout,

@@ -1,4 +1,4 @@
-//! Where a gateway's blocks come from.
+//! Where the blocks come from that others get.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,13 +7,18 @@ use homestar_core::ipld::{Block, Cid};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-/// Where a gateway's blocks come from.
+/// Where the blocks come from that others get.
 ///
-/// All that this gives is served to everybody. What is private must not be given: for a block that is there and none of
+/// All that this gives is served to everybody who asks whoever has this source. What is private must not be given: for a block that is there and none of
 /// the others' business, the answer is the same as for one that isn't there.
 pub trait BlockSource: Send + Sync + fmt::Debug {
     /// Returns a block, or none. Called on threads that may wait.
     fn get(&self, cid: &Cid) -> Result<Option<Block>, SourceError>;
+
+    /// Returns how many bytes a block has, or none. Sources that needn't read it for that say so.
+    fn size(&self, cid: &Cid) -> Result<Option<u64>, SourceError> {
+        Ok(self.get(cid)?.map(|block| block.bytes().len() as u64))
+    }
 }
 
 /// Why a source can't say whether it has a block.

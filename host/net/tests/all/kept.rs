@@ -34,6 +34,11 @@ impl BlockSource for Kept {
     }
 }
 
+/// Waits for something that needs no runtime.
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    libp2p::futures::executor::block_on(future)
+}
+
 /// Our server over some blocks, and its URL.
 pub(crate) fn serve(kept: Arc<Kept>) -> (String, GatewayServer) {
     let (address, server) =

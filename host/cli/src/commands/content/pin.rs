@@ -87,7 +87,8 @@ fn remove(options: &What) -> Result<(), CommandError> {
 
 fn list(options: &List) -> Result<(), CommandError> {
     let data = options.common.data()?;
-    let pins = source(&data)?.store().pins().map_err(CommandError::host)?;
+    let mut pins = source(&data)?.store().pins().map_err(CommandError::host)?;
+    pins.retain(|pin| pin.label == LABEL);
     if options.common.json {
         let facts = pins.iter().map(|pin| {
             print::map([

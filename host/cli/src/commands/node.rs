@@ -1,0 +1,360 @@
+//! `homestar start`, `stop`, `status`, `ping` and `node`: the node of this machine
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::Instant;
+
+use clap::{Args, Subcommand};
+use homestar_core::ipld::Ipld;
+use homestar_core::json;
+use homestar_node::{
+    LocalNode, Multiaddr, Node, NodeConfig, NodeError, PeerAddress, PeersError, PeersSettings,
+};
+
+use super::limits::ConfigOptions;
+use super::storage::StorageOptions;
+use crate::error::{Caused, CommandError};
+use crate::settings::Settings;
+use crate::{interrupt, keyring, paths, print};
+
+/// Where a node listens, unless somebody says otherwise.
+const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/4808/quic-v1", "/ip4/0.0.0.0/tcp/4808"];
+
+/// Run a node: be among peers, until Ctrl-C or `homestar stop`
+///
+/// Peers get what is shared (`homestar share add`), and those that homestar.toml names as trusted get everything that is in
+/// the store. While the node runs, commands of yours that need content ask it for what isn't in the store.
+///
+/// It is known by your key. It listens at the addresses of --listen, or of homestar.toml, or at port 4808 of TCP and of UDP.
+///
+/// Ctrl-C or SIGTERM ends it in order; the second one ends it at once.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  homestar start
+  homestar start --listen /ip4/127.0.0.1/tcp/0 --peer /ip4/192.0.2.1/tcp/4808/p2p/12D3KooW…")]
+pub(crate) struct Start {
+    /// Where to listen, as a multiaddress; may be given more than once
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<Multiaddr>,
+
+    /// A peer to connect to, again and again, besides those of homestar.toml; may be given more than once
+    #[arg(long, value_name = "ADDRESS")]
+    peer: Vec<PeerAddress>,
+
+    /// A gateway to ask for what no peer has, before those of homestar.toml; may be given more than once
+    #[arg(long, value_name = "URL")]
+    gateway: Vec<String>,
+
+    /// The folder of the store, instead of the user's
+    #[arg(long, value_name = "FOLDER")]
+    store: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: ConfigOptions,
+
+    /// Print one JSON object when it runs: {"ok": {"id": …, "addresses": […]}}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What commands to a node take.
+#[derive(Args, Debug)]
+pub(crate) struct Plain {
+    /// Print one JSON object: {"ok": …}, or {"error": {"kind": …, "message": …}}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// End the node of this machine, in order
+#[derive(Args, Debug)]
+pub(crate) struct Stop {
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+/// Say whether a node runs on this machine, and how it is
+#[derive(Args, Debug)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+/// Ask the node of this machine for an answer, and say how long that takes
+#[derive(Args, Debug)]
+pub(crate) struct Ping {
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+/// Look at the node of this machine
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say who it is and where it listens
+    Info(Plain),
+    /// List the peers that it is connected with
+    Peers(Plain),
+    /// Connect it to a peer
+    Connect(Connect),
+}
+
+#[derive(Args, Debug)]
+struct Connect {
+    /// The peer: a multiaddress with an id, such as /ip4/192.0.2.1/tcp/4808/p2p/12D3KooW…
+    #[arg(value_name = "ADDRESS")]
+    peer: PeerAddress,
+
+    #[command(flatten)]
+    plain: Plain,
+}
+
+impl Options {
+    pub(crate) fn json(&self) -> bool {
+        match &self.command {
+            Command::Info(plain) | Command::Peers(plain) => plain.json,
+            Command::Connect(connect) => connect.plain.json,
+        }
+    }
+}
+
+pub(crate) fn start(options: &Start) -> Result<(), CommandError> {
+    let settings = options.config.settings()?;
+    let socket = paths::socket().map_err(CommandError::input)?;
+    if LocalNode::find(&socket).is_some() {
+        let error = CommandError::input("a node of yours runs on this machine");
+        return Err(error.hint("`homestar stop` ends it, `homestar status` says how it is"));
+    }
+    let storage = StorageOptions::of(options.store.clone(), options.gateway.clone());
+    let config = NodeConfig {
+        socket,
+        peers: peers(options, &settings)?,
+        gateways: storage.gateways(&settings)?,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let store = Arc::new(storage.disk(&settings)?);
+    let (ask, asked) = mpsc::channel();
+    let stop = ask.clone();
+    interrupt::on_first(move || {
+        // The receiver is there for as long as the node is.
+        let _ = ask.send(());
+    })?;
+    let node = Node::spawn(config, &keyring::key()?, store, move || {
+        let _ = stop.send(());
+    });
+    let node = node.map_err(not_started)?;
+    let status = node.status().map_err(CommandError::host)?;
+    if options.json {
+        let addresses = status.addresses.iter().map(ToString::to_string);
+        let facts = print::map([
+            ("addresses", print::texts(addresses)),
+            ("id", Ipld::String(status.id.to_string())),
+        ]);
+        print::ok(facts)?;
+    } else {
+        print::line(&format!("{} listens at", status.id))?;
+        for address in &status.addresses {
+            print::line(&format!("  {address}"))?;
+        }
+    }
+    if asked.recv().is_ok() {
+        print::note("the node ends");
+        node.shutdown();
+    }
+    Ok(())
+}
+
+fn not_started(error: NodeError) -> CommandError {
+    let is_taken = matches!(&error, NodeError::Peers(PeersError::Listen { .. }));
+    let error = CommandError::input(Caused::new("can't start a node", error));
+    match is_taken {
+        true => error.hint(
+            "`--listen ADDRESS`, or `listen` under [network] in homestar.toml, names another place",
+        ),
+        false => error,
+    }
+}
+
+fn peers(options: &Start, settings: &Settings) -> Result<PeersSettings, CommandError> {
+    let table = &settings.file().network;
+    let bad = |error: Box<dyn std::error::Error + Send + Sync>| {
+        let words = format!("can't use [network] of {}", settings.name());
+        CommandError::input(Caused::new(words, error))
+    };
+    let mut listen = options.listen.clone();
+    if listen.is_empty() {
+        let texts = table.listen.clone();
+        let texts = texts.unwrap_or_else(|| LISTEN.map(str::to_owned).into());
+        for text in texts {
+            let address = text.parse().map_err(|_| {
+                bad(
+                    format!("`{text}` is no address to listen at, such as /ip4/0.0.0.0/tcp/4808")
+                        .into(),
+                )
+            })?;
+            listen.push(address);
+        }
+    }
+    let mut peers = options.peer.clone();
+    for text in &table.peers {
+        peers.push(text.parse().map_err(|error| bad(Box::new(error)))?);
+    }
+    let mut trusted = HashSet::new();
+    for text in &table.trusted {
+        let id = text.parse();
+        let id =
+            id.map_err(|_| bad(format!("`{text}` is no peer's id, such as 12D3KooW…").into()))?;
+        trusted.insert(id);
+    }
+    Ok(PeersSettings {
+        listen,
+        peers,
+        trusted,
+        ..PeersSettings::default()
+    })
+}
+
+/// Returns the node of this machine.
+fn node() -> Result<LocalNode, CommandError> {
+    let socket = paths::socket().map_err(CommandError::input)?;
+    LocalNode::find(&socket).ok_or_else(|| {
+        let error = CommandError::input("no node of yours runs on this machine");
+        error.hint("`homestar start` starts one")
+    })
+}
+
+/// Asks the node for something, and returns what it answers.
+fn ask(node: &LocalNode, method: &str, path: &str, body: &str) -> Result<Ipld, CommandError> {
+    let answer = node.ask(method, path, body.as_bytes().to_vec());
+    let answer = answer.map_err(|what| CommandError::host(format!("the node {what}")))?;
+    let text = String::from_utf8_lossy(&answer.body);
+    let value = json::parse(&text).map_err(|error| {
+        CommandError::host(Caused::new("the node answers what isn't understood", error))
+    })?;
+    match (answer.status, value) {
+        (200, value) => Ok(value),
+        (_, Ipld::Map(mut map)) => Err(CommandError::input(match map.remove("error") {
+            Some(Ipld::String(words)) => words,
+            _ => format!("the node answered with status {}", answer.status),
+        })),
+        (status, _) => Err(CommandError::host(format!(
+            "the node answered with status {status}"
+        ))),
+    }
+}
+
+pub(crate) fn stop(options: &Stop) -> Result<(), CommandError> {
+    ask(&node()?, "POST", "/v1/stop", "")?;
+    match options.plain.json {
+        true => print::ok(print::map([])),
+        false => print::line("the node ends"),
+    }
+}
+
+pub(crate) fn status(options: &Status) -> Result<(), CommandError> {
+    info(&options.plain)
+}
+
+pub(crate) fn ping(options: &Ping) -> Result<(), CommandError> {
+    let node = node()?;
+    let start = Instant::now();
+    ask(&node, "GET", "/v1/ping", "")?;
+    let time = start.elapsed();
+    match options.plain.json {
+        true => {
+            let micros = i128::try_from(time.as_micros()).unwrap_or(i128::MAX);
+            print::ok(print::map([("time_us", Ipld::Integer(micros))]))
+        }
+        false => print::line(&format!("the node answers, within {time:.1?}")),
+    }
+}
+
+pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
+    match &options.command {
+        Command::Info(plain) => info(plain),
+        Command::Peers(plain) => list(plain),
+        Command::Connect(options) => connect(options),
+    }
+}
+
+fn info(options: &Plain) -> Result<(), CommandError> {
+    let facts = ask(&node()?, "GET", "/v1/node", "")?;
+    if options.json {
+        return print::ok(facts);
+    }
+    let mut rows = vec![("id", text(&facts, "id"))];
+    let addresses = list_of(&facts, "addresses");
+    rows.extend(
+        addresses
+            .iter()
+            .map(|address| ("listens at", address.clone())),
+    );
+    rows.push(("peers", text(&facts, "peers")));
+    rows.push(("shared", text(&facts, "shared")));
+    rows.push(("process", text(&facts, "pid")));
+    rows.push(("version", text(&facts, "version")));
+    print::out(print::table(&rows).as_bytes())
+}
+
+fn list(options: &Plain) -> Result<(), CommandError> {
+    let facts = ask(&node()?, "GET", "/v1/peers", "")?;
+    if options.json {
+        return print::ok(facts);
+    }
+    let Ipld::List(peers) = &facts else {
+        return Ok(());
+    };
+    for peer in peers {
+        let agent = text(peer, "agent");
+        print::line(&format!(
+            "{} {} {agent}",
+            text(peer, "id"),
+            text(peer, "address")
+        ))?;
+    }
+    Ok(())
+}
+
+fn connect(options: &Connect) -> Result<(), CommandError> {
+    let facts = ask(&node()?, "POST", "/v1/connect", &options.peer.to_string())?;
+    match options.plain.json {
+        true => print::ok(facts),
+        false => print::line(&format!("connected to {}", options.peer.id())),
+    }
+}
+
+/// Returns what stands under a name, as a text.
+fn text(facts: &Ipld, name: &str) -> String {
+    match facts.get(name) {
+        Ok(Some(Ipld::String(text))) => text.clone(),
+        Ok(Some(Ipld::Integer(number))) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn list_of(facts: &Ipld, name: &str) -> Vec<String> {
+    match facts.get(name) {
+        Ok(Some(Ipld::List(items))) => items
+            .iter()
+            .filter_map(|item| match item {
+                Ipld::String(text) => Some(text.clone()),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Tells the node of this machine, if one runs, that something else is shared.
+pub(super) fn tell_shared() {
+    if let Ok(node) = node() {
+        // It finds out by itself when somebody asks for it.
+        let _ = ask(&node, "POST", "/v1/shared", "");
+    }
+}

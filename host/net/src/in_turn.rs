@@ -1,0 +1,149 @@
+//! Several ways, one after the other.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use homestar_core::ipld::{Block, Cid};
+
+use crate::{Fetch, FetchError, Fetching, Scope, Walk, side};
+
+/// Blocks that are under way at one time.
+const WINDOW: usize = 32;
+
+/// Several ways by which blocks come: the next is tried for what the one before it doesn't have.
+#[derive(Clone, Debug)]
+pub struct InTurn(Vec<Arc<dyn Fetch>>);
+
+impl InTurn {
+    /// Makes one way of several, or of none.
+    pub fn of(mut ways: Vec<Arc<dyn Fetch>>) -> Option<Arc<dyn Fetch>> {
+        match ways.len() {
+            0 => None,
+            1 => ways.pop(),
+            _ => Some(Arc::new(Self(ways))),
+        }
+    }
+
+    /// Fetches a block, and says by which way it came.
+    async fn find(&self, cid: Cid) -> Result<(usize, Block), FetchError> {
+        let mut all = Vec::new();
+        for (at, way) in self.0.iter().enumerate() {
+            match way.block(&cid).await {
+                Ok(block) => return Ok((at, block)),
+                Err(FetchError::Nowhere { faults, .. }) => all.extend(faults),
+                Err(FetchError::NoProvider { .. } | FetchError::Closed) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(match all.is_empty() {
+            true => FetchError::NoProvider { cid },
+            false => FetchError::Nowhere { cid, faults: all },
+        })
+    }
+
+    async fn fetch(&self, cid: Cid) -> Result<Block, FetchError> {
+        self.find(cid).await.map(|(_, block)| block)
+    }
+}
+
+impl Fetch for InTurn {
+    fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block> {
+        Box::pin(self.fetch(*cid))
+    }
+
+    fn blocks<'a>(
+        &'a self,
+        cids: &'a [Cid],
+        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Fetching<'a, ()> {
+        Box::pin(side::blocks(|cid| self.fetch(cid), cids, WINDOW, take))
+    }
+
+    /// If only the last has the root, it has its own way to give the rest. Otherwise all are asked for each block.
+    fn dag<'a>(
+        &'a self,
+        root: &'a Cid,
+        scope: Scope,
+        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Fetching<'a, ()> {
+        Box::pin(async move {
+            let (at, _) = self.find(*root).await?;
+            match &self.0[at..] {
+                [last] => last.dag(root, scope, take).await,
+                _ => {
+                    let walk = Walk::new(*root, scope);
+                    side::walk(|cid| self.fetch(cid), walk, WINDOW, take).await
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use homestar_core::ipld::Ipld;
+
+    use super::*;
+    use crate::{Fault, What, wait};
+
+    #[derive(Debug)]
+    struct Way(&'static str, HashMap<Cid, Block>);
+
+    impl Fetch for Way {
+        fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block> {
+            let fault = Fault {
+                provider: self.0.into(),
+                what: What::Lacks,
+            };
+            let nowhere = FetchError::Nowhere {
+                cid: *cid,
+                faults: vec![fault],
+            };
+            let found = self.1.get(cid).cloned().ok_or(nowhere);
+            Box::pin(async move { found })
+        }
+    }
+
+    fn way(name: &'static str, blocks: &[&Block]) -> Arc<dyn Fetch> {
+        let blocks = blocks.iter().map(|block| (*block.cid(), (*block).clone()));
+        Arc::new(Way(name, blocks.collect()))
+    }
+
+    fn dag(fetch: &dyn Fetch, root: &Block) -> Result<Vec<Block>, FetchError> {
+        let mut blocks = Vec::new();
+        let mut take = |block| {
+            blocks.push(block);
+            ControlFlow::Continue(())
+        };
+        wait(fetch.dag(root.cid(), Scope::All, &mut take)).map(|()| blocks)
+    }
+
+    #[test]
+    fn what_one_lacks_comes_from_the_next() {
+        let leaf = Block::raw(b"leaf".to_vec());
+        let root = Block::of_dag_cbor(&Ipld::Link(*leaf.cid())).unwrap();
+        for (first, second) in [
+            (way("a", &[&root]), way("b", &[&leaf])),
+            (way("a", &[&leaf]), way("b", &[&root, &leaf])),
+            (way("a", &[]), way("b", &[&root, &leaf])),
+            (way("a", &[&root, &leaf]), way("b", &[])),
+        ] {
+            let both = InTurn::of(vec![first, second]).unwrap();
+            assert_eq!(dag(&*both, &root).unwrap(), [root.clone(), leaf.clone()]);
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_is_blamed_on_all() {
+        let both = InTurn::of(vec![way("a", &[]), way("b", &[])]).unwrap();
+        let cid = *Block::raw(vec![]).cid();
+        let error = wait(both.block(&cid)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("nobody gave {cid}: a doesn't have it; b doesn't have it")
+        );
+        assert!(InTurn::of(vec![]).is_none());
+    }
+}
