@@ -198,12 +198,11 @@ fn cancelled_and_resumed(hears: bool) {
     assert_eq!(open, [(id.clone(), begun.clone())]);
     let journal = Journal::open(&*store, &id).unwrap();
     assert_eq!(journal.receipts(&*store).unwrap().is_empty(), !hears);
-    // How far it came is known: a chain goes on in order.
+    // How far it came is known.
     let so_far = begun.tasks(&*store, &id).unwrap();
-    let known = so_far.iter().take_while(|task| task.status == "ran");
-    let known: BTreeSet<_> = known.map(|task| task.label.clone()).collect();
+    let (known, rest): (Vec<_>, Vec<_>) = so_far.iter().partition(|task| task.status == "ran");
+    let known: BTreeSet<_> = known.iter().map(|task| task.label.clone()).collect();
     assert_eq!(known, before);
-    let rest = &so_far[before.len()..];
     assert!(rest.iter().all(|task| task.status == "waiting"));
     assert_eq!(so_far.len(), 200);
 
@@ -254,8 +253,12 @@ fn what_was_found_is_known_of_a_run_that_has_not_ended() {
     second.remember(&id).unwrap();
     second.drive(&adder, &mut ignore).unwrap();
     let tasks = begun.tasks(&*store, &id).unwrap();
-    let statuses: Vec<_> = tasks.iter().map(|task| &*task.status).collect();
-    assert_eq!(statuses, [&["memoised"; 10][..], &["ran"]].concat());
+    assert_eq!(tasks.len(), 11);
+    for task in &tasks {
+        let is_new = task.label == "chain-10";
+        let status = if is_new { "ran" } else { "memoised" };
+        assert_eq!(task.status, status, "{}", task.label);
+    }
     assert!(tasks.iter().all(|task| task.receipt.is_some()));
 }
 
@@ -281,10 +284,10 @@ fn runs_do_not_pile_up() {
     // Many are forgotten little by little, and what has not ended is never.
     record::forget_oldest(&*store, 5).unwrap();
     let ids = RunRecord::ids(&*store).unwrap();
-    assert_eq!(ids, [&ended[..12], &[open.clone()]].concat());
+    assert_eq!(ids, [&ended[..12], std::slice::from_ref(&open)].concat());
     record::forget_oldest(&*store, 5).unwrap();
     let ids = RunRecord::ids(&*store).unwrap();
-    assert_eq!(ids, [&ended[..5], &[open.clone()]].concat());
+    assert_eq!(ids, [&ended[..5], std::slice::from_ref(&open)].concat());
 
     // Whoever starts reads no other runs, and neither does who asks for one or ends one.
     let gone = *Block::raw(b"gone".to_vec()).cid();
