@@ -420,13 +420,15 @@ class Interface:
             self.glue.insert(0, f"import {module}")
         return f"{module}.{thing.__qualname__}"
 
-    def wit(self, source: str) -> str:
+    def wit(self, source: str, imports: list[str]) -> str:
+        """What the component offers and, of interfaces, what it imports."""
+        asked = "".join(f"    import {name};\n" for name in imports)
         items = "\n\n".join(self.definitions + self.functions)
         return (
             f"// Derived from {source} by `homestar build`, which writes it anew.\n"
             f"package my:{escaped(self.name)};\n\n"
             f"interface tasks {{\n{items}\n}}\n\n"
-            f"world {escaped(self.name)} {{\n    export tasks;\n}}\n"
+            f"world {escaped(self.name)} {{\n{asked}    export tasks;\n}}\n"
         )
 
     def python(self, imported_late: list[str]) -> str:
