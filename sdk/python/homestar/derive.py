@@ -407,7 +407,7 @@ class Interface:
                 f"    raise mismatch({function.__name__!r}, value, hints({target})['return'])",
                 f"return {result.lower('value') if result.lower else 'value'}",
             ]
-        self.methods += indented(["@staticmethod", f"def {snake(name)}({', '.join(names)}):", *indented(lines)])
+        self.methods += indented(["@staticmethod", "@ends(Err)", f"def {snake(name)}({', '.join(names)}):", *indented(lines)])
 
     def path(self, thing) -> str:
         """How the glue names a function or class of a person's."""
@@ -446,6 +446,7 @@ class Interface:
                 "from types import SimpleNamespace as Namespace",
                 "from typing import get_type_hints",
                 "from componentize_py_types import Err",
+                "from homestar.ending import ends",
                 "from homestar.mismatch import mismatch",
                 "from wit_world.exports import tasks as bindings",
                 "hints = lambda function: get_type_hints(function, include_extras=True)",

@@ -134,13 +134,14 @@ const READER: &str = r#"(component
     (export "read" (func $title)))"#;
 
 /// The project becomes that of the template `effect`, which passes its own tests. With `more` in `file`, which uses the other
-/// effects, it builds, runs, and serves another component.
+/// effects, it builds, runs, and serves another component. When it can't go on it says `words`.
 fn is_an_effect(
     it: &Projects,
     language: &str,
     tests: &[&str],
     file: &str,
     more: impl Fn(String) -> String,
+    words: &str,
 ) {
     for (path, text) in homestar_templates::project(language, "effect", "words").unwrap() {
         it.0.put(&format!("words/{path}"), text);
@@ -191,6 +192,13 @@ fn is_an_effect(
     says("counted()", "state=counts", "[\"n\", \"1\"]\n");
     says("counted()", "state=counts", "[\"n\", \"11\"]\n");
 
+    // An end that nobody declared is told in the program's words, and by its place.
+    let ended = it.run(&["run", "words/words.wasm", "ending(0)"]);
+    assert_eq!(ended.code, Some(3), "{ended}");
+    let place = "executed\n  in my:words/tasks#ending\n";
+    assert!(ended.stderr.contains(place), "{ended}");
+    assert!(ended.stderr.contains(words), "{ended}");
+
     it.0.put("reader.wasm", wat::parse_str(READER).unwrap());
     let added = it.run(&["effect", "add", "words/words.wasm"]);
     assert_eq!(added.code, Some(0), "{added}");
@@ -207,7 +215,7 @@ fn more(ending: &str) -> String {
 /// JavaScript uses what TypeScript does, as another file.
 fn with_more_in_typescript(it: &Projects, text: String) -> String {
     it.0.put("words/src/more.ts", more("ts"));
-    text + "export { counted, drawn, lookedUp, sent, signed, wrongly } from './more.js';\n"
+    text + "export { counted, drawn, lookedUp, sent, signed, wrongly, ending } from './more.js';\n"
 }
 
 #[test]
@@ -229,10 +237,17 @@ fn a_project_in_rust_works() {
             .ends_with("error: `cargo build` failed, see above\n"),
         "{said}"
     );
-    is_an_effect(&it, "rust", &["cargo", "test"], "src/lib.rs", |text| {
-        let import = "use homestar_sdk::https;\n";
-        text.replacen(import, &format!("{import}{}", more("rs")), 1)
-    });
+    is_an_effect(
+        &it,
+        "rust",
+        &["cargo", "test"],
+        "src/lib.rs",
+        |text| {
+            let import = "use homestar_sdk::https;\n";
+            text.replacen(import, &format!("{import}{}", more("rs")), 1)
+        },
+        "\nattempt to divide by zero\n",
+    );
 }
 
 #[test]
@@ -246,9 +261,15 @@ fn a_project_in_javascript_works() {
     assert_eq!(said.code, Some(4));
     let words = "error: src/index.js:21: the parameter `count` of `topWords` is `Date`, which WIT has no type for";
     assert!(said.stderr.contains(words), "{said}");
-    is_an_effect(&it, "js", &["npm", "test"], "src/index.js", |text| {
-        with_more_in_typescript(&it, text)
-    });
+    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\n";
+    is_an_effect(
+        &it,
+        "js",
+        &["npm", "test"],
+        "src/index.js",
+        |text| with_more_in_typescript(&it, text),
+        words,
+    );
     its_sdk_passes_its_tests(&it, "js", "node", &["--test"], "derive.test.js");
 }
 
@@ -265,9 +286,15 @@ fn a_project_in_typescript_works() {
         said.stderr.contains("src/index.ts(21,7): error TS2367"),
         "{said}"
     );
-    is_an_effect(&it, "ts", &["npm", "test"], "src/index.ts", |text| {
-        with_more_in_typescript(&it, text)
-    });
+    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\n";
+    is_an_effect(
+        &it,
+        "ts",
+        &["npm", "test"],
+        "src/index.ts",
+        |text| with_more_in_typescript(&it, text),
+        words,
+    );
 }
 
 #[test]
@@ -297,7 +324,20 @@ fn a_project_in_python_works() {
     );
     assert!(!said.stderr.contains("importlib"), "{said}");
     let tests = [".venv/bin/python", "-m", "unittest"];
-    is_an_effect(&it, "python", &tests, "app.py", |text| text + &more("py"));
+    let words = r#"Traceback (most recent call last):
+  File "app.py", line 71, in ending
+  File "app.py", line 66, in divided
+ZeroDivisionError: division by zero
+error: the guest trapped: wasm `unreachable` instruction executed
+"#;
+    is_an_effect(
+        &it,
+        "python",
+        &tests,
+        "app.py",
+        |text| text + &more("py"),
+        words,
+    );
     its_sdk_passes_its_tests(&it, "python", ".venv/bin/python", &[], "test_derive.py");
 }
 

@@ -45,3 +45,12 @@ def wrongly() -> bytes:
 def counted() -> list[str]:
     state.set("counts", "n", (state.get("counts", "n") or b"") + b"1")
     return state.keys("counts") + [state.get("counts", "n").decode()]
+
+
+def divided(number: int) -> int:
+    return 1 // number
+
+
+@task
+def ending(number: int) -> int:
+    return divided(number)

@@ -52,3 +52,12 @@ export function counted(): string[] {
   state.set('counts', 'n', Uint8Array.of(...before, 49));
   return [...state.keys('counts'), String.fromCharCode(...state.get('counts', 'n')!)];
 }
+
+function divided(number: u32): u32 {
+  if (number === 0) throw new Error('nothing to divide by');
+  return 1 / number;
+}
+
+export function ending(number: u32): u32 {
+  return divided(number);
+}
