@@ -261,7 +261,7 @@ fn a_project_in_javascript_works() {
     assert_eq!(said.code, Some(4));
     let words = "error: src/index.js:21: the parameter `count` of `topWords` is `Date`, which WIT has no type for";
     assert!(said.stderr.contains(words), "{said}");
-    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\n";
+    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\nerror: the guest trapped";
     is_an_effect(
         &it,
         "js",
@@ -286,7 +286,7 @@ fn a_project_in_typescript_works() {
         said.stderr.contains("src/index.ts(21,7): error TS2367"),
         "{said}"
     );
-    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\n";
+    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\nerror: the guest trapped";
     is_an_effect(
         &it,
         "ts",
