@@ -281,10 +281,10 @@ fn runs_do_not_pile_up() {
     // Many are forgotten little by little, and what has not ended is never.
     record::forget_oldest(&*store, 5).unwrap();
     let ids = RunRecord::ids(&*store).unwrap();
-    assert_eq!(ids, [&ended[..12], &[open.clone()]].concat());
+    assert_eq!(ids, [&ended[..12], std::slice::from_ref(&open)].concat());
     record::forget_oldest(&*store, 5).unwrap();
     let ids = RunRecord::ids(&*store).unwrap();
-    assert_eq!(ids, [&ended[..5], &[open.clone()]].concat());
+    assert_eq!(ids, [&ended[..5], std::slice::from_ref(&open)].concat());
 
     // Whoever starts reads no other runs, and neither does who asks for one or ends one.
     let gone = *Block::raw(b"gone".to_vec()).cid();
