@@ -16,6 +16,7 @@ const SDKS: &[(&str, &[&str])] = &[
             "macros/Cargo.toml",
             "macros/src",
             "src",
+            "wit",
         ],
     ),
 ];

@@ -76,6 +76,16 @@ pub fn contracts(wit: &str) -> Vec<(&'static str, &'static str)> {
     named.iter().map(|file| (file.path, file.text)).collect()
 }
 
+/// Returns the files of the packages that SDKs have modules for, each with its path in a folder of WIT.
+///
+/// ```
+/// assert!(homestar_templates::effects().iter().any(|(path, _)| *path == "deps/homestar-dns/dns.wit"));
+/// ```
+#[must_use]
+pub fn effects() -> Vec<(&'static str, &'static str)> {
+    contracts("homestar:crypto/ homestar:dns/ homestar:https/ homestar:random/ homestar:std/")
+}
+
 /// Returns how the package in a file begins the names of its interfaces: `homestar:https/`.
 fn package(file: &File) -> String {
     let folder = file.path.split('/').nth(1).unwrap_or_default();
@@ -110,11 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn every_language_has_a_task_and_nothing_is_left_open() {
+    fn every_language_has_each_template_and_nothing_is_left_open() {
         for language in ["rust", "js", "ts", "python"] {
-            let files = project(language, "task", "two-words").expect(language);
-            for (path, text) in files {
-                assert!(!text.contains("{{name"), "{language}: {path}");
+            for template in ["task", "effect"] {
+                let files = project(language, template, "two-words").expect(language);
+                for (path, text) in files {
+                    assert!(!text.contains("{{name"), "{language}: {path}");
+                }
             }
         }
         assert!(project("rust", "nothing", "a").is_none());

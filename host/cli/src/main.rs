@@ -16,6 +16,7 @@ mod files;
 mod folders;
 mod interrupt;
 mod keyring;
+mod last_words;
 mod paths;
 mod print;
 mod progress;

@@ -170,6 +170,12 @@ fn where_it_was(backtrace: &WasmBacktrace, message: &mut String) {
         let name = frame.module().name().unwrap_or_default();
         name.strip_suffix(".wasm").unwrap_or(name).to_owned()
     };
+    let ends = frames.iter().take_while(|frame| {
+        frame
+            .func_name()
+            .is_some_and(|name| is_how_it_ends(&demangled(name)))
+    });
+    let frames = &frames[ends.count()..];
     let first = frames.first().map(component);
     let are_several = frames.iter().any(|frame| Some(component(frame)) != first);
     let names = frames.iter().filter_map(|frame| {
@@ -184,6 +190,24 @@ fn where_it_was(backtrace: &WasmBacktrace, message: &mut String) {
         // Writing to a string can't fail.
         let _ = write!(message, "\n  {word} {name}");
     }
+}
+
+/// What a program of Rust's or C's calls once it has to end, and how one of Python's is called.
+const ENDINGS: &[&str] = &[
+    "__rustc::",
+    "core::option::expect_failed",
+    "core::option::unwrap_failed",
+    "core::panicking::",
+    "core::result::unwrap_failed",
+    "std::panicking::",
+    "std::process::abort",
+    "std::sys::",
+    "wit_dylib_export_call",
+];
+
+/// Tells whether a function is how a language ends a program, and no place in it.
+fn is_how_it_ends(name: &str) -> bool {
+    name == "abort" || ENDINGS.iter().any(|ending| name.starts_with(ending))
 }
 
 /// Returns the name as the guest's author wrote it.

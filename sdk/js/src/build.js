@@ -26,13 +26,15 @@ async function main() {
       name: { type: 'string' },
       output: { type: 'string' },
       wit: { type: 'string', default: 'wit' },
+      // The folder of WIT with the interfaces of Homestar.
+      contracts: { type: 'string' },
     },
   });
   if (!values.name || !values.output) throw new BuildError('--name NAME and --output FILE are needed');
   const entry = main_file();
   const written = existsSync(values.wit) ? readdirSync(values.wit).filter((file) => file.endsWith('.wit')) : [];
   const isByHand = written.some((file) => !readFileSync(join(values.wit, file), 'utf8').startsWith(DERIVED));
-  const component = await (isByHand ? byHand(entry, values.wit) : derived(entry, values.name, values.wit));
+  const component = await (isByHand ? byHand(entry, values.wit) : derived(entry, values));
   const unfinished = `${values.output}.unfinished`;
   writeFileSync(unfinished, component);
   renameSync(unfinished, values.output);
@@ -47,29 +49,34 @@ function main_file() {
   return resolve(found);
 }
 
-async function derived(entry, name, wit) {
+async function derived(entry, { name, wit, contracts }) {
+  if (!contracts) throw new BuildError('--contracts FOLDER is needed to derive WIT');
   const interface_ = new Interface(name, new Sources().file(entry));
+  const program = { contents: interface_.javascript(entry, here('runtime.js')), resolveDir: process.cwd() };
+  const { source, asked } = await bundled({ stdin: program });
+  const text = interface_.wit(asked);
   mkdirSync(wit, { recursive: true });
   const file = join(wit, `${name}.wit`);
-  const text = interface_.wit();
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text);
   const folder = mkdtempSync(join(tmpdir(), 'homestar-'));
   try {
     writeFileSync(join(folder, 'world.wit'), text);
-    mkdirSync(join(folder, 'deps'));
-    cpSync(here('log.wit'), join(folder, 'deps/log.wit'));
-    const program = { contents: interface_.javascript(entry, here('runtime.js')), resolveDir: process.cwd() };
-    return await componentize(await bundled({ stdin: program }), folder);
+    cpSync(join(contracts, 'deps'), join(folder, 'deps'), { recursive: true });
+    return await componentize(source, folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
 async function byHand(entry, wit) {
-  return await componentize(await bundled({ entryPoints: [entry] }), resolve(wit));
+  const { source } = await bundled({ entryPoints: [entry] });
+  return await componentize(source, resolve(wit));
 }
 
-/** The program as one file, and where its lines come from. What it imports of its world stays as it is. */
+/**
+ * The program as one file, which says where its lines come from, and the interfaces that it asks for: imports of those stay
+ * as they are.
+ */
 async function bundled(input) {
   const world = {
     name: 'world',
@@ -80,19 +87,24 @@ async function bundled(input) {
     },
   };
   try {
-    const { outputFiles } = await bundle({
+    const { outputFiles, metafile } = await bundle({
       ...input,
       bundle: true,
       format: 'esm',
       target: 'es2023',
       write: false,
+      metafile: true,
+      // Modules for effects are bound to the world.
+      conditions: ['homestar'],
       outdir: '.',
       sourcemap: 'external',
       logLevel: 'silent',
       plugins: [world],
     });
     const file = (ending) => outputFiles.find(({ path }) => path.endsWith(ending)).text;
-    return file('.js') + origins(JSON.parse(file('.map')));
+    const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+    const asked = imports.filter((one) => one.external).map((one) => one.path);
+    return { source: file('.js') + origins(JSON.parse(file('.map'))), asked: [...new Set(asked)].sort() };
   } catch (error) {
     const lines = (error.errors ?? []).map(({ location, text }) => `${location ? `${location.file}:${location.line}: ` : ''}${text}`);
     throw new BuildError(lines.join('\n') || error.message);

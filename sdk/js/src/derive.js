@@ -344,13 +344,14 @@ export class Interface {
     return type;
   }
 
-  wit() {
+  /** What the component offers, and what it asks for. */
+  wit(asked) {
     const items = [...this.#types, ...this.#functions].join('\n\n');
     const name = escaped(this.name);
     return (
       `// Derived from ${this.file.name} by \`homestar build\`, which writes it anew.\n` +
       `package my:${name};\n\ninterface tasks {\n${items}\n}\n\n` +
-      `world ${name} {\n    import homestar:std/log@0.1.0;\n    export tasks;\n}\n`
+      `world ${name} {\n${asked.map((name) => `    import ${name};\n`).join('')}    export tasks;\n}\n`
     );
   }
 

@@ -22,3 +22,11 @@ export type f32 = number;
 export type f64 = number;
 /** A text of one character. */
 export type char = string;
+
+/** Why an effect didn't do it. */
+export class EffectError extends Error {
+  /** Which error it is, as its WIT calls the case. */
+  kind: string;
+  /** What it says of that, if anything. */
+  value?: unknown;
+}

@@ -1,2 +1,1 @@
-// Everything here is a type, of which nothing is left when a program runs.
-export {};
+export { EffectError } from './effects/effect.js';

@@ -15,7 +15,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 function derived(text, file = 'index.ts') {
   writeFileSync(join(folder, file), text);
-  return new Interface('tries', new Sources().file(join(folder, file))).wit();
+  return new Interface('tries', new Sources().file(join(folder, file))).wit(['homestar:std/log@0.1.0']);
 }
 
 /** What stands in the interface, on one line. */

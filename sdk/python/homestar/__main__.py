@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import traceback
 
 from . import tasks
 from .derive import DeriveError, Interface
+from .effect import INTERFACES
 from .lazy import imported_late
 
 #: Where this package is: it goes into the component too.
@@ -30,6 +32,7 @@ def main() -> int:
     parser.add_argument("--name", required=True, help="what the world is called")
     parser.add_argument("--module", default="app", help="the module with the tasks")
     parser.add_argument("--wit", default="wit", type=pathlib.Path, help="the folder of WIT")
+    parser.add_argument("--contracts", type=pathlib.Path, help="the folder of WIT with the interfaces of Homestar")
     parser.add_argument("--output", required=True, type=pathlib.Path, help="the component")
     options = parser.parse_args()
     try:
@@ -44,7 +47,7 @@ def build(options) -> None:
     written = [file for file in sorted(options.wit.glob("*.wit")) if not file.read_text().startswith(DERIVED)]
     if written:
         # The module implements what somebody wrote, and can be imported only within its bindings.
-        componentize(options, [], options.module, ["-p", ".", "-p", SDK])
+        componentize(options, options.wit, [], options.module, ["-p", ".", "-p", SDK])
         return
     sys.path.insert(0, os.getcwd())
     load(options.module)
@@ -53,12 +56,24 @@ def build(options) -> None:
     interface = Interface(options.name, options.module)
     for task in tasks:
         interface.add(task)
+    late = imported_late(own_modules())
+    wit = interface.wit(f"{options.module}.py", asked_for(late))
     options.wit.mkdir(exist_ok=True)
-    put(options.wit / f"{options.name}.wit", interface.wit(f"{options.module}.py"))
+    put(options.wit / f"{options.name}.wit", wit)
     with tempfile.TemporaryDirectory() as folder:
-        pathlib.Path(folder, "homestar_component.py").write_text(interface.python(imported_late(own_modules())))
-        world = ["-w", options.name]
-        componentize(options, world, "homestar_component", ["-p", folder, "-p", ".", "-p", SDK])
+        pathlib.Path(folder, "homestar_component.py").write_text(interface.python(late))
+        world = pathlib.Path(folder, "wit")
+        world.mkdir()
+        (world / "world.wit").write_text(wit)
+        if options.contracts:
+            shutil.copytree(options.contracts / "deps", world / "deps")
+        paths = ["-p", folder, "-p", ".", "-p", SDK]
+        componentize(options, world, ["-w", options.name], "homestar_component", paths)
+
+
+def asked_for(late: list[str]) -> list[str]:
+    """The interfaces behind the modules of ours that the program imports."""
+    return [interface for module, interface in INTERFACES.items() if module in sys.modules or module in late]
 
 
 #: Folders of a project whose files are somebody else's.
@@ -98,13 +113,13 @@ def told(error: BaseException, module: str) -> str:
     return f"{module}.py can't be imported\n{''.join(lines).rstrip()}"
 
 
-def componentize(options, world: list[str], module: str, paths: list) -> None:
+def componentize(options, wit: pathlib.Path, world: list[str], module: str, paths: list) -> None:
     if importlib.util.find_spec("componentize_py") is None:
         raise BuildError("componentize-py isn't installed; `pip install componentize-py` does it")
     output = options.output.with_suffix(".unfinished.wasm")
     # Its script has the path of an environment in it, and environments are moved.
     program = [sys.executable, "-c", "from componentize_py import script; raise SystemExit(script())"]
-    command = [*program, "-d", options.wit, *world, "componentize", *paths, module, "-o", output]
+    command = [*program, "-d", wit, *world, "componentize", *paths, module, "-o", output]
     environment = {**os.environ, "VIRTUAL_ENV": sys.prefix}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:

@@ -407,7 +407,7 @@ class Interface:
                 f"    raise mismatch({function.__name__!r}, value, hints({target})['return'])",
                 f"return {result.lower('value') if result.lower else 'value'}",
             ]
-        self.methods += indented(["@staticmethod", f"def {snake(name)}({', '.join(names)}):", *indented(lines)])
+        self.methods += indented(["@staticmethod", "@ends(Err)", f"def {snake(name)}({', '.join(names)}):", *indented(lines)])
 
     def path(self, thing) -> str:
         """How the glue names a function or class of a person's."""
@@ -420,13 +420,15 @@ class Interface:
             self.glue.insert(0, f"import {module}")
         return f"{module}.{thing.__qualname__}"
 
-    def wit(self, source: str) -> str:
+    def wit(self, source: str, imports: list[str]) -> str:
+        """What the component offers and, of interfaces, what it imports."""
+        asked = "".join(f"    import {name};\n" for name in imports)
         items = "\n\n".join(self.definitions + self.functions)
         return (
             f"// Derived from {source} by `homestar build`, which writes it anew.\n"
             f"package my:{escaped(self.name)};\n\n"
             f"interface tasks {{\n{items}\n}}\n\n"
-            f"world {escaped(self.name)} {{\n    export tasks;\n}}\n"
+            f"world {escaped(self.name)} {{\n{asked}    export tasks;\n}}\n"
         )
 
     def python(self, imported_late: list[str]) -> str:
@@ -444,6 +446,7 @@ class Interface:
                 "from types import SimpleNamespace as Namespace",
                 "from typing import get_type_hints",
                 "from componentize_py_types import Err",
+                "from homestar.ending import ends",
                 "from homestar.mismatch import mismatch",
                 "from wit_world.exports import tasks as bindings",
                 "hints = lambda function: get_type_hints(function, include_extras=True)",

@@ -48,4 +48,6 @@ def late(module: types.ModuleType) -> list[str]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names.append(node.module)
+            # Each may be a module of its own.
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
     return names

@@ -14,7 +14,7 @@ mod watch;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -39,6 +39,7 @@ use super::workflow;
 use crate::authority::{Allow, Authority, Pin};
 use crate::error::{CommandError, code_of};
 use crate::files::Stdin;
+use crate::last_words::LastWords;
 use crate::print;
 use crate::settings::Settings;
 
@@ -408,11 +409,17 @@ fn call(
     call.answers = Answers::Drivers(task.grants);
     call.leave = task.leave;
     call.blocks = Some(task.blocks);
-    call.on_log = Some(Arc::new(print::log));
+    let words = Arc::new(Mutex::new(LastWords::new()));
+    call.on_log = Some(Arc::new({
+        let words = Arc::clone(&words);
+        move |bytes: &[u8]| print::log(&lock(&words).pass(bytes))
+    }));
     let is_shown = task.is_command && !options.json && options.output.is_none();
     let live = is_shown.then(|| Live::new(options.receipt.is_some()));
     call.on_stdout = live.as_ref().map(Live::listener);
-    let done = engine.call(component, call).map_err(|error| match error {
+    let done = engine.call(component, call);
+    print::log(&lock(&words).end());
+    let done = done.map_err(|error| match error {
         CallError::Host(_) => CommandError::host(error),
         CallError::Arguments(ArgumentError::Count { .. }) => {
             let example = example::hint(options, component, Some(&task.instruction.input().func));
@@ -422,6 +429,11 @@ fn call(
         _ => CommandError::input(error),
     });
     Ok((done?, live.and_then(|live| live.fault())))
+}
+
+fn lock(words: &Mutex<LastWords>) -> MutexGuard<'_, LastWords> {
+    // Whatever was half done, it is text.
+    words.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Options {

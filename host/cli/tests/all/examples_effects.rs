@@ -28,15 +28,17 @@ fn environment() -> Environment {
 }
 
 /// A server on this machine, for as long as the tests run.
-struct Server {
+pub(crate) struct Server {
     /// Such as `http://127.0.0.1:8099`.
-    url: String,
+    pub(crate) url: String,
     requests: Arc<AtomicUsize>,
 }
 
 impl Server {
     /// Answers with the status and body that `answer` gives to the number and the first line of each request.
-    fn new(answer: impl Fn(usize, &str) -> (u16, &'static str) + Send + 'static) -> Self {
+    pub(crate) fn new(
+        answer: impl Fn(usize, &str) -> (u16, &'static str) + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(AtomicUsize::new(0));

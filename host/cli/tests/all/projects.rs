@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::environment::{Environment, Said};
+use crate::examples_effects::Server;
 
 /// What the task of every template is asked, and what it answers.
 const CALL: &str = "top-words(\"To be, or not to be: to …\", 2)";
@@ -116,9 +117,105 @@ fn works(language: &str, tests: &[&str]) -> Projects {
     let wrong = it.run(&["run", "words/words.wasm", "top-words(\"a\", -2)"]);
     assert_eq!(wrong.code, Some(4), "{wrong}");
 
+    // What asks for nothing imports nothing of it.
+    let seen = it.run(&["inspect", "words/words.wasm"]);
+    assert!(!seen.stdout().contains("homestar:https"), "{seen}");
+
     let tested = it.tool(tests[0], &tests[1..]);
     assert_eq!(tested.code, Some(0), "{tested}");
     it
+}
+
+/// A component that does nothing itself: `read` is `title` of who provides that.
+const READER: &str = r#"(component
+    (import "my:words/tasks" (instance $words
+        (export "title" (func (param "url" string) (result (result (option string) (error string)))))))
+    (alias export $words "title" (func $title))
+    (export "read" (func $title)))"#;
+
+/// The project becomes that of the template `effect`, which passes its own tests. With `more` in `file`, which uses the other
+/// effects, it builds, runs, and serves another component. When it can't go on it says `words`.
+fn is_an_effect(
+    it: &Projects,
+    language: &str,
+    tests: &[&str],
+    file: &str,
+    more: impl Fn(String) -> String,
+    words: &str,
+) {
+    for (path, text) in homestar_templates::project(language, "effect", "words").unwrap() {
+        it.0.put(&format!("words/{path}"), text);
+    }
+    let tested = it.tool(tests[0], &tests[1..]);
+    assert_eq!(tested.code, Some(0), "{tested}");
+    let path = format!("words/{file}");
+    let text = String::from_utf8(it.0.read(&path)).unwrap();
+    it.0.put(&path, more(text));
+    let built = it.run(&["build", "words"]);
+    assert_eq!(built.code, Some(0), "{built}");
+
+    let server = Server::new(|_, line| match line {
+        "GET / HTTP/1.1" => (200, "<html><title>Fish\n chips</title>"),
+        "POST / HTTP/1.1" => (201, ""),
+        _ => (404, "nothing"),
+    });
+    let host = format!("https={}", server.url);
+    let says = |call: &str, grant: &str, words: &str| {
+        let said = it.run(&["run", "words/words.wasm", call, "--allow", grant]);
+        let whole = format!("{}{}", said.stdout(), said.stderr);
+        assert!(whole.contains(words), "{call}: {said}");
+    };
+    let url = |function: &str, path: &str| format!("{function}(\"{}/{path}\")", server.url);
+    says(&url("title", ""), &host, "some(\"Fish chips\")\n");
+    says(&url("title", "other"), &host, "none\n");
+    says(
+        &url("title", ""),
+        "random",
+        "is not granted; it takes `--allow",
+    );
+    says(&url("sent", ""), &host, "info: sending\n");
+    says(
+        &url("sent", ""),
+        &host,
+        "\"201 0 the body has more than 3 bytes\"\n",
+    );
+    says(
+        "looked-up(\"localhost\")",
+        "dns=localhost",
+        "[\"::1\", \"127.0.0.1\"]\n",
+    );
+    says("looked-up(\"localhost\")", "random", "is not granted");
+    says("drawn()", "random", "[4, 3, 0, 1, 2]\n");
+    says("signed(\"text\")", "crypto", "true\n");
+    let wrong = "error: the guest returned the error \"the key is for";
+    says("wrongly()", "crypto", wrong);
+    says("counted()", "state=counts", "[\"n\", \"1\"]\n");
+    says("counted()", "state=counts", "[\"n\", \"11\"]\n");
+
+    // An end that nobody declared is told in the program's words, and by its place.
+    let ended = it.run(&["run", "words/words.wasm", "ending(0)"]);
+    assert_eq!(ended.code, Some(3), "{ended}");
+    let place = "executed\n  in my:words/tasks#ending\n";
+    assert!(ended.stderr.contains(place), "{ended}");
+    assert!(ended.stderr.contains(words), "{ended}");
+
+    it.0.put("reader.wasm", wat::parse_str(READER).unwrap());
+    let added = it.run(&["effect", "add", "words/words.wasm"]);
+    assert_eq!(added.code, Some(0), "{added}");
+    let read = it.run(&["run", "reader.wasm", &url("read", ""), "--allow", &host]);
+    assert_eq!(read.stdout(), "some(\"Fish chips\")\n", "{read}");
+}
+
+/// A program that uses every effect.
+fn more(ending: &str) -> String {
+    let file = format!("host/cli/tests/projects/effects.{ending}");
+    fs::read_to_string(root().join(file)).unwrap()
+}
+
+/// JavaScript uses what TypeScript does, as another file.
+fn with_more_in_typescript(it: &Projects, text: String) -> String {
+    it.0.put("words/src/more.ts", more("ts"));
+    text + "export { counted, drawn, lookedUp, sent, signed, wrongly, ending } from './more.js';\n"
 }
 
 #[test]
@@ -140,6 +237,17 @@ fn a_project_in_rust_works() {
             .ends_with("error: `cargo build` failed, see above\n"),
         "{said}"
     );
+    is_an_effect(
+        &it,
+        "rust",
+        &["cargo", "test"],
+        "src/lib.rs",
+        |text| {
+            let import = "use homestar_sdk::https;\n";
+            text.replacen(import, &format!("{import}{}", more("rs")), 1)
+        },
+        "\nattempt to divide by zero\n",
+    );
 }
 
 #[test]
@@ -153,6 +261,15 @@ fn a_project_in_javascript_works() {
     assert_eq!(said.code, Some(4));
     let words = "error: src/index.js:21: the parameter `count` of `topWords` is `Date`, which WIT has no type for";
     assert!(said.stderr.contains(words), "{said}");
+    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\nerror: the guest trapped";
+    is_an_effect(
+        &it,
+        "js",
+        &["npm", "test"],
+        "src/index.js",
+        |text| with_more_in_typescript(&it, text),
+        words,
+    );
     its_sdk_passes_its_tests(&it, "js", "node", &["--test"], "derive.test.js");
 }
 
@@ -168,6 +285,15 @@ fn a_project_in_typescript_works() {
     assert!(
         said.stderr.contains("src/index.ts(21,7): error TS2367"),
         "{said}"
+    );
+    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\nerror: the guest trapped";
+    is_an_effect(
+        &it,
+        "ts",
+        &["npm", "test"],
+        "src/index.ts",
+        |text| with_more_in_typescript(&it, text),
+        words,
     );
 }
 
@@ -197,6 +323,21 @@ fn a_project_in_python_works() {
         "{said}"
     );
     assert!(!said.stderr.contains("importlib"), "{said}");
+    let tests = [".venv/bin/python", "-m", "unittest"];
+    let words = r#"Traceback (most recent call last):
+  File "app.py", line 71, in ending
+  File "app.py", line 66, in divided
+ZeroDivisionError: division by zero
+error: the guest trapped: wasm `unreachable` instruction executed
+"#;
+    is_an_effect(
+        &it,
+        "python",
+        &tests,
+        "app.py",
+        |text| text + &more("py"),
+        words,
+    );
     its_sdk_passes_its_tests(&it, "python", ".venv/bin/python", &[], "test_derive.py");
 }
 
@@ -489,19 +630,18 @@ fn what_is_packed_is_what_a_project_has() {
     }
 }
 
-/// The interface `log` that the SDK for JavaScript asks for is the one that there is.
+/// The SDK for Rust calls the interfaces that there are.
 #[test]
-fn the_log_of_javascript_is_ours() {
-    let interface = |path: &str| {
-        let text = fs::read_to_string(root().join(path)).unwrap();
-        let from = text.find("/// Messages for people.").unwrap();
-        let length = text[from..].find("\n}\n").unwrap();
-        text[from..from + length].to_owned()
-    };
-    assert_eq!(
-        interface("sdk/js/src/log.wit"),
-        interface("wit/deps/homestar-std/std.wit")
-    );
+fn the_wit_of_the_sdk_for_rust_is_ours() {
+    for name in ["crypto", "dns", "https", "random", "std"] {
+        let file = format!("wit/deps/homestar-{name}/{name}.wit");
+        let ours = fs::read_to_string(root().join(&file)).unwrap();
+        let its = fs::read_to_string(root().join("sdk/rust").join(&file)).unwrap();
+        assert!(
+            its == ours,
+            "sdk/rust/{file} is another than {file}; copy it"
+        );
+    }
 }
 
 /// A program that goes on until this is dropped.

@@ -79,7 +79,23 @@ fn write_contracts(project: &Project) -> Result<(), CommandError> {
             wit += &super::text(&path)?;
         }
     }
-    for (name, text) in homestar_templates::contracts(&wit) {
+    write_all(&folder, homestar_templates::contracts(&wit))
+}
+
+/// Where an SDK finds the packages that tasks may ask for, from the project's folder.
+pub(super) const CONTRACTS: &str = ".homestar/wit";
+
+/// Writes the packages that tasks may ask for to where the SDK looks for them.
+pub(super) fn write_effects(project: &Project) -> Result<(), CommandError> {
+    let folder = project.kept()?.join("wit");
+    write_all(&folder, homestar_templates::effects())
+}
+
+fn write_all(
+    folder: &Path,
+    contracts: Vec<(&'static str, &'static str)>,
+) -> Result<(), CommandError> {
+    for (name, text) in contracts {
         let path = folder.join(name);
         if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
             continue;

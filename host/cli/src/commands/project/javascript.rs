@@ -21,10 +21,12 @@ pub(super) fn build(project: &Project) -> Result<bool, CommandError> {
         if project.language == Language::Ts {
             check_types(project)?;
         }
+        build::write_effects(project)?;
         let mut command = Command::new("node");
         command
             .current_dir(&project.folder)
             .arg(format!("node_modules/{SDK}/src/build.js"))
+            .args(["--contracts", build::CONTRACTS])
             .args(["--name", &project.name, "--output"])
             .arg(format!("{}.wasm", project.name));
         tools::run(&mut command, "the build")

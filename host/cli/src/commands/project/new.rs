@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use homestar_core::ipld::Ipld;
 
 use super::{Language, fault_of};
@@ -12,13 +12,13 @@ use crate::{files, print};
 
 /// Begin a project: a component in the language of your choice
 ///
-/// The folder NAME gets a task with its tests, and the SDK of its language in vendor/homestar-sdk. `homestar build` builds
-/// it with the usual tools of that language.
+/// The folder NAME gets what the template has, with its tests, and the SDK of its language in vendor/homestar-sdk. `homestar
+/// build` builds it with the usual tools of that language.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   homestar new words --lang python
-  homestar new words --lang rust
+  homestar new titles --lang rust --template effect
   homestar new projects/words --lang ts")]
 pub(crate) struct Options {
     /// The folder, which must not exist or be empty; the project is called like it
@@ -29,20 +29,57 @@ pub(crate) struct Options {
     #[arg(long = "lang", value_name = "LANGUAGE")]
     language: Language,
 
+    /// What to begin with
+    #[arg(long, value_name = "TEMPLATE", default_value = "task")]
+    template: Template,
+
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// The template of every project.
-const TEMPLATE: &str = "task";
+/// What a project begins with.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Template {
+    /// A function that is its arguments' alone
+    Task,
+    /// A function over HTTPS, whose interface other components import
+    Effect,
+}
+
+impl Template {
+    /// Returns its word, as it is typed.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Effect => "effect",
+        }
+    }
+
+    /// Returns what it is, as it is written.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Task => "a task",
+            Self::Effect => "an effect",
+        }
+    }
+
+    /// Returns what its function is asked first.
+    fn call(self) -> &'static str {
+        match self {
+            Self::Task => r#"'top-words("to be or not to be", 2)'"#,
+            Self::Effect => r#"'title("https://example.com/")' --allow https=example.com"#,
+        }
+    }
+}
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let folder = &options.folder;
     let name = name(folder)?;
     check_free(folder)?;
     let language = options.language;
-    let written = homestar_templates::project(language.as_str(), TEMPLATE, &name);
+    let template = options.template;
+    let written = homestar_templates::project(language.as_str(), template.as_str(), &name);
     let written = written.ok_or_else(|| CommandError::host("the template is missing"))?;
     for (path, text) in &written {
         let path = folder.join(path);
@@ -57,20 +94,20 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
             ("folder", Ipld::String(folder.display().to_string())),
             ("name", Ipld::String(name)),
             ("language", Ipld::String(language.as_str().to_owned())),
+            ("template", Ipld::String(template.as_str().to_owned())),
             ("files", print::texts(paths)),
         ]));
     }
     print::line(&format!(
-        "{}: a task in {}. Next:\n\n  cd {}\n  homestar build\n  homestar run {name}.wasm '{CALL}'\n  {}",
+        "{}: {} in {}. Next:\n\n  cd {}\n  homestar build\n  homestar run {name}.wasm {}\n  {}",
         folder.display(),
+        template.name(),
         language.name(),
         folder.display(),
+        template.call(),
         tests(language),
     ))
 }
-
-/// What the task of the template is asked.
-const CALL: &str = r#"top-words("to be or not to be", 2)"#;
 
 /// Returns the command that tests a project.
 fn tests(language: Language) -> &'static str {

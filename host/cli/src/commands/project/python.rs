@@ -17,10 +17,12 @@ pub(super) fn build(project: &Project) -> Result<bool, CommandError> {
     let python = install(project, &version)?;
     build::unless_same(project, &version, || {
         tools::say(&format!("building {}", project.component().display()));
+        build::write_effects(project)?;
         let mut command = Command::new(&python);
         command
             .current_dir(&project.folder)
-            .args(["-m", "homestar", "--name", &project.name, "--output"])
+            .args(["-m", "homestar", "--contracts", build::CONTRACTS])
+            .args(["--name", &project.name, "--output"])
             .arg(format!("{}.wasm", project.name));
         tools::run(&mut command, "the build")
     })

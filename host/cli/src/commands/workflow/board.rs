@@ -9,6 +9,7 @@ use homestar_core::schedule::{Counts, TaskId};
 use homestar_engine::Listener;
 use homestar_node::Work;
 
+use crate::last_words::LastWords;
 use crate::print;
 
 /// How often the line is written anew.
@@ -52,6 +53,8 @@ struct State {
     running: BTreeMap<TaskId, String>,
     /// What a task logged after its last line break.
     open: BTreeMap<TaskId, Vec<u8>>,
+    /// What may be a runtime's last words.
+    words: BTreeMap<TaskId, LastWords>,
 }
 
 impl Style {
@@ -75,6 +78,7 @@ impl Board {
                 counts: Counts::default(),
                 running: BTreeMap::new(),
                 open: BTreeMap::new(),
+                words: BTreeMap::new(),
             })),
         }
     }
@@ -169,8 +173,10 @@ impl Board {
         let (state, task, label) = (Arc::clone(&self.state), work.task, work.label.clone());
         Some(Arc::new(move |bytes: &[u8]| {
             let mut state = lock(&state);
+            let words = state.words.entry(task).or_insert_with(LastWords::new);
+            let passed = words.pass(bytes);
             let mut open = state.open.remove(&task).unwrap_or_default();
-            open.extend_from_slice(bytes);
+            open.extend_from_slice(&passed);
             let end = open.iter().rposition(|byte| *byte == b'\n');
             let rest = open.split_off(end.map_or(0, |end| end + 1));
             for line in open.split_inclusive(|byte| *byte == b'\n') {
@@ -185,9 +191,13 @@ impl Board {
     /// A task logs nothing more.
     pub(super) fn end_of_log(&self, task: TaskId) {
         let mut state = self.state();
-        if let Some(rest) = state.open.remove(&task) {
-            let label = state.running.get(&task).cloned().unwrap_or_default();
-            state.log(&label, &rest);
+        let mut rest = state.open.remove(&task).unwrap_or_default();
+        if let Some(mut words) = state.words.remove(&task) {
+            rest.extend(words.end());
+        }
+        let label = state.running.get(&task).cloned().unwrap_or_default();
+        for line in rest.split_inclusive(|byte| *byte == b'\n') {
+            state.log(&label, line);
         }
     }
 }

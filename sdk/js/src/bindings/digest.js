@@ -1,0 +1,1 @@
+export * from 'homestar:crypto/digest@0.1.0';

@@ -1,0 +1,1 @@
+export * from 'homestar:dns/client@0.1.0';

@@ -1,0 +1,1 @@
+export * from 'homestar:https/client@0.1.0';

@@ -1,0 +1,1 @@
+export * from 'homestar:crypto/keys@0.1.0';

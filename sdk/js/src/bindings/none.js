@@ -1,0 +1,2 @@
+// Outside of a component there is nothing to call.
+export {};

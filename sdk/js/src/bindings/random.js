@@ -1,0 +1,1 @@
+export * from 'homestar:random/random@0.1.0';

@@ -1,0 +1,1 @@
+export * from 'homestar:std/state@0.1.0';

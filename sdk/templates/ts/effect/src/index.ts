@@ -1,0 +1,13 @@
+// Titles of pages: an effect over HTTPS.
+
+import https from '@homestar/sdk/https';
+
+/**
+ * The title of the page at `url`, if it has one.
+ *
+ * @throws {string}
+ */
+export function title(url: string): string | undefined {
+  const [, text] = https.get(url).text().match(/<title>([^]*?)<\/title>/i) ?? [];
+  return text?.trim().replace(/\s+/g, ' ');
+}
