@@ -10,7 +10,7 @@ use bytes::Bytes;
 use homestar_core::grant::address::class;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, ClientBuilder, Method, Response, redirect};
+use reqwest::{Client, ClientBuilder, Response, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -152,21 +152,6 @@ impl Http {
             }
         }
         Err(redirected(&url, "and on and on").into())
-    }
-
-    /// Sends a request with a body, and returns the status and the whole answer, whatever the status is.
-    pub(crate) async fn ask(
-        &self,
-        method: Method,
-        url: Url,
-        body: Vec<u8>,
-        bytes_max: usize,
-    ) -> Result<(u16, Vec<u8>), What> {
-        let request = self.client(Redirect::Own)?.request(method, url).body(body);
-        let response = self.wait(request.send()).await?;
-        let status = response.status().as_u16();
-        let answer = Answer::new(response, &self.patience);
-        Ok((status, answer.whole(bytes_max).await?))
     }
 
     async fn send(&self, redirect: Redirect, url: &Url, accept: &str) -> Result<Response, What> {

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Method;
 use rustls::RootCertStore;
 use url::Url;
 
@@ -47,16 +46,22 @@ impl LocalNode {
 
     /// Asks for something under `/v1/`, and waits for the answer on this thread, which is none of an async runtime.
     pub fn ask(&self, method: &str, path: &str, body: Vec<u8>) -> Result<ApiAnswer, What> {
-        let method = Method::from_bytes(method.as_bytes())
-            .map_err(|error| What::Unreachable(error.to_string()))?;
-        let url = Url::parse("http://localhost")
-            .and_then(|base| base.join(path))
-            .map_err(|error| What::Unreachable(error.to_string()))?;
-        let http = Arc::clone(&self.http);
-        let asked = async move { http.ask(method, url, body, ANSWER_BYTES_MAX).await };
-        let (status, body) = wait_for(self.threads.spawn(asked))
-            .unwrap_or_else(|| Err(What::Unreachable("the program ends".to_owned())))?;
-        Ok(ApiAnswer { status, body })
+        let unsaid = |words: String| What::Unreachable(words);
+        let head = http::Request::builder().method(method).body(());
+        let head = head.map_err(|error| unsaid(error.to_string()))?;
+        let url = Url::parse("http://localhost").and_then(|base| base.join(path));
+        let url = url.map_err(|error| unsaid(error.to_string()))?;
+        let (http, head) = (Arc::clone(&self.http), head.into_parts().0);
+        let asked = async move {
+            let sent = http.send_body(head, url, body.into(), ANSWER_BYTES_MAX);
+            sent.await
+        };
+        let answer = wait_for(self.threads.spawn(asked))
+            .unwrap_or_else(|| Err(unsaid("the program ends".to_owned())))?;
+        Ok(ApiAnswer {
+            status: answer.status().as_u16(),
+            body: answer.into_body().into(),
+        })
     }
 
     /// The node as somebody from whom blocks come.

@@ -126,6 +126,23 @@ fn who_is_trusted_gets_all() {
 }
 
 #[test]
+fn who_isnt_there_is_named() {
+    let it = Environment::new();
+    let id = "12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5";
+    let cid = "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq";
+    // A port that nobody listens at, since somebody did just now.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let peer = format!("/ip4/127.0.0.1/tcp/{port}/p2p/{id}");
+    let said = it.run(&["cat", cid, "--peer", &peer]);
+    assert_eq!(said.code, Some(4), "{said}");
+    let words = format!("nobody gave {cid}: {id} can't be reached: {peer}: ");
+    assert!(said.stderr.contains(&words), "{}", said.stderr);
+    assert!(said.stderr.contains("refused"), "{said}");
+}
+
+#[test]
 fn what_is_no_address_is_said() {
     let it = Environment::new();
     let said = it.run(&["cat", "bafkqaaa", "--peer", "127.0.0.1:4001"]);

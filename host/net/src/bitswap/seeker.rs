@@ -42,6 +42,8 @@ const UNASKED_MAX: usize = 16;
 const OWED_MAX: usize = 1024;
 /// Faults that are told of one want.
 const FAULTS_MAX: usize = 16;
+/// Peers that are remembered for not having been there.
+const UNREACHED_MAX: usize = 64;
 /// Peers that are remembered for what they did.
 const DROPPED_MAX: usize = 4096;
 
@@ -86,6 +88,8 @@ pub(crate) struct Seeker {
     peers: HashMap<PeerId, Peer>,
     /// Who isn't asked any more, and why.
     dropped: HashMap<PeerId, What>,
+    /// Who couldn't be reached the last time, and why.
+    unreached: HashMap<PeerId, What>,
     steps: VecDeque<SeekerStep>,
     /// To whom something is to be said.
     unsaid: VecDeque<PeerId>,
@@ -223,6 +227,7 @@ impl Seeker {
             tickets: HashMap::new(),
             peers: HashMap::new(),
             dropped: HashMap::new(),
+            unreached: HashMap::new(),
             steps: VecDeque::new(),
             unsaid: VecDeque::new(),
         }
@@ -294,14 +299,19 @@ impl Seeker {
             .entry(id)
             .or_insert_with(|| Peer::new(State::Connected));
         peer.state = State::Connected;
+        self.unreached.remove(&id);
         self.advance_all(now);
     }
 
     /// There is no connection to a peer, or not any more.
     pub(crate) fn disconnected(&mut self, id: PeerId, what: &What, now: Instant) {
-        if self.peers.remove(&id).is_some() {
-            self.give_up(id, what, now);
+        let Some(peer) = self.peers.remove(&id) else {
+            return;
+        };
+        if peer.state == State::Dialing && self.unreached.len() < UNREACHED_MAX {
+            self.unreached.insert(id, what.clone());
         }
+        self.give_up(id, what, now);
     }
 
     /// What was said to a peer didn't reach it.
@@ -524,7 +534,7 @@ impl Seeker {
     /// Expects nothing of a peer any more.
     fn give_up(&mut self, id: PeerId, what: &What, now: Instant) {
         for sought in self.wants.values_mut() {
-            if sought.asked.remove(&id).is_some_and(Ask::is_pending) || sought.asked.is_empty() {
+            if sought.asked.remove(&id).is_some_and(Ask::is_pending) {
                 sought.blame(id, what.clone());
             }
         }
@@ -616,6 +626,9 @@ impl Seeker {
             }
             Search::Running => {}
             Search::Done => {
+                for (id, what) in &self.unreached {
+                    sought.blame(*id, what.clone());
+                }
                 let faults = std::mem::take(&mut sought.faults);
                 let error = match faults.is_empty() {
                     true => FetchError::NoProvider { cid },

@@ -31,6 +31,8 @@ impl Kubo {
         let mut child = Command::new(python)
             .args(["-c", include_str!("../kubo/peer.py")])
             .arg(folder.path().join("repository"))
+            // It keeps a log in the working directory.
+            .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -192,7 +192,8 @@ fn what_nobody_has_is_searched_for_and_then_given_up() {
     let cause = What::Unreachable("refused".into());
     stage.seeker.disconnected(found, &cause, stage.now);
     stage.steps();
-    assert_eq!(stage.what(ticket), [What::Lacks]);
+    let unreachable = What::Unreachable("refused".into());
+    assert_eq!(stage.what(ticket), [What::Lacks, unreachable]);
 }
 
 #[test]
@@ -205,6 +206,20 @@ fn who_is_being_dialed_is_waited_for() {
     stage.seeker.connected(peer, stage.now);
     stage.steps();
     assert_eq!(stage.heard(peer), "b");
+}
+
+/// Also if that was over before something was wanted.
+#[test]
+fn who_couldnt_be_reached_is_named() {
+    let mut stage = Stage::new();
+    let peer = PeerId::random();
+    let unreachable = What::Unreachable("refused".into());
+    stage.seeker.dialing(peer);
+    stage.seeker.disconnected(peer, &unreachable, stage.now);
+    let ticket = stage.want(1);
+    stage.seeker.searched(cid(1), stage.now);
+    stage.steps();
+    assert_eq!(stage.what(ticket), [unreachable]);
 }
 
 #[test]
