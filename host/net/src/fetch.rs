@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 
 use homestar_core::ipld::{Block, Cid, SHA2_256};
 
-use crate::{FetchError, Scope, Walk};
+use crate::{FetchError, Scope, Walk, side};
 
 /// What is on its way. Dropped before its end, it is given up.
 pub type Fetching<'a, T> = Pin<Box<dyn Future<Output = Result<T, FetchError>> + Send + 'a>>;
@@ -29,20 +29,8 @@ pub trait Fetch: Send + Sync + fmt::Debug {
         cids: &'a [Cid],
         take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
     ) -> Fetching<'a, ()> {
-        Box::pin(async move {
-            let mut first = None;
-            for cid in cids {
-                match self.block(cid).await {
-                    Ok(block) => {
-                        if take(block).is_break() {
-                            return Err(FetchError::Stopped);
-                        }
-                    }
-                    Err(error) => first = first.or(Some(error)),
-                }
-            }
-            first.map_or(Ok(()), Err)
-        })
+        let fetch = move |cid: Cid| async move { self.block(&cid).await };
+        Box::pin(side::blocks(fetch, cids, take))
     }
 
     /// Fetches a DAG, or a part of it, and hands its blocks over from the root on, depth first, each once: who takes a
@@ -53,17 +41,8 @@ pub trait Fetch: Send + Sync + fmt::Debug {
         scope: Scope,
         take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
     ) -> Fetching<'a, ()> {
-        Box::pin(async move {
-            let mut walk = Walk::new(*root, scope);
-            while let Some(cid) = walk.next_cid() {
-                let block = self.block(&cid).await?;
-                walk.give(&block)?;
-                if take(block).is_break() {
-                    return Err(FetchError::Stopped);
-                }
-            }
-            Ok(())
-        })
+        let fetch = move |cid: Cid| async move { self.block(&cid).await };
+        Box::pin(side::walk(fetch, Walk::new(*root, scope), take))
     }
 }
 

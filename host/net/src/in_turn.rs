@@ -7,9 +7,6 @@ use homestar_core::ipld::{Block, Cid};
 
 use crate::{Fetch, FetchError, Fetching, Scope, Walk, side};
 
-/// Blocks that are under way at one time.
-const WINDOW: usize = 32;
-
 /// Several ways by which blocks come: the next is tried for what the one before it doesn't have.
 #[derive(Clone, Debug)]
 pub struct InTurn(Vec<Arc<dyn Fetch>>);
@@ -51,14 +48,6 @@ impl Fetch for InTurn {
         Box::pin(self.fetch(*cid))
     }
 
-    fn blocks<'a>(
-        &'a self,
-        cids: &'a [Cid],
-        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
-    ) -> Fetching<'a, ()> {
-        Box::pin(side::blocks(|cid| self.fetch(cid), cids, WINDOW, take))
-    }
-
     /// If only the last has the root, it has its own way to give the rest. Otherwise all are asked for each block.
     fn dag<'a>(
         &'a self,
@@ -72,7 +61,7 @@ impl Fetch for InTurn {
                 [last] => last.dag(root, scope, take).await,
                 _ => {
                     let walk = Walk::new(*root, scope);
-                    side::walk(|cid| self.fetch(cid), walk, WINDOW, take).await
+                    side::walk(|cid| self.fetch(cid), walk, take).await
                 }
             }
         })

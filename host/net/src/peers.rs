@@ -21,7 +21,6 @@ mod status;
 mod telling;
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
 
@@ -38,12 +37,10 @@ pub use self::status::{PeerStatus, PeersStatus};
 
 use self::actor::{Actor, Command};
 use self::network::Network;
-use crate::{BlockSource, Fetch, FetchError, Fetching, Scope, Walk, side};
+use crate::{BlockSource, Fetch, FetchError, Fetching};
 
 /// Blocks that are wanted at one time: so many may be in memory, of 1 MiB at most each.
 const WANTED_MAX: usize = 128;
-/// Blocks that one fetch of many wants at one time.
-const WINDOW: usize = 32;
 /// Commands that wait for the actor. It takes them at once, so this is for the moment in which it is busy.
 const COMMANDS_MAX: usize = 64;
 
@@ -160,24 +157,6 @@ impl Peers {
 impl Fetch for Peers {
     fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block> {
         Box::pin(self.fetch(*cid))
-    }
-
-    fn blocks<'a>(
-        &'a self,
-        cids: &'a [Cid],
-        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
-    ) -> Fetching<'a, ()> {
-        Box::pin(side::blocks(|cid| self.fetch(cid), cids, WINDOW, take))
-    }
-
-    fn dag<'a>(
-        &'a self,
-        root: &'a Cid,
-        scope: Scope,
-        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
-    ) -> Fetching<'a, ()> {
-        let walk = Walk::new(*root, scope);
-        Box::pin(side::walk(|cid| self.fetch(cid), walk, WINDOW, take))
     }
 }
 

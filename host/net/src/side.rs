@@ -9,6 +9,9 @@ use libp2p::futures::stream::FuturesUnordered;
 
 use crate::{FetchError, Walk};
 
+/// Blocks that are under way at one time.
+const WINDOW: usize = 32;
+
 type Take<'a> = &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send);
 
 fn hand_over(
@@ -21,18 +24,17 @@ fn hand_over(
     }
 }
 
-/// Fetches blocks, `window` at a time, in any order. All are tried; the error is of the first that wasn't to be had.
+/// Fetches blocks, [`WINDOW`] at a time, in any order. All are tried; the error is of the first that wasn't to be had.
 pub(crate) async fn blocks<F: Future<Output = Result<Block, FetchError>>>(
     fetch: impl Fn(Cid) -> F,
     cids: &[Cid],
-    window: usize,
     take: Take<'_>,
 ) -> Result<(), FetchError> {
     let mut first = None;
     let mut cids = cids.iter();
     let mut running = FuturesUnordered::new();
     loop {
-        while running.len() < window
+        while running.len() < WINDOW
             && let Some(cid) = cids.next()
         {
             running.push(fetch(*cid));
@@ -45,11 +47,10 @@ pub(crate) async fn blocks<F: Future<Output = Result<Block, FetchError>>>(
     }
 }
 
-/// Fetches what is ahead on a walk, in its order, `window` at a time: so many are under way or wait for their turn.
+/// Fetches what is ahead on a walk, in its order, [`WINDOW`] at a time: so many are under way or wait for their turn.
 pub(crate) async fn walk<F: Future<Output = Result<Block, FetchError>>>(
     fetch: impl Fn(Cid) -> F,
     mut walk: Walk,
-    window: usize,
     take: Take<'_>,
 ) -> Result<(), FetchError> {
     let mut asked = HashSet::new();
@@ -63,9 +64,9 @@ pub(crate) async fn walk<F: Future<Output = Result<Block, FetchError>>>(
             hand_over(take, block)?;
             continue;
         }
-        for cid in walk.upcoming(window) {
+        for cid in walk.upcoming(WINDOW) {
             // What comes next is asked for in any case, so that something is under way.
-            if (asked.len() < window || cid == next) && asked.insert(cid) {
+            if (asked.len() < WINDOW || cid == next) && asked.insert(cid) {
                 running.push(async move { (cid, fetch(cid).await) });
             }
         }

@@ -29,7 +29,7 @@ pub fn accept(
     }
     let end = payload.expiration.ok_or(Replay::NeverExpires)?;
     let mut kept = 0;
-    for (name, cid) in store.names()? {
+    for (name, cid) in store.names_under(NAME)? {
         match end_of(&name) {
             Some(end) if end.saturating_add(leeway) < now => forget(store, &name, &cid)?,
             Some(_) => kept += 1,

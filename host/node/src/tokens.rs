@@ -266,10 +266,7 @@ impl<'a> Tokens<'a> {
     /// Returns all tokens, in the order of their CIDs, and those that can't be read any more.
     pub fn all(&self) -> Result<(Vec<Token>, Vec<TokensError>), TokensError> {
         let (mut tokens, mut broken) = (Vec::new(), Vec::new());
-        for (name, cid) in self.store.names()? {
-            if !name.starts_with(TOKEN) {
-                continue;
-            }
+        for (_, cid) in self.store.names_under(TOKEN)? {
             match self.read(&cid) {
                 Ok(token) => tokens.push(token),
                 Err(error) => broken.push(error),

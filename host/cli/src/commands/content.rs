@@ -101,6 +101,42 @@ fn keep_what_is_there(source: &Source, cid: &Cid) -> Result<Option<SourceError>,
     }
 }
 
+/// Content that is named, to be kept or shared or not.
+#[derive(Args, Debug)]
+struct Named {
+    /// The content: CID[/PATH], or ipfs://CID[/PATH]
+    #[arg(value_name = "CID")]
+    what: Reference,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Named {
+    /// Returns its CID, and how it is found. Nothing is fetched but what a path leads through.
+    fn found(&self) -> Result<(Data, Cid), CommandError> {
+        let path = content(&self.what)?;
+        let data = self.common.data()?;
+        let cid = data.resolve(path)?;
+        Ok((data, cid))
+    }
+
+    /// Says that it is no longer kept or shared.
+    fn let_go(&self, cid: &Cid, words: &str) -> Result<(), CommandError> {
+        match self.common.json {
+            true => print::ok(print::map([("cid", Ipld::String(cid.to_string()))])),
+            false => print::line(&format!("{cid} {words}")),
+        }
+    }
+}
+
+/// All that is kept or shared.
+#[derive(Args, Debug)]
+struct All {
+    #[command(flatten)]
+    common: Common,
+}
+
 /// Returns how much of something is here, for people.
 fn held_words(held: &Held) -> String {
     let size = print::size(held.bytes);

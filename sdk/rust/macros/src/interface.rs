@@ -21,6 +21,7 @@ pub(crate) fn expand(module: &ItemMod, package: &str) -> Result<TokenStream, Err
     let bindings = Interface::of(module)?.bindings(&world);
     let (attributes, visibility, name) = (&module.attrs, &module.vis, &module.ident);
     let items = module.content.iter().flat_map(|(_, items)| items);
+    // Without WebAssembly nobody calls the tasks but tests.
     Ok(quote! {
         #(#attributes)*
         #[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
@@ -237,6 +238,7 @@ impl<'a> Interface<'a> {
     /// Adds the functions that turn values of a type of the module.
     fn turner(&mut self, name: &Name, own: &Ident, ins: TokenStream, outs: TokenStream) {
         let (enter, leave, bound) = (turner(Way::In, name), turner(Way::Out, name), name.camel());
+        // A type may go one way only.
         self.turners.push(quote! {
             #[allow(dead_code)]
             fn #enter(value: bindings::#bound) -> super::#own { #ins }

@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
-use homestar_node::{Depth, Reference};
+use homestar_node::Depth;
 
-use super::{Common, LABEL, content, held_facts, held_words, keep, source};
+use super::{All, LABEL, Named, held_facts, held_words, keep, source};
 use crate::error::CommandError;
 use crate::print;
 
@@ -20,27 +20,11 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Keep content, and fetch what of it isn't here
-    Add(What),
+    Add(Named),
     /// Let content go; `homestar gc` takes it away if nothing else needs it
-    Remove(What),
+    Remove(Named),
     /// List what is pinned
-    List(List),
-}
-
-#[derive(Args, Debug)]
-struct What {
-    /// The content: CID[/PATH], or ipfs://CID[/PATH]
-    #[arg(value_name = "CID")]
-    what: Reference,
-
-    #[command(flatten)]
-    common: Common,
-}
-
-#[derive(Args, Debug)]
-struct List {
-    #[command(flatten)]
-    common: Common,
+    List(All),
 }
 
 impl Options {
@@ -60,7 +44,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     }
 }
 
-fn add(options: &What) -> Result<(), CommandError> {
+fn add(options: &Named) -> Result<(), CommandError> {
     let (data, cid) = options.common.find(&options.what)?;
     let held = keep(source(&data)?, &cid)?;
     if options.common.json {
@@ -69,23 +53,17 @@ fn add(options: &What) -> Result<(), CommandError> {
     print::line(&format!("{cid} stays: {}", held_words(&held)))
 }
 
-fn remove(options: &What) -> Result<(), CommandError> {
-    let path = content(&options.what)?;
-    let data = options.common.data()?;
-    let cid = data.resolve(path)?;
+fn remove(options: &Named) -> Result<(), CommandError> {
+    let (data, cid) = options.found()?;
     let store = source(&data)?.store();
     if !store.unpin(&cid, LABEL).map_err(CommandError::host)? {
         let error = CommandError::input(format!("{cid} is not pinned"));
         return Err(error.hint("`homestar pin list` shows what is"));
     }
-    if options.common.json {
-        let facts = print::map([("cid", Ipld::String(cid.to_string()))]);
-        return print::ok(facts);
-    }
-    print::line(&format!("{cid} may go"))
+    options.let_go(&cid, "may go")
 }
 
-fn list(options: &List) -> Result<(), CommandError> {
+fn list(options: &All) -> Result<(), CommandError> {
     let data = options.common.data()?;
     let mut pins = source(&data)?.store().pins().map_err(CommandError::host)?;
     pins.retain(|pin| pin.label == LABEL);

@@ -1,12 +1,11 @@
 //! `homestar share`
 
 use clap::{Args, Subcommand};
-use homestar_core::ipld::Ipld;
-use homestar_node::{Reference, now_ms};
+use homestar_node::now_ms;
 
 use super::super::data::unread;
 use super::super::node::tell_shared;
-use super::{Common, content, held_facts, held_words, source};
+use super::{All, Named, held_facts, held_words, source};
 use crate::error::CommandError;
 use crate::print;
 use crate::progress::Progress;
@@ -24,27 +23,11 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Share content, and fetch what of it isn't here
-    Add(What),
+    Add(Named),
     /// Share content no longer
-    Remove(What),
+    Remove(Named),
     /// List what is shared
-    List(List),
-}
-
-#[derive(Args, Debug)]
-struct What {
-    /// The content: CID[/PATH], or ipfs://CID[/PATH]
-    #[arg(value_name = "CID")]
-    what: Reference,
-
-    #[command(flatten)]
-    common: Common,
-}
-
-#[derive(Args, Debug)]
-struct List {
-    #[command(flatten)]
-    common: Common,
+    List(All),
 }
 
 impl Options {
@@ -64,7 +47,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     }
 }
 
-fn add(options: &What) -> Result<(), CommandError> {
+fn add(options: &Named) -> Result<(), CommandError> {
     let (data, cid) = options.common.find(&options.what)?;
     let mut progress = Progress::new(format!("fetching {cid}"));
     let mut more = |bytes| progress.more(bytes);
@@ -77,23 +60,17 @@ fn add(options: &What) -> Result<(), CommandError> {
     print::line(&format!("{cid} is for everybody: {}", held_words(&held)))
 }
 
-fn remove(options: &What) -> Result<(), CommandError> {
-    let path = content(&options.what)?;
-    let data = options.common.data()?;
-    let cid = data.resolve(path)?;
+fn remove(options: &Named) -> Result<(), CommandError> {
+    let (data, cid) = options.found()?;
     let store = source(&data)?.store();
     if !homestar_node::unshare(&**store, &cid).map_err(CommandError::host)? {
         let error = CommandError::input(format!("{cid} is not shared"));
         return Err(error.hint("`homestar share list` shows what is"));
     }
-    if options.common.json {
-        let facts = print::map([("cid", Ipld::String(cid.to_string()))]);
-        return print::ok(facts);
-    }
-    print::line(&format!("{cid} is shared no longer"))
+    options.let_go(&cid, "is shared no longer")
 }
 
-fn list(options: &List) -> Result<(), CommandError> {
+fn list(options: &All) -> Result<(), CommandError> {
     let data = options.common.data()?;
     let shared = homestar_node::shared(&**source(&data)?.store()).map_err(CommandError::host)?;
     let texts: Vec<String> = shared.iter().map(ToString::to_string).collect();

@@ -88,10 +88,11 @@ pub(super) struct Admitted {
 pub(super) fn admit(file: &str, data: &Data) -> Result<Admitted, CommandError> {
     let container = ucan::container(file)?;
     let own = keyring::key()?.did();
-    let invocation = only(file, &container)?;
-    let bytes = invocation.block().bytes();
+    let invocations = container.contents().invocations;
     let (now, store) = (ucan::now(), data.content()?.source().store().clone());
-    let revocations = Sources::with(Some(store), &container, now);
+    let revocations = Sources::with(Some(store), &container, &invocations, now);
+    let invocation = only(file, invocations)?;
+    let bytes = invocation.block().bytes();
     let request = Request {
         executor: Some(&own),
         now,
@@ -148,10 +149,10 @@ pub(super) fn admit(file: &str, data: &Data) -> Result<Admitted, CommandError> {
 const INSPECT: &str = "`homestar ucan inspect` shows what it says";
 
 /// Returns the only invocation that asks for a task.
-fn only(file: &str, container: &Container) -> Result<Invocation, CommandError> {
+fn only(file: &str, invocations: Vec<Invocation>) -> Result<Invocation, CommandError> {
     let command = RunRequest::command();
     let asks = |invocation: &Invocation| invocation.payload().command == command;
-    let mut found = container.contents().invocations.into_iter().filter(asks);
+    let mut found = invocations.into_iter().filter(asks);
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only),
         (None, _) => {
@@ -355,25 +356,20 @@ impl<'a> Mine<'a> {
             chain::find(delegations, &wanted)
         });
         let chains: Vec<_> = chains.take(MAX_CHAINS).collect();
-        let run: Vec<_> = chains
-            .iter()
-            .filter(|chain| covers(chain, &command))
-            .cloned()
-            .collect();
-        let Some(root) = run.first().and_then(|chain| chain.first()) else {
+        let owner = |chain: &[&Delegation]| chain.first().map(|root| root.payload().issuer);
+        let mut run = chains.iter().filter(|chain| covers(chain, &command));
+        let Some(subject) = run.next().and_then(|chain| owner(chain)) else {
             let words = format!("{path} holds no delegation of {command} to you, {issuer}");
             return Err(CommandError::input(words).hint(INSPECT));
         };
-        let subject = root.payload().issuer;
+        let is_run = |chain: &&Vec<_>| covers(chain, &command) && owner(chain) == Some(subject);
+        let run = chains.iter().filter(is_run).cloned().collect();
         let is_outside = |chain: &Vec<&Delegation>| {
             let last = chain.last().map(|last| &last.payload().command);
             let is_for_tasks = last.is_some_and(|last| {
                 last.as_str() != "/" && (last.covers(&command) || command.covers(last))
             });
-            chain
-                .first()
-                .is_some_and(|root| root.payload().issuer == subject)
-                && !is_for_tasks
+            owner(chain) == Some(subject) && !is_for_tasks
         };
         Ok(Self {
             subject,
@@ -402,10 +398,7 @@ impl<'a> Mine<'a> {
             revocations: &Revoked::new(),
         };
         let mut why = None;
-        for chain in self.run.iter().filter(|chain| {
-            let root = chain.first().map(|root| root.payload().issuer);
-            root == Some(self.subject)
-        }) {
+        for chain in &self.run {
             let mut payload = payload.clone();
             payload.proofs = cids(chain);
             let signed = Invocation::sign(payload, key).map_err(CommandError::input)?;

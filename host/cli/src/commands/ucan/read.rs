@@ -73,7 +73,10 @@ fn chain<'a>(invocation: &Invocation, delegations: &'a [Delegation]) -> Vec<&'a 
 pub(super) fn inspect(options: &Inspect) -> Result<(), CommandError> {
     let container = container(&options.file)?;
     let contents = container.contents();
-    let (sources, now) = (Sources::new(&options.kept, &container, now())?, now());
+    let (sources, now) = (
+        Sources::new(&options.kept, &container, &contents.invocations, now())?,
+        now(),
+    );
     let mut states = Vec::new();
     for delegation in &contents.delegations {
         let by = sources.revoked_by(delegation)?;
@@ -145,7 +148,7 @@ pub(super) fn verify(options: &Verify) -> Result<(), CommandError> {
     let container = container(&options.file)?;
     let contents = container.contents();
     let now = options.at.unwrap_or_else(now);
-    let revocations = Sources::new(&options.kept, &container, now)?;
+    let revocations = Sources::new(&options.kept, &container, &contents.invocations, now)?;
     let request = Request {
         executor: options.executor.as_ref(),
         now,

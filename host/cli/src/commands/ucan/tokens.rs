@@ -10,7 +10,8 @@ use homestar_core::ucan::container::Encoding;
 use homestar_core::ucan::revocation::{COMMAND, LookupFailed};
 use homestar_core::ucan::verify::LEEWAY;
 use homestar_core::ucan::{
-    Container, Delegation, Did, Known, Request, Revocation, Revocations, Revoked, verify,
+    Container, Delegation, Did, Invocation, Known, Request, Revocation, Revocations, Revoked,
+    verify,
 };
 use homestar_node::{Disk, Store, Token, Tokens, TokensError, now_ms};
 
@@ -147,22 +148,24 @@ impl Sources {
     pub(super) fn new(
         kept: &KeptOptions,
         container: &Container,
+        invocations: &[Invocation],
         now: i64,
     ) -> Result<Self, CommandError> {
         let store = kept.store_if_there()?;
         let store = store.map(|store| Arc::new(store) as Arc<dyn Store>);
-        Ok(Self::with(store, container, now))
+        Ok(Self::with(store, container, invocations, now))
     }
 
     /// Of this store.
     pub(in crate::commands) fn with(
         store: Option<Arc<dyn Store>>,
         container: &Container,
+        invocations: &[Invocation],
         now: i64,
     ) -> Self {
         let mut came = Revoked::new();
         let mut known = Known::default();
-        for invocation in &container.contents().invocations {
+        for invocation in invocations {
             if invocation.payload().command.as_str() != COMMAND {
                 continue;
             }
