@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::sync::Arc;
 
+use homestar_core::grant::{Asking, Grant, Grants, Permit};
 use homestar_core::ipld::{Block, Cid, Ipld};
 use homestar_core::key::SigningKey;
+use homestar_core::ucan::verify::hold;
 use homestar_core::ucan::{
-    Delegation, Did, Invocation, Known, Policy, Request, Revoked, delegation, invocation, verify,
+    Delegation, Did, Invocation, Known, Leave, Policy, Request, Revoked, delegation, invocation,
+    verify,
 };
 use pq_ucan::time::Timestamp;
 use pq_ucan::validate::{MemoryStore, Validator};
+use url::Url;
 
 use crate::Error;
 use crate::measure::{Effort, Measurement, Repeated, repeated};
@@ -162,5 +167,58 @@ pub(crate) fn policy(effort: Effort) -> Result<Vec<Measurement>, Error> {
         })
     });
     let measured = repeated("ucan: a policy", effort, sides.collect())?;
-    Ok(vec![measured.goal("≤ 100 ns")])
+    Ok(vec![measured.goal("≤ 100 ns"), call(effort)?])
+}
+
+/// Whether one call of a driver is let through, by grants alone and by a delegation too.
+fn call(effort: Effort) -> Result<Measurement, Error> {
+    let (owner, holder) = (
+        SigningKey::from_seed(&[1; 32]),
+        SigningKey::from_seed(&[2; 32]),
+    );
+    let payload = delegation::Payload {
+        issuer: owner.did(),
+        audience: holder.did(),
+        subject: Some(owner.did()),
+        command: "/https/get".parse()?,
+        policy: Policy::parse(r#".host == "api.example.com""#)?,
+        nonce: vec![1],
+        meta: None,
+        not_before: None,
+        expiration: None,
+    };
+    let delegation = Delegation::sign(payload, &owner)?;
+    let cid = *delegation.cid();
+    let proofs = BTreeMap::from([(cid, delegation.into_block())]);
+    let request = Request {
+        executor: None,
+        now: NOW,
+        leeway: 60,
+        proofs: &proofs,
+        revocations: &Revoked::new(),
+    };
+    let (owner, holder) = (owner.did(), holder.did());
+    let chain = hold(&[cid], &owner, &holder, &request, &mut Known::default())?;
+    let grants = Grants::new(vec![Grant::parse("https=api.example.com")?]);
+    let asking = Asking {
+        component: cid,
+        calls: 1,
+        bytes: 0,
+        now: NOW,
+    };
+    let leave = Arc::new(Leave::new(vec![chain], 60));
+    let url: &Url = &"https://api.example.com/v1/users/7".parse()?;
+    let side = |name, permit: Permit| {
+        Repeated::new(name, move || {
+            Ok(black_box(&permit).https("GET", black_box(url))?)
+        })
+    };
+    let sides = vec![
+        side(
+            "grants and a delegation",
+            Permit::with_leave(grants.clone(), leave, asking),
+        ),
+        side("grants alone", grants.into()),
+    ];
+    repeated("ucan: a call of a driver", effort, sides)
 }
