@@ -308,8 +308,11 @@ impl Watching {
         }
         let mut tracked = shared.tracked();
         for path in news.settled {
-            self.doubts.remove(&path);
-            tracked.look_at(&path);
+            // By now it may be on its way to be replaced once more, which is no reason to forget it at once.
+            match tracked.take_in(&path) {
+                true => self.doubts.remove(&path),
+                false => self.doubts.insert(path, soon),
+            };
         }
         let now = Instant::now();
         self.doubts.retain(|path, at| {

@@ -214,6 +214,15 @@ impl Tracked {
 
     /// Looks at the file at the absolute `path`. Returns false if it isn't there.
     pub(super) fn look_at(&mut self, path: &Path) -> bool {
+        let is_there = self.take_in(path);
+        if !is_there {
+            self.remove(path);
+        }
+        is_there
+    }
+
+    /// Reads a file anew, if it is there. Returns whether it is.
+    pub(super) fn take_in(&mut self, path: &Path) -> bool {
         let is_there = self.look_at_followed(path);
         let folder = self
             .folders
@@ -227,7 +236,6 @@ impl Tracked {
         let read = crate::engine::read_file(path, self.bytes_max);
         let is_gone = |error: &LoadError| matches!(error, LoadError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound);
         if read.as_ref().is_err_and(is_gone) {
-            self.remove(path);
             return false;
         }
         let file = self.files.entry(path.to_owned()).or_insert_with(|| File {
