@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use homestar_core::ipld::Ipld;
 use homestar_core::json;
-use homestar_core::trace::{Event, Trace};
+use homestar_core::trace::{Call, Event, Trace};
 use homestar_core::ucan::words;
 
 use crate::error::{CommandError, Kind, causes};
@@ -212,11 +212,11 @@ pub(crate) fn columns<const COUNT: usize>(rows: &[[String; COUNT]]) -> String {
 /// Returns how many calls of which drivers there are: `3 calls to entropy and http`.
 pub(crate) fn calls(trace: &Trace) -> String {
     let calls = trace.events.iter().filter_map(|event| match event {
-        Event::Call(call) => Some(call.driver()),
+        Event::Call(call) => Some(call),
         Event::Time(_) => None,
     });
     let calls: Vec<_> = calls.collect();
-    let drivers: BTreeSet<_> = calls.iter().copied().collect();
+    let drivers: BTreeSet<_> = calls.iter().map(Call::driver).collect();
     let drivers = listed(&drivers.into_iter().collect::<Vec<_>>());
     match calls.len() {
         0 => "no calls".to_owned(),

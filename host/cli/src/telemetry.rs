@@ -21,6 +21,7 @@ use homestar_core::receipt::Receipt;
 use homestar_core::schedule::Summary;
 use homestar_core::task::Instruction;
 use homestar_core::workflow::Workflow;
+use homestar_engine::Done;
 use homestar_node::{Ended, Execute, Executed, Poster, Trouble, Work};
 use opentelemetry::metrics::{Counter, Histogram, MeterProvider};
 use opentelemetry::trace::{Span, SpanBuilder, Status, TraceContextExt, Tracer, TracerProvider};
@@ -59,16 +60,43 @@ pub(crate) struct Telemetry {
     tasks: Counter<u64>,
     durations: Histogram<f64>,
     fuel: Counter<u64>,
-    /// The span of the run, in which those of the tasks are.
+    /// The span of the run, in which those of the tasks are. A task that is run by itself is in none.
     run: Context,
     sender: Arc<Sender>,
+}
+
+/// A task, as far as it is told of.
+struct Told<'a> {
+    label: &'a str,
+    is_secret: bool,
+    attempt: u32,
+    instruction: &'a Instruction,
+    outcome: &'static str,
+    fuel: u64,
+    receipt: Option<&'a Receipt>,
 }
 
 impl Telemetry {
     /// Begins the span of a run, if somebody wants to hear of it.
     pub(crate) fn begin(id: &str, workflow: &Workflow, is_resumed: bool) -> Option<Self> {
+        let mut telemetry = Self::of_one_task()?;
+        let mut attributes = vec![
+            KeyValue::new("homestar.run", id.to_owned()),
+            KeyValue::new("homestar.run.resumed", is_resumed),
+            KeyValue::new("homestar.workflow", workflow.cid().to_string()),
+        ];
+        let name = workflow.name();
+        attributes.extend(name.map(|it| KeyValue::new("homestar.workflow.name", it.to_owned())));
+        let run = SpanBuilder::from_name("run").with_attributes(attributes);
+        let run = telemetry.tracer.build_with_context(run, &Context::new());
+        telemetry.run = Context::new().with_span(run);
+        Some(telemetry)
+    }
+
+    /// Is there to tell of a task that is run by itself, if somebody wants to hear of it.
+    pub(crate) fn of_one_task() -> Option<Self> {
         let endpoint = paths::collector()?;
-        match Self::new(&endpoint, id, workflow, is_resumed) {
+        match Self::new(&endpoint) {
             Ok(telemetry) => Some(telemetry),
             Err(error) => {
                 print::warning(&format!("no spans and metrics are sent: {error}"));
@@ -77,12 +105,7 @@ impl Telemetry {
         }
     }
 
-    fn new(
-        endpoint: &str,
-        id: &str,
-        workflow: &Workflow,
-        is_resumed: bool,
-    ) -> Result<Self, Box<dyn Error>> {
+    fn new(endpoint: &str) -> Result<Self, Box<dyn Error>> {
         let sender = Arc::new(Sender {
             endpoint: endpoint.to_owned(),
             poster: Poster::new(REQUEST),
@@ -108,15 +131,6 @@ impl Telemetry {
             .build();
         let meter = meters.meter(SCOPE);
         let tracer = spans.tracer(SCOPE);
-        let mut attributes = vec![
-            KeyValue::new("homestar.run", id.to_owned()),
-            KeyValue::new("homestar.run.resumed", is_resumed),
-            KeyValue::new("homestar.workflow", workflow.cid().to_string()),
-        ];
-        let name = workflow.name();
-        attributes.extend(name.map(|it| KeyValue::new("homestar.workflow.name", it.to_owned())));
-        let run = SpanBuilder::from_name("run").with_attributes(attributes);
-        let run = tracer.build_with_context(run, &Context::new());
         Ok(Self {
             tasks: meter
                 .u64_counter("homestar.tasks")
@@ -134,28 +148,61 @@ impl Telemetry {
             tracer,
             spans,
             meters,
-            run: Context::new().with_span(run),
+            run: Context::new(),
             sender,
         })
     }
 
-    /// Tells of a task that ran.
+    /// Tells of a task of a run.
     fn ran(&self, work: &Work, begin: SystemTime, done: &Result<Executed, Trouble>) {
-        let end = SystemTime::now();
         let (outcome, receipt) = match done {
-            Ok(executed) => (outcome(&executed.receipt), Some(&executed.receipt)),
+            Ok(executed) => (outcome(executed.receipt.outcome()), Some(&executed.receipt)),
             Err(trouble) => (trouble.failure.kind.as_str(), None),
         };
-        let mut attributes = attributes(&work.label, work.is_secret, outcome, false);
+        let told = Told {
+            label: &work.label,
+            is_secret: work.is_secret,
+            attempt: work.attempt,
+            instruction: &work.instruction,
+            outcome,
+            fuel: receipt.map_or(0, |it| it.meta().fuel),
+            receipt,
+        };
+        self.tell(&told, begin);
+    }
+
+    /// Tells of a task that was run by itself. It is called what its function is.
+    pub(crate) fn ran_alone(
+        &self,
+        instruction: &Instruction,
+        begin: SystemTime,
+        done: &Done,
+        receipt: Option<&Receipt>,
+    ) {
+        let told = Told {
+            label: &instruction.input().func,
+            is_secret: false,
+            attempt: 1,
+            instruction,
+            outcome: outcome(&done.outcome),
+            fuel: done.fuel,
+            receipt,
+        };
+        self.tell(&told, begin);
+    }
+
+    fn tell(&self, told: &Told<'_>, begin: SystemTime) {
+        let end = SystemTime::now();
+        let outcome = told.outcome;
+        let mut attributes = attributes(told.label, told.is_secret, outcome, false);
+        let func = told.instruction.input().func.clone();
         attributes.extend([
-            KeyValue::new("homestar.task.attempt", i64::from(work.attempt)),
-            component(work.instruction.resource().cid()),
-            KeyValue::new(
-                "homestar.task.function",
-                work.instruction.input().func.clone(),
-            ),
+            KeyValue::new("homestar.task.attempt", i64::from(told.attempt)),
+            component(told.instruction.resource().cid()),
+            KeyValue::new("homestar.task.function", func),
+            fuel(told.fuel),
         ]);
-        attributes.extend(receipt.into_iter().flat_map(of_receipt));
+        attributes.extend(told.receipt.map(receipt_of));
         self.span(attributes, outcome, begin, end);
         let by = [
             KeyValue::new("homestar.task.outcome", outcome),
@@ -164,20 +211,21 @@ impl Telemetry {
         self.tasks.add(1, &by);
         let spent = end.duration_since(begin).unwrap_or_default();
         self.durations.record(spent.as_secs_f64(), &by[..1]);
-        self.fuel.add(receipt.map_or(0, |it| it.meta().fuel), &[]);
+        self.fuel.add(told.fuel, &[]);
     }
 
     /// Tells of a task that was answered by a receipt.
     pub(crate) fn found(&self, label: &str, is_secret: bool, receipt: &Receipt) {
         let now = SystemTime::now();
-        let outcome = outcome(receipt);
+        let outcome = outcome(receipt.outcome());
         let mut attributes = attributes(label, is_secret, outcome, true);
         let meta = receipt.meta();
         attributes.extend([
             component(&meta.component),
             KeyValue::new("homestar.task.function", meta.func.clone()),
+            fuel(meta.fuel),
+            receipt_of(receipt),
         ]);
-        attributes.extend(of_receipt(receipt));
         self.span(attributes, outcome, now, now);
         let by = [
             KeyValue::new("homestar.task.outcome", outcome),
@@ -255,8 +303,8 @@ impl Drop for Telemetry {
 /// The outcome of what ended well.
 const OK: &str = "ok";
 
-fn outcome(receipt: &Receipt) -> &'static str {
-    match receipt.outcome() {
+fn outcome(outcome: &Outcome) -> &'static str {
+    match outcome {
         Outcome::Ok(_) => OK,
         Outcome::Error(failure) => failure.kind.as_str(),
     }
@@ -284,12 +332,13 @@ fn component(cid: &Cid) -> KeyValue {
     KeyValue::new("homestar.task.component", cid.to_string())
 }
 
-fn of_receipt(receipt: &Receipt) -> [KeyValue; 2] {
-    let fuel = i64::try_from(receipt.meta().fuel).unwrap_or(i64::MAX);
-    [
-        KeyValue::new("homestar.task.fuel", fuel),
-        KeyValue::new("homestar.task.receipt", receipt.link().cid().to_string()),
-    ]
+fn fuel(fuel: u64) -> KeyValue {
+    let fuel = i64::try_from(fuel).unwrap_or(i64::MAX);
+    KeyValue::new("homestar.task.fuel", fuel)
+}
+
+fn receipt_of(receipt: &Receipt) -> KeyValue {
+    KeyValue::new("homestar.task.receipt", receipt.link().cid().to_string())
 }
 
 /// Who tells: the name that `OTEL_SERVICE_NAME` gives, or ours.

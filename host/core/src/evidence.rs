@@ -291,7 +291,7 @@ impl Blocks {
         let trace = Trace::decode(root, |cid| self.0.get(cid).cloned())?;
         are_of(&trace, receipt)?;
         let mut blocks = BTreeMap::new();
-        for event in &trace.events {
+        for event in trace.events.iter() {
             if let Event::Call(call) = event {
                 self.spilled(&call.args, &mut blocks)?;
                 if let Some(answer) = &call.answer {
@@ -391,11 +391,11 @@ pub enum EvidenceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipld::cid_of_raw;
+    use crate::ipld::{cid_of_raw, decode};
     use crate::key::SigningKey;
     use crate::receipt::{Body, Meta};
     use crate::task::{Input, Nonce};
-    use crate::trace::{Call, Part, SPILL_BYTES, spill};
+    use crate::trace::{Call, Events, Part, SPILL_BYTES, write};
     use crate::unixfs::{Layout, Leaves};
 
     fn sign(body: Body) -> Receipt {
@@ -417,7 +417,9 @@ mod tests {
             let value = Ipld::List(vec![Ipld::Bytes(
                 (0..bytes).map(|at| (at >> 20) as u8).collect(),
             )]);
-            spill(value, &mut |block| blocks.push(block))
+            let mut written = Vec::new();
+            write(&value, &mut written, &mut |block| blocks.push(block)).unwrap();
+            decode(&written).unwrap()
         };
         let call = Call {
             number: 0,
@@ -435,7 +437,7 @@ mod tests {
         };
         let trace = Trace {
             parts: vec![part(&component), part(&effect)],
-            events: vec![Event::Time(1), Event::Call(call)],
+            events: Events::of([Event::Time(1), Event::Call(call)]).unwrap(),
         };
         let meta = Meta {
             component: *component.cid(),

@@ -35,6 +35,6 @@ pub use ::cid::Cid;
 pub use ipld_core::ipld::Ipld;
 
 pub(crate) use self::cid::cid_from_bytes;
-pub(crate) use self::codec::{decode_within, kind_of};
+pub(crate) use self::codec::{decode_within, encode_into, kind_of};
 pub(crate) use self::fields::Fields;
 pub(crate) use self::strict::{depth_of, links_of as links_of_dag_cbor};

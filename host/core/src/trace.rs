@@ -6,13 +6,13 @@
 //! A trace is a small block that names the parts and links segments: lists of events, each in a block of its
 //! own. Long byte strings stand in the events as links to files ([`spill`]).
 
+mod events;
 mod spill;
 
-pub use spill::{SPILL_BYTES, SpillError, spill, unspill};
+pub use events::{Events, WrittenCall};
+pub use spill::{SPILL_BYTES, SpillError, unspill, write};
 
-use crate::ipld::{
-    Block, Cid, DecodeError, EncodeError, FieldError, Fields, Ipld, Link, MAX_BLOCK_BYTES, encode,
-};
+use crate::ipld::{Block, Cid, DecodeError, EncodeError, FieldError, Fields, Ipld, Link};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -22,7 +22,7 @@ pub struct Trace {
     /// The components that may ask: the guest first, then its effects in the order of their numbers.
     pub parts: Vec<Part>,
     /// What happened.
-    pub events: Vec<Event>,
+    pub events: Events,
 }
 
 /// A component that may ask drivers.
@@ -82,28 +82,10 @@ pub struct Encoded {
     pub segments: Vec<Block>,
 }
 
-/// Bytes of events after which a segment is closed: half of what a block may have.
-const SEGMENT_BYTES: usize = MAX_BLOCK_BYTES / 2;
-
 impl Trace {
     /// Writes the trace as blocks. The same trace gives the same blocks.
     pub fn encode(&self) -> Result<Encoded, TraceError> {
-        let mut segments = Vec::new();
-        let mut events = Vec::new();
-        let mut bytes = 0;
-        for event in &self.events {
-            let event = event.to_ipld();
-            let size = encode(&event)?.len();
-            if bytes + size > SEGMENT_BYTES && !events.is_empty() {
-                segments.push(segment(std::mem::take(&mut events))?);
-                bytes = 0;
-            }
-            bytes += size;
-            events.push(event);
-        }
-        if !events.is_empty() {
-            segments.push(segment(events)?);
-        }
+        let segments = self.events.segments()?;
         let links = segments.iter().map(|block| Ipld::Link(*block.cid()));
         let root = Ipld::Map(BTreeMap::from([
             (
@@ -133,22 +115,24 @@ impl Trace {
         }
         let links = fields.links("segments")?;
         fields.end()?;
-        let mut events = Vec::new();
+        let mut events = Events::default();
         for link in links {
             let segment = block(&link).ok_or(TraceError::Missing(link.into()))?;
             let Ipld::List(items) = segment.decode::<Ipld>()? else {
                 return Err(TraceError::Segment);
             };
             for item in items {
-                events.push(Event::from_ipld(item, parts.len())?);
+                let event = Event::from_ipld(item)?;
+                if let Event::Call(Call { by, .. }) = event
+                    && by as usize >= count
+                {
+                    return Err(TraceError::Part { by });
+                }
+                events.push(&event)?;
             }
         }
         Ok(Self { parts, events })
     }
-}
-
-fn segment(events: Vec<Ipld>) -> Result<Block, TraceError> {
-    Ok(Block::of_dag_cbor(&Ipld::List(events))?)
 }
 
 impl Part {
@@ -195,27 +179,7 @@ impl Part {
 }
 
 impl Event {
-    fn to_ipld(&self) -> Ipld {
-        let call = match self {
-            Self::Time(until) => {
-                let fields = [("time".to_owned(), Ipld::Integer((*until).into()))];
-                return Ipld::Map(fields.into());
-            }
-            Self::Call(call) => call,
-        };
-        let mut fields = BTreeMap::from([
-            ("call".to_owned(), Ipld::Integer(call.number.into())),
-            ("by".to_owned(), Ipld::Integer(call.by.into())),
-            ("name".to_owned(), Ipld::String(call.name.clone())),
-            ("args".to_owned(), call.args.clone()),
-        ]);
-        if let Some(answer) = &call.answer {
-            fields.insert("answer".to_owned(), answer.clone());
-        }
-        Ipld::Map(fields)
-    }
-
-    fn from_ipld(value: Ipld, parts: usize) -> Result<Self, TraceError> {
+    fn from_ipld(value: Ipld) -> Result<Self, TraceError> {
         let mut fields = Fields::of("event", value)?;
         if let Some(until) = fields.if_present("time", Fields::unsigned)? {
             fields.end()?;
@@ -229,9 +193,6 @@ impl Event {
             answer: fields.if_present("answer", Fields::take)?,
         };
         fields.end()?;
-        if call.by as usize >= parts {
-            return Err(TraceError::Part { by: call.by });
-        }
         Ok(Self::Call(call))
     }
 }
@@ -268,7 +229,7 @@ pub enum TraceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipld::cid_of_raw;
+    use crate::ipld::{MAX_BLOCK_BYTES, cid_of_raw};
     use crate::testing::any_ipld;
     use proptest::prelude::*;
 
@@ -280,7 +241,7 @@ mod tests {
         };
         Trace {
             parts: vec![part],
-            events,
+            events: Events::of(events).unwrap(),
         }
     }
 

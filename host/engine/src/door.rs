@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use homestar_core::ipld::{Block, Ipld};
-use homestar_core::trace::{self, Call, Event};
+use homestar_core::trace::{self, Events};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -47,7 +47,8 @@ enum Side {
 struct Asked {
     by: u32,
     name: &'static str,
-    args: Ipld,
+    /// As they stand in a trace.
+    args: Vec<u8>,
     waker: Option<Waker>,
     answer: Option<Answer>,
 }
@@ -164,21 +165,9 @@ impl Door {
         let mut state = self.lock();
         let number = state.number()?;
         match &mut state.side {
-            Side::Live(live) => {
-                let args = live.written(args)?;
-                let value = work();
-                let answer = live.written(&value)?;
-                live.record(Call {
-                    number,
-                    by,
-                    name: name.to_owned(),
-                    args,
-                    answer: Some(answer),
-                });
-                Ok(value)
-            }
+            Side::Live(live) => live.ask_now(number, by, name, args, work),
             Side::Replay(replay) => {
-                let args = replay::written(args)?;
+                let args = replay::read(&replay::written(args)?);
                 let answer = replay.answer_now(number, by, name, &args)?;
                 Ok(replay.read(answer)?)
             }
@@ -260,14 +249,6 @@ impl Door {
         let left = asked
             .into_iter()
             .filter(|(_, asked)| asked.answer.is_none());
-        let left = left.map(|(number, asked)| Call {
-            number,
-            by: asked.by,
-            name: asked.name.to_owned(),
-            args: asked.args,
-            answer: None,
-        });
-        let left = left.collect();
         match &mut state.side {
             Side::Live(live) => Ok(live.finish(left)),
             Side::Replay(replay) => replay.finish(left).map(|()| Heard::default()),
@@ -300,7 +281,7 @@ impl State {
 /// What a task heard, and the blocks of long byte strings.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Events,
     pub(crate) blocks: Vec<Block>,
 }
 
@@ -340,12 +321,12 @@ impl<R: DeserializeOwned + 'static> Future for Answered<R> {
     }
 }
 
-/// Writes `value` as IPLD, with long byte strings in blocks of their own.
-fn spilled(
+/// Writes a value as it stands in a trace, in place of what is in `into`. Long byte strings become blocks of their own.
+fn write(
     value: &(impl Serialize + ?Sized),
+    into: &mut Vec<u8>,
     keep: &mut impl FnMut(Block),
-) -> wasmtime::Result<Ipld> {
-    let value = ipld_core::serde::to_ipld(value)
-        .map_err(|error| wasmtime::format_err!("a driver call can't be written: {error}"))?;
-    Ok(trace::spill(value, keep))
+) -> wasmtime::Result<()> {
+    trace::write(value, into, keep)
+        .map_err(|error| wasmtime::format_err!("a driver call can't be written: {error}"))
 }

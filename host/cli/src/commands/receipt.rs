@@ -247,9 +247,9 @@ fn calls(proof: &Proof) -> Ipld {
     let parts = &heard.trace.parts;
     let calls = heard.trace.events.iter().filter_map(|event| match event {
         Event::Call(call) => Some(print::map([
-            ("args", call.args.clone()),
+            ("args", call.args),
             ("by", Ipld::Link(parts.get(call.by as usize)?.component)),
-            ("name", Ipld::String(call.name.clone())),
+            ("name", Ipld::String(call.name)),
         ])),
         Event::Time(_) => None,
     });

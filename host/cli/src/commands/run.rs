@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use clap::Args;
 use homestar_core::grant::Grants;
@@ -42,6 +42,7 @@ use crate::files::Stdin;
 use crate::last_words::LastWords;
 use crate::print;
 use crate::settings::Settings;
+use crate::telemetry::Telemetry;
 
 /// Run a function of a component, or the command that it is, or a workflow
 ///
@@ -284,6 +285,8 @@ fn run(options: &Options) -> Result<u8, CommandError> {
             None => data.clone(),
         },
     };
+    let telemetry = Telemetry::of_one_task();
+    let begin = SystemTime::now();
     let (mut done, unread) = call(options, &engine, component, task)?;
     let calls = done
         .recording
@@ -306,6 +309,10 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         )?),
         None => None,
     };
+    if let Some(telemetry) = telemetry {
+        let receipt = signed.as_ref().map(|signed| &signed.receipt);
+        telemetry.ran_alone(&instruction, begin, &done, receipt);
+    }
     if let Some(signed) = &signed {
         signed.record(&data, &instruction)?;
     }

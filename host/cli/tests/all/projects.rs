@@ -15,10 +15,10 @@ const ANSWER: &str = "[{text: \"to\", times: 3}, {text: \"be\", times: 2}]\n";
 
 /// A folder for projects, in which the languages' own tools find what they keep between runs: what they download and
 /// compile stays in the target folder.
-struct Projects(Environment);
+pub(crate) struct Projects(Environment);
 
 impl Projects {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Environment::new())
     }
 
@@ -65,6 +65,23 @@ impl Projects {
         self.0.said(&mut command)
     }
 
+    /// Writes a file.
+    pub(crate) fn put(&self, name: &Path, content: impl AsRef<[u8]>) {
+        self.0.put(&name.display().to_string(), content);
+    }
+
+    /// Runs a line as a shell in a folder does, in which `homestar` is the program.
+    pub(crate) fn shell(&self, folder: &Path, line: &str) -> Said {
+        let mut command = self.command("sh", &["-c", line]);
+        let program = Path::new(env!("CARGO_BIN_EXE_homestar")).parent().unwrap();
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let paths = [program.as_os_str(), &paths].join(":".as_ref());
+        command
+            .env("PATH", paths)
+            .current_dir(self.0.path("").join(folder));
+        self.0.said(&mut command)
+    }
+
     /// Runs a program in the project.
     fn tool(&self, program: &str, arguments: &[&str]) -> Said {
         let mut command = self.command(program, arguments);
@@ -81,7 +98,7 @@ impl Projects {
 }
 
 /// Whether the tools of a language are here. In CI they have to be.
-fn has(tools: &[&str]) -> bool {
+pub(crate) fn has(tools: &[&str]) -> bool {
     let has = tools.iter().all(|tool| crate::environment::has(tool));
     let is_ci = ["CI", "HOMESTAR_CI"]
         .iter()

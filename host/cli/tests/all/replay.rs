@@ -10,7 +10,7 @@ use homestar_core::ipld::{Block, Ipld};
 use homestar_core::key::SigningKey;
 use homestar_core::outcome::{Kind, Outcome};
 use homestar_core::receipt::{Body, Receipt};
-use homestar_core::trace::Event;
+use homestar_core::trace::{Event, Events};
 use insta::assert_snapshot;
 
 use crate::environment::{Environment, Said};
@@ -280,10 +280,12 @@ fn the_first_call_that_differs_is_named() {
     let it = rolled();
     changed(&it, |evidence, _| {
         let heard = evidence.heard.as_mut().unwrap();
-        let Some(Event::Call(call)) = heard.trace.events.first_mut() else {
+        let mut events: Vec<_> = heard.trace.events.iter().collect();
+        let Some(Event::Call(call)) = events.first_mut() else {
             panic!("a call");
         };
         call.args = Ipld::List(vec![Ipld::Integer(9)]);
+        heard.trace.events = Events::of(events).unwrap();
     });
     assert_snapshot!(it.run(&["replay", "changed.car"]), @r#"
     --- stderr
@@ -292,7 +294,7 @@ fn the_first_call_that_differs_is_named() {
     --- exit code 4
     "#);
     changed(&it, |evidence, _| {
-        evidence.heard.as_mut().unwrap().trace.events.clear();
+        evidence.heard.as_mut().unwrap().trace.events = Events::default();
     });
     assert_snapshot!(it.run(&["replay", "changed.car"]), @r#"
     --- stderr

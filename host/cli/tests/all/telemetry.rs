@@ -210,6 +210,33 @@ fn a_run_and_its_tasks_are_told_of() {
 }
 
 #[test]
+fn a_task_by_itself_is_told_of() {
+    let it = Environment::with(&["plain"]).with_key();
+    let collector = Collector::new("200 OK");
+    let asked = [
+        "run",
+        "plain.wasm",
+        "multiply(2, 3)",
+        "--receipt",
+        "six.receipt",
+    ];
+    let mut command = it.command(&asked);
+    let said = it.said(command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url));
+    assert_eq!(said.code, Some(0), "{said}");
+    let taken = collector.taken();
+    let all = spans(&taken);
+    let [span] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((&*span.name, &span.parent_span_id[..]), ("task", &[][..]));
+    let of = |key: &str| text(&span.attributes, &format!("homestar.task{key}"));
+    assert_eq!(
+        (of(""), of(".outcome")),
+        ("multiply".to_owned(), "ok".to_owned())
+    );
+    assert!(of(".receipt").starts_with("baf"), "{span:?}");
+    assert_eq!(sums(&taken, "homestar.tasks"), [("ok".to_owned(), 1.0)]);
+}
+
+#[test]
 fn nothing_is_sent_unless_somebody_wants_it() {
     let it = Environment::with(&["mender", "plain"]).with_key();
     it.put("flow.yaml", FLOW);

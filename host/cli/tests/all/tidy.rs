@@ -12,7 +12,7 @@ fn root() -> PathBuf {
 }
 
 /// The files of the tree that end in `ending`, as git knows them, with their text.
-fn files(ending: &str) -> Vec<(String, String)> {
+pub(crate) fn files(ending: &str) -> Vec<(String, String)> {
     let list = Command::new("git")
         .args([
             "ls-files",
@@ -36,7 +36,7 @@ fn files(ending: &str) -> Vec<(String, String)> {
 }
 
 /// Everything before the unit tests.
-fn code(text: &str) -> &str {
+pub(crate) fn code(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap_or_default()
 }
 

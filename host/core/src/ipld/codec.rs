@@ -3,6 +3,8 @@
 use super::{Ipld, MAX_BLOCK_BYTES, Rule, strict};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_ipld_dagcbor::ser::{BufWriter, Serializer};
+use std::mem;
 use thiserror::Error;
 
 /// How deep lists and maps may lie in each other.
@@ -17,9 +19,24 @@ pub const MAX_DEPTH: usize = 96;
 /// [`MAX_DEPTH`]), so what is encoded can be decoded. The size is not limited here:
 /// [`Block::of_dag_cbor`](super::Block::of_dag_cbor) limits it.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    let bytes = serde_ipld_dagcbor::to_vec(value).map_err(EncodeError::from_codec)?;
-    strict::check(&bytes).map_err(EncodeError::from_walk)?;
+    let mut bytes = Vec::new();
+    encode_into(value, &mut bytes)?;
     Ok(bytes)
+}
+
+/// Writes a value as [`encode`] does, in place of what is in `into`, so that its memory is used again.
+pub(crate) fn encode_into<T: Serialize + ?Sized>(
+    value: &T,
+    into: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    into.clear();
+    let writer = BufWriter::new(mem::take(into));
+    let mut serializer = Serializer::new(writer);
+    value
+        .serialize(&mut serializer)
+        .map_err(EncodeError::from_codec)?;
+    *into = serializer.into_inner().into_inner();
+    strict::check(into).map_err(EncodeError::from_walk)
 }
 
 /// Reads a value from the only DAG-CBOR that encodes it.
@@ -89,6 +106,13 @@ impl EncodeError {
             other @ serde_ipld_dagcbor::EncodeError::Write(_) => Self::Value {
                 reason: other.to_string(),
             },
+        }
+    }
+
+    /// A value that can't be made of a type.
+    pub(crate) fn value(error: impl std::fmt::Display) -> Self {
+        Self::Value {
+            reason: error.to_string(),
         }
     }
 

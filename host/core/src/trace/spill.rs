@@ -1,7 +1,9 @@
 //! Long byte strings leave an event and become files.
 
-use crate::ipld::{Block, Cid, Ipld};
+use crate::ipld::{Block, Cid, EncodeError, Ipld, encode_into};
 use crate::unixfs::{FileWriter, Layout, ReadError, read_file};
+use ipld_core::serde::to_ipld;
+use serde::Serialize;
 use std::convert::Infallible;
 use thiserror::Error;
 
@@ -11,11 +13,21 @@ pub const SPILL_BYTES: usize = 4 << 10;
 /// The most bytes of such a string that are read back: more than an evidence file has. Few blocks can make a long file.
 const MAX_SPILLED_BYTES: u64 = 1 << 30;
 
-/// Replaces each long byte string in `value` by a link to a file of it. `keep` gets the blocks. Driver calls have no
-/// links of their own, so what is a link afterwards was bytes.
-pub fn spill(mut value: Ipld, keep: &mut impl FnMut(Block)) -> Ipld {
-    spill_within(&mut value, keep);
-    value
+/// Writes a value as it stands in an event, in place of what is in `into`: each long byte string is a link to a file of it.
+/// `keep` gets the blocks. Driver calls have no links of their own, so what is a link afterwards was bytes.
+pub fn write<T: Serialize + ?Sized>(
+    value: &T,
+    into: &mut Vec<u8>,
+    keep: &mut impl FnMut(Block),
+) -> Result<(), EncodeError> {
+    encode_into(value, into)?;
+    // What is short as a whole has nothing long in it.
+    if into.len() > SPILL_BYTES {
+        let mut value = to_ipld(value).map_err(EncodeError::value)?;
+        spill_within(&mut value, keep);
+        encode_into(&value, into)?;
+    }
+    Ok(())
 }
 
 /// Does it in place: most values have nothing that is long, and stay as they are.
@@ -49,7 +61,7 @@ fn spilled(bytes: Vec<u8>, keep: &mut impl FnMut(Block)) -> Cid {
     file.cid
 }
 
-/// Undoes [`spill`]. `block` gives a block, checked against its CID.
+/// Undoes what [`write`] did to long byte strings. `block` gives a block, checked against its CID.
 pub fn unspill(
     value: Ipld,
     block: &mut impl FnMut(&Cid) -> Option<Block>,
@@ -81,13 +93,17 @@ pub struct SpillError(#[source] ReadError);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipld::decode;
     use std::collections::BTreeMap;
 
     fn there_and_back(value: &Ipld) -> (Ipld, usize) {
         let mut blocks = BTreeMap::new();
-        let spilled = spill(value.clone(), &mut |block: Block| {
+        let mut written = Vec::new();
+        let mut keep = |block: Block| {
             blocks.insert(*block.cid(), block);
-        });
+        };
+        write(value, &mut written, &mut keep).unwrap();
+        let spilled = decode(&written).unwrap();
         let count = blocks.len();
         let back = unspill(spilled, &mut |cid| blocks.get(cid).cloned()).unwrap();
         (back, count)

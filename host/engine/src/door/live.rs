@@ -7,13 +7,13 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use homestar_core::ipld::{Block, Cid, Ipld};
-use homestar_core::trace::{Call, Event};
+use homestar_core::ipld::{Block, Cid};
+use homestar_core::trace::{Events, WrittenCall};
 use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::{Answer, Asked, Heard, Waited, spilled};
+use super::{Answer, Asked, Heard, Waited, write};
 
 /// The drivers' side of a door.
 pub(crate) struct Live {
@@ -22,19 +22,22 @@ pub(crate) struct Live {
     receiver: mpsc::Receiver<Done>,
     running: BTreeMap<u64, AbortHandle>,
     record: Record,
+    /// Where arguments and answers are written before they become an event. They keep their memory.
+    args: Vec<u8>,
+    answer: Vec<u8>,
 }
 
 /// A call that was answered.
 struct Done {
     number: u64,
     value: Box<dyn Any + Send>,
-    written: wasmtime::Result<(Ipld, Vec<Block>)>,
+    written: wasmtime::Result<(Vec<u8>, Vec<Block>)>,
 }
 
 /// What was heard so far.
 #[derive(Default)]
 struct Record {
-    events: Vec<Event>,
+    events: Events,
     blocks: Vec<Block>,
     kept: HashSet<Cid>,
     bytes: u64,
@@ -53,6 +56,8 @@ impl Live {
             receiver,
             running: BTreeMap::new(),
             record: Record::default(),
+            args: Vec::new(),
+            answer: Vec::new(),
         }
     }
 
@@ -65,16 +70,35 @@ impl Live {
         self.record.bytes = self.record.bytes.saturating_add(bytes);
     }
 
-    pub(super) fn written(&mut self, value: &impl Serialize) -> wasmtime::Result<Ipld> {
+    /// Asks what is answered at once, and writes it down.
+    pub(super) fn ask_now<R: Serialize>(
+        &mut self,
+        number: u64,
+        by: u32,
+        name: &str,
+        args: &impl Serialize,
+        work: impl FnOnce() -> R,
+    ) -> wasmtime::Result<R> {
         let record = &mut self.record;
-        let value = spilled(value, &mut |block| record.keep(block))?;
-        record.bytes += weight(&value);
+        write(args, &mut self.args, &mut |block| record.keep(block))?;
+        let value = work();
+        write(&value, &mut self.answer, &mut |block| record.keep(block))?;
+        record.call(WrittenCall {
+            number,
+            by,
+            name,
+            args: &self.args,
+            answer: Some(&self.answer),
+        });
         Ok(value)
     }
 
-    pub(super) fn record(&mut self, call: Call) {
-        self.record.bytes += EVENT_BYTES;
-        self.record.events.push(Event::Call(call));
+    /// Writes arguments down of what is answered later.
+    pub(super) fn written(&mut self, args: &impl Serialize) -> wasmtime::Result<Vec<u8>> {
+        let mut written = Vec::new();
+        write(args, &mut written, &mut |block| self.record.keep(block))?;
+        self.record.bytes += written.len() as u64;
+        Ok(written)
     }
 
     /// Runs `work`, and writes its answer down where it ran.
@@ -87,12 +111,12 @@ impl Live {
     {
         let mut answering = Box::pin(async move {
             let value = work.await;
-            let mut blocks = Vec::new();
-            let written = spilled(&value, &mut |block| blocks.push(block));
+            let (mut written, mut blocks) = (Vec::new(), Vec::new());
+            let done = write(&value, &mut written, &mut |block| blocks.push(block));
             Done {
                 number,
                 value: Box::new(value),
-                written: written.map(|written| (written, blocks)),
+                written: done.map(|()| (written, blocks)),
             }
         });
         let begun = {
@@ -125,7 +149,7 @@ impl Live {
             Ok(done) => self.hand_over(done, asked),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => match due {
                 Some((at, after)) if after <= left => {
-                    self.record.events.push(Event::Time(at));
+                    self.record.events.time(at);
                     (Waited::Slept(at), 0)
                 }
                 _ => (Waited::TimedOut, 0),
@@ -142,13 +166,15 @@ impl Live {
         match done.written {
             Ok((answer, blocks)) => {
                 blocks.into_iter().for_each(|block| self.record.keep(block));
-                self.record.bytes += weight(&answer);
-                self.record(Call {
+                // The arguments were counted when they came.
+                let args = std::mem::take(&mut call.args);
+                self.record.bytes = self.record.bytes.saturating_sub(args.len() as u64);
+                self.record.call(WrittenCall {
                     number,
                     by: call.by,
-                    name: call.name.to_owned(),
-                    args: std::mem::replace(&mut call.args, Ipld::Null),
-                    answer: Some(answer),
+                    name: call.name,
+                    args: &args,
+                    answer: Some(&answer),
                 });
                 call.answer = Some(Answer::Value(done.value));
             }
@@ -157,9 +183,18 @@ impl Live {
         (Waited::Answered, number)
     }
 
-    pub(super) fn finish(&mut self, left: Vec<Call>) -> Heard {
+    /// Ends the record. Calls that were not answered come last.
+    pub(super) fn finish(&mut self, left: impl Iterator<Item = (u64, Asked)>) -> Heard {
         let Record { events, blocks, .. } = &mut self.record;
-        events.extend(left.into_iter().map(Event::Call));
+        for (number, asked) in left {
+            events.call(WrittenCall {
+                number,
+                by: asked.by,
+                name: asked.name,
+                args: &asked.args,
+                answer: None,
+            });
+        }
         Heard {
             events: std::mem::take(events),
             blocks: std::mem::take(blocks),
@@ -175,24 +210,16 @@ impl Drop for Live {
 }
 
 impl Record {
+    fn call(&mut self, call: WrittenCall<'_>) {
+        let moved = call.args.len() + call.answer.map_or(0, <[u8]>::len);
+        self.bytes += EVENT_BYTES + moved as u64;
+        self.events.call(call);
+    }
+
     fn keep(&mut self, block: Block) {
         if self.kept.insert(*block.cid()) {
             self.bytes += block.bytes().len() as u64;
             self.blocks.push(block);
         }
-    }
-}
-
-/// Returns about how many bytes `value` has. Long byte strings were counted as blocks.
-fn weight(value: &Ipld) -> u64 {
-    match value {
-        Ipld::String(text) => text.len() as u64,
-        Ipld::Bytes(bytes) => bytes.len() as u64,
-        Ipld::List(items) => items.iter().map(weight).sum::<u64>() + items.len() as u64,
-        Ipld::Map(fields) => fields
-            .iter()
-            .map(|(name, item)| name.len() as u64 + weight(item))
-            .sum(),
-        _ => 8,
     }
 }

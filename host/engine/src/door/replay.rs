@@ -1,18 +1,19 @@
 //! A trace in the place of the outside.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::iter::Peekable;
 
-use homestar_core::ipld::{Block, Cid, Ipld};
-use homestar_core::trace::{self, Call, Event};
+use homestar_core::ipld::{Block, Cid, Ipld, decode};
+use homestar_core::trace::{self, Call, Event, Events};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Answer, Asked, Waited, spilled};
+use super::{Answer, Asked, Waited, write};
 
 /// A trace that is played back.
 pub(crate) struct Replay {
-    events: VecDeque<Event>,
+    events: Peekable<<Events as IntoIterator>::IntoIter>,
     blocks: BTreeMap<Cid, Block>,
     divergence: Option<Divergence>,
 }
@@ -23,9 +24,9 @@ pub(crate) struct Replay {
 pub(crate) struct Divergence(String);
 
 impl Replay {
-    pub(crate) fn new(events: Vec<Event>, blocks: BTreeMap<Cid, Block>) -> Self {
+    pub(crate) fn new(events: Events, blocks: BTreeMap<Cid, Block>) -> Self {
         Self {
-            events: events.into(),
+            events: events.into_iter().peekable(),
             blocks,
             divergence: None,
         }
@@ -40,7 +41,7 @@ impl Replay {
         args: &Ipld,
     ) -> Result<Ipld, Divergence> {
         let made = || made(number, by, name, args);
-        match self.events.pop_front() {
+        match self.events.next() {
             Some(Event::Call(call)) => {
                 self.check(&call, number, by, name, args)?;
                 call.answer.ok_or_else(|| {
@@ -65,14 +66,11 @@ impl Replay {
         &mut self,
         asked: &mut BTreeMap<u64, Asked>,
     ) -> Result<(Waited, u64), Divergence> {
-        let call = match self.events.pop_front() {
+        // Calls without an answer come last: the recorded run ended while it waited, by its limit of time.
+        let is_answered = |event: &Event| !matches!(event, Event::Call(Call { answer: None, .. }));
+        let call = match self.events.next_if(is_answered) {
             None => return Ok((Waited::TimedOut, 0)),
             Some(Event::Time(until)) => return Ok((Waited::Slept(until), 0)),
-            Some(Event::Call(call)) if call.answer.is_none() => {
-                // Calls without an answer come last: the recorded run ended while it waited, by its limit of time.
-                self.events.push_front(Event::Call(call));
-                return Ok((Waited::TimedOut, 0));
-            }
             Some(Event::Call(call)) => call,
         };
         let number = call.number;
@@ -86,18 +84,34 @@ impl Replay {
             );
             return Err(self.left(text));
         };
-        self.check(&call, number, waiting.by, waiting.name, &waiting.args)?;
+        self.check(
+            &call,
+            number,
+            waiting.by,
+            waiting.name,
+            &read(&waiting.args),
+        )?;
         waiting.answer = call.answer.map(Answer::Written);
         Ok((Waited::Answered, number))
     }
 
     /// Checks that nothing is left of the trace but the calls that nobody waited for.
-    pub(super) fn finish(&mut self, left: Vec<Call>) -> Result<(), Divergence> {
+    pub(super) fn finish(
+        &mut self,
+        left: impl Iterator<Item = (u64, Asked)>,
+    ) -> Result<(), Divergence> {
         if let Some(divergence) = &self.divergence {
             return Err(divergence.clone());
         }
-        let rest: Vec<_> = std::mem::take(&mut self.events).into();
-        let left: Vec<_> = left.into_iter().map(Event::Call).collect();
+        let rest: Vec<_> = self.events.by_ref().collect();
+        let left = left.map(|(number, asked)| Call {
+            number,
+            by: asked.by,
+            name: asked.name.to_owned(),
+            args: read(&asked.args),
+            answer: None,
+        });
+        let left: Vec<_> = left.map(Event::Call).collect();
         if rest == left {
             return Ok(());
         }
@@ -156,8 +170,15 @@ impl Replay {
 }
 
 /// Writes arguments as they stand in a trace.
-pub(super) fn written(value: &impl Serialize) -> wasmtime::Result<Ipld> {
-    spilled(value, &mut |_| ())
+pub(super) fn written(value: &impl Serialize) -> wasmtime::Result<Vec<u8>> {
+    let mut written = Vec::new();
+    write(value, &mut written, &mut |_| ())?;
+    Ok(written)
+}
+
+/// Reads arguments that were written here.
+pub(super) fn read(written: &[u8]) -> Ipld {
+    decode(written).expect("what was written can be read")
 }
 
 /// Most characters of arguments that a message shows.

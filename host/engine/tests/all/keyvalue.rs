@@ -54,11 +54,11 @@ fn add(teller: &Component, how: &str, bucket: &str, granted: &[&str]) -> Done {
 }
 
 /// Who asked, call by call.
-fn asked(done: &Done) -> Vec<(u32, &str)> {
+fn asked(done: &Done) -> Vec<(u32, String)> {
     let recording = done.recording.as_ref().expect("a task with drivers");
     let events = recording.trace.events.iter();
     let calls = events.map(|event| match event {
-        Event::Call(call) => (call.by, &*call.name),
+        Event::Call(call) => (call.by, call.name),
         Event::Time(_) => panic!("nobody sleeps"),
     });
     calls.collect()
@@ -73,10 +73,10 @@ fn each_part_has_grants_of_its_own() {
     const INCREMENT: &str = "homestar:driver/state.increment";
 
     let done = add(&both, "add", "ours", &granted);
-    assert_eq!(asked(&done), [(0, INCREMENT)]);
+    assert_eq!(asked(&done), [(0, INCREMENT.to_owned())]);
     assert_eq!(ok_of(done), int(1));
     let done = add(&both, "vault-adds", "vaults", &granted);
-    assert_eq!(asked(&done), [(1, INCREMENT)]);
+    assert_eq!(asked(&done), [(1, INCREMENT.to_owned())]);
     assert_eq!(ok_of(done), int(1));
 
     for (how, bucket, who) in [
@@ -117,7 +117,10 @@ fn an_effect_without_grants_acts_within_those_of_the_guest() {
     let args = vec![text("ours"), text("n"), Ipld::Bytes(b"7".to_vec())];
     let finished = run_twice(&both, "vault-finishes", args, &granted);
     let (get, swap) = ("homestar:driver/state.get", "homestar:driver/state.swap");
-    assert_eq!(asked(&finished), [(0, get), (1, swap)]);
+    assert_eq!(
+        asked(&finished),
+        [(0, get.to_owned()), (1, swap.to_owned())]
+    );
     assert_eq!(ok_of(finished), Ipld::Bool(true));
     assert_eq!(ok_of(add(&both, "add", "ours", &granted)), int(8));
 }

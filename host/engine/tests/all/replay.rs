@@ -4,7 +4,7 @@ use homestar_core::grant::{Grant, Grants};
 use homestar_core::ipld::Ipld;
 use homestar_core::outcome::Outcome;
 use homestar_core::task::{Input, Instruction};
-use homestar_core::trace::Event;
+use homestar_core::trace::{Event, Events};
 use homestar_engine::{Answers, Call, CallError, Component, Done, Effects, Recording};
 
 use crate::*;
@@ -118,11 +118,19 @@ fn a_changed_trace_is_caught() {
     let instruction = instruction(&random, Input::new("u64", vec![]));
     let recording = run(&random, &instruction, &["random"]).recording.unwrap();
 
-    let mut other_args = recording.clone();
-    let Event::Call(call) = &mut other_args.trace.events[0] else {
-        panic!("{:?}", other_args.trace);
+    let events: Vec<_> = recording.trace.events.iter().collect();
+    let with = |events: Vec<Event>| {
+        let mut recording = recording.clone();
+        recording.trace.events = Events::of(events).unwrap();
+        recording
+    };
+
+    let mut changed = events.clone();
+    let Event::Call(call) = &mut changed[0] else {
+        panic!("{changed:?}");
     };
     call.args = list([int(9)]);
+    let other_args = with(changed);
     let error = replay(&random, &instruction, other_args)
         .unwrap_err()
         .to_string();
@@ -131,16 +139,14 @@ fn a_changed_trace_is_caught() {
         "{error}"
     );
 
-    let mut cut = recording.clone();
-    cut.trace.events.clear();
+    let cut = with(vec![]);
     let error = replay(&random, &instruction, cut).unwrap_err().to_string();
     assert!(
         error.contains("the trace has ended where the run makes call 0"),
         "{error}"
     );
 
-    let mut longer = recording.clone();
-    longer.trace.events.extend(recording.trace.events.clone());
+    let longer = with([&events[..], &events].concat());
     let error = replay(&random, &instruction, longer)
         .unwrap_err()
         .to_string();

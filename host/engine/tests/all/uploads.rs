@@ -39,7 +39,7 @@ fn send(guest: &Component, port: u16, method: &str, piece: u32, pieces: u32, how
     run_twice(guest, "send", args, &[&grant])
 }
 
-fn calls(done: &Done) -> Vec<&Asked> {
+fn calls(done: &Done) -> Vec<Asked> {
     let recording = done.recording.as_ref().expect("a task with drivers");
     let events = recording.trace.events.iter();
     let calls = events.filter_map(|event| match event {
@@ -49,8 +49,8 @@ fn calls(done: &Done) -> Vec<&Asked> {
     calls.collect()
 }
 
-fn names(done: &Done) -> Vec<&str> {
-    let mut names: Vec<_> = calls(done).iter().map(|call| &*call.name).collect();
+fn names(done: &Done) -> Vec<String> {
+    let mut names: Vec<_> = calls(done).into_iter().map(|call| call.name).collect();
     names.dedup();
     names
 }
@@ -79,7 +79,11 @@ fn a_long_body_is_sent_while_it_is_written() {
     let length = 3_000_000;
     for method in ["POST", "GET"] {
         let done = send(&guest, port, method, piece, pieces, "sized");
-        assert!(names(&done).contains(&STREAM), "{:?}", names(&done));
+        assert!(
+            names(&done).iter().any(|name| name == STREAM),
+            "{:?}",
+            names(&done)
+        );
         is_small(&done);
         assert_eq!(ok_of(done), text("200 2"));
         let (head, body) = requests.recv().unwrap().expect("a whole request");
@@ -118,7 +122,7 @@ fn a_long_body_is_sent_while_it_is_written_by_0_3_too() {
     assert_eq!(ok_of(done), text("200 2"));
     let (done, head, length) = send(0);
     assert!(head.contains("content-length: 0"), "{head}");
-    assert_eq!((names(&done)[0], length), (SEND, 0));
+    assert_eq!((&*names(&done)[0], length), (SEND, 0));
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn a_short_body_goes_with_its_request() {
     for (method, pieces) in [("POST", 3), ("PUT", 0), ("GET", 0), ("GET", 1)] {
         let done = send(&guest, port, method, 5, pieces, "chunked");
         assert_eq!(names(&done)[0], SEND);
-        assert!(!names(&done).contains(&STREAM));
+        assert!(!names(&done).iter().any(|name| name == STREAM));
         assert_eq!(ok_of(done), text("200 2"));
         let (head, body) = requests.recv().unwrap().expect("a whole request");
         assert!(!head.contains("chunked"), "{head}");

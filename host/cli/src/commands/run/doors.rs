@@ -42,7 +42,7 @@ const GRANTS_SHOWN_MAX: usize = 3;
 /// guest's own words may say anything, and a terminal shows them escaped.
 fn takes(loaded: &Loaded, trace: &Trace) -> Vec<String> {
     let mut options = Vec::new();
-    for event in &trace.events {
+    for event in trace.events.iter() {
         let Event::Call(call) = event else { continue };
         let Some(grant) = call.answer.as_ref().and_then(denied).and_then(grant_in) else {
             continue;
@@ -80,13 +80,15 @@ fn used_up(trace: &Trace, failure: &Failure) -> Option<&'static str> {
         return None;
     }
     let mut answers = trace.events.iter().filter_map(|event| match event {
-        Event::Call(call) => call.answer.as_ref(),
+        Event::Call(call) => call.answer,
         Event::Time(_) => None,
     });
-    let text = answers.find_map(|answer| error(answer, "budget"))?;
-    Some(match text.contains(" bytes of ") {
-        true => "--call-bytes",
-        false => "--calls",
+    answers.find_map(|answer| {
+        let text = error(&answer, "budget")?;
+        Some(match text.contains(" bytes of ") {
+            true => "--call-bytes",
+            false => "--calls",
+        })
     })
 }
 
