@@ -17,6 +17,7 @@ mod hostile;
 mod inspect;
 mod keys;
 mod memory;
+mod nat;
 mod nodes;
 mod output;
 mod projects;
