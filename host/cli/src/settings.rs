@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use homestar_core::task::Limits;
+use homestar_core::ucan::Did;
 use homestar_engine::drivers::DriverSettings;
+use homestar_node::Believed;
 
 use self::file::{File, LimitTable};
 use crate::error::{Caused, CommandError};
@@ -82,6 +84,22 @@ impl Settings {
     /// Returns what drivers use. Secrets are fetched only if `sends`, since nothing else needs them.
     pub(crate) fn drivers(&self, sends: bool) -> Result<DriverSettings, CommandError> {
         drivers::settings(self, sends)
+    }
+
+    /// Returns whose receipts count as one's own.
+    pub(crate) fn believed(&self) -> Result<Believed, CommandError> {
+        let mut signers = Vec::new();
+        for text in &self.file.network.believed {
+            let did: Did = text.parse().map_err(|_| {
+                let words = format!("`{text}` is no signer, such as did:key:z6Mk…");
+                let error = Caused::new(format!("can't use [network] of {}", self.name()), words);
+                CommandError::input(error).hint(
+                    "`homestar key show` says the name of a key, and receipts say whose they are",
+                )
+            })?;
+            signers.push(did);
+        }
+        Ok(Believed::new(signers))
     }
 
     /// Returns a path that stands in the file: relative to the file.
@@ -167,6 +185,8 @@ mod tests {
             Path::new("/etc/homestar/ca.pem")
         );
         assert_eq!(file.secret.len(), 2);
+        assert!(!settings.believed().unwrap().is_nobody());
+        assert!(file.network.share_receipts);
     }
 
     #[test]
@@ -214,6 +234,10 @@ mod tests {
             (
                 "[dns]\nresolver = [\"ns.example\"]",
                 "line 2: `ns.example` is no address of a resolver, such as",
+            ),
+            (
+                "[network]\nbelieve = []",
+                "line 2: unknown field `believe`, expected one of `listen`, ",
             ),
             (
                 "[dns]\nresolver = \"http://192.0.2.1\"",

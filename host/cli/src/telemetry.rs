@@ -409,6 +409,10 @@ impl<E: Execute> Execute for Traced<'_, E> {
         done
     }
 
+    fn is_pure(&self, instruction: &Instruction, how: &How) -> bool {
+        self.engine.is_pure(instruction, how)
+    }
+
     fn is_answer(&self, instruction: &Instruction, how: &How, receipt: &Receipt) -> bool {
         self.engine.is_answer(instruction, how, receipt)
     }

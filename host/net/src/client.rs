@@ -62,6 +62,9 @@ pub(crate) struct Http {
     public: OnceLock<Result<Client, String>>,
 }
 
+/// Bytes of what a node of this machine says of why it has no block: a line for each who was asked.
+const WORDS_BYTES_MAX: usize = 16 << 10;
+
 impl Http {
     pub(crate) fn new(patience: Patience, idle_max: usize, roots: RootCertStore) -> Self {
         Self {
@@ -142,6 +145,12 @@ impl Http {
                 301 | 302 | 303 | 307 | 308 => {
                     url = target(&url, &response)?;
                     redirect = judge(&url).map_err(|why| redirected(&url, why))?;
+                }
+                404 if self.socket.is_some() => {
+                    // A program of the same person tells more than others do.
+                    let words = Answer::new(response, &self.patience).whole(WORDS_BYTES_MAX);
+                    let words = String::from_utf8_lossy(&words.await?).trim().to_owned();
+                    return Err(What::Says(words).into());
                 }
                 status => {
                     return Err(Refused {

@@ -105,6 +105,9 @@ pub enum What {
         /// The status.
         status: u16,
     },
+    /// A node of this machine doesn't have it, and says why.
+    #[error("says: {0}")]
+    Says(String),
     /// A page or the like, where a block was asked for.
     #[error("answered with {content_type:?} instead of blocks")]
     ContentType {

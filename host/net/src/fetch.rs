@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Instant;
 
 use homestar_core::ipld::{Block, Cid, SHA2_256};
 
@@ -61,15 +62,49 @@ pub fn wait<T>(fetching: Fetching<'_, T>) -> Result<T, FetchError> {
 
 /// Waits for anything on this thread, which is none of an async runtime. What is waited for has to need none.
 pub fn wait_for<T>(future: impl Future<Output = T>) -> T {
-    let waker = Waker::from(Arc::new(Parked(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
+    let mut waiting = Waiting::new(future);
     loop {
-        match future.as_mut().poll(&mut context) {
+        // A thread that was woken before it parks doesn't park.
+        match waiting.poll() {
             Poll::Ready(value) => return value,
-            // A thread that was woken before it parks doesn't park.
             Poll::Pending => thread::park(),
         }
+    }
+}
+
+/// Waits as [`wait_for`] does, and gives it up at that time.
+pub fn wait_until<T>(future: impl Future<Output = T>, until: Instant) -> Option<T> {
+    let mut waiting = Waiting::new(future);
+    loop {
+        if let Poll::Ready(value) = waiting.poll() {
+            return Some(value);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        thread::park_timeout(left);
+    }
+}
+
+/// A future that this thread waits for.
+struct Waiting<F> {
+    future: Pin<Box<F>>,
+    waker: Waker,
+}
+
+impl<F: Future> Waiting<F> {
+    fn new(future: F) -> Self {
+        Self {
+            future: Box::pin(future),
+            waker: Waker::from(Arc::new(Parked(thread::current()))),
+        }
+    }
+
+    fn poll(&mut self) -> Poll<F::Output> {
+        self.future
+            .as_mut()
+            .poll(&mut Context::from_waker(&self.waker))
     }
 }
 
@@ -128,6 +163,16 @@ mod tests {
         assert_eq!(stopped, Err(FetchError::Stopped));
         let stopped = wait(kept.blocks(&[*root.cid()], &mut stop));
         assert_eq!(stopped, Err(FetchError::Stopped));
+    }
+
+    #[test]
+    fn what_takes_too_long_is_given_up() {
+        let soon = Instant::now() + std::time::Duration::from_secs(60);
+        assert_eq!(wait_until(async { 7 }, soon), Some(7));
+        assert_eq!(
+            wait_until(std::future::pending::<()>(), Instant::now()),
+            None
+        );
     }
 
     #[test]

@@ -49,6 +49,7 @@
 //! - [`Downloads`], [`DownloadsSettings`], [`DownloadUrl`], [`Download`]: files that have no name by content yet
 //! - [`Poster`]: bytes to where the operator wants them
 //! - [`Peers`], [`PeersSettings`], [`PeerAddress`], [`Served`], [`PeersStatus`]: by libp2p
+//! - [`Listener`], [`Topic`], [`Verdict`]: what else peers say, to one and to all
 //! - [`GatewayServer`], [`ServerSettings`], [`BlockSource`]: for others
 //! - [`LocalNode`], [`Api`], [`ApiRequest`], [`ApiAnswer`]: between the programs of one person on one machine
 
@@ -73,13 +74,14 @@ mod walk;
 pub use self::authorities::AuthoritiesError;
 pub use self::downloads::{Download, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings};
 pub use self::error::{Fault, FetchError, What};
-pub use self::fetch::{Fetch, Fetching, wait, wait_for};
+pub use self::fetch::{Fetch, Fetching, wait, wait_for, wait_until};
 pub use self::gateways::{Gateway, GatewayError, Gateways, GatewaysSettings, Standing};
 pub use self::in_turn::InTurn;
 pub use self::local::LocalNode;
 pub use self::peers::{
+    Candidate, Counts, GOSSIP_BYTES_MAX, Hint, LOOKUP_MAX, Listener, MESSAGE_BYTES_MAX,
     PeerAddress, PeerAddressError, PeerStatus, Peers, PeersError, PeersSettings, PeersStatus,
-    Served,
+    RECEIPTS_OF_ONE_MAX, Reached, Served, Topic, Verdict, peer_of,
 };
 pub use self::post::Poster;
 pub use self::scope::{EntityBytes, Scope, ScopeError};

@@ -3,7 +3,7 @@
 //! ```text
 //! Peers (handles) ──commands──→ Actor: owns the swarm, does what Seeker and Giver say
 //!                                 ├──→ jobs: blocks are hashed and read there
-//!                                 └──→ Swarm: QUIC, TCP; identify, ping, kad, Bitswap; limits
+//!                                 └──→ Swarm: QUIC, TCP; identify, ping, kad, Bitswap, messages, gossip; limits
 //! ```
 //!
 //! The actor is the only one that touches the swarm. It never waits: whatever takes time is a job, whose end it is told.
@@ -12,45 +12,71 @@
 mod actor;
 mod address;
 mod deaf;
+mod direct;
+mod frame;
+mod gossip;
 mod jobs;
+mod judged;
+mod listener;
+mod lookup;
 mod network;
 mod others;
+mod outbox;
+mod providers;
+mod receipts;
 mod redial;
+mod relays;
+mod score;
 mod settings;
 mod status;
 mod telling;
+mod who;
 
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
-use homestar_core::ipld::{Block, Cid};
+use homestar_core::ipld::{Block, Cid, Link};
 use homestar_core::key::SigningKey;
+use homestar_core::receipt::Receipt;
+use homestar_core::task::Instruction;
 use libp2p::{Multiaddr, PeerId};
 use thiserror::Error;
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use self::address::{PeerAddress, PeerAddressError};
+pub use self::listener::{GOSSIP_BYTES_MAX, Listener, MESSAGE_BYTES_MAX, Topic, Verdict};
+pub use self::lookup::{LOOKUP_MAX, RECEIPTS_OF_ONE_MAX};
+pub use self::receipts::{Candidate, Hint};
 pub use self::settings::PeersSettings;
-pub use self::status::{PeerStatus, PeersStatus};
+pub use self::status::{Counts, PeerStatus, PeersStatus, Reached};
+pub use self::who::peer_of;
 
 use self::actor::{Actor, Command};
+use self::lookup::{Names, Ran};
 use self::network::Network;
+use self::outbox::Letter;
 use crate::{BlockSource, Fetch, FetchError, Fetching};
 
 /// Blocks that are wanted at one time: so many may be in memory, of 1 MiB at most each.
 const WANTED_MAX: usize = 128;
+/// Messages to single peers that aren't delivered yet: of 64 KiB at most each.
+const LETTERS_MAX: usize = 256;
+/// Searches for providers that somebody waits for. Each asks some dozen peers.
+const SEARCHES_MAX: usize = 16;
 /// Commands that wait for the actor. It takes them at once, so this is for the moment in which it is busy.
 const COMMANDS_MAX: usize = 64;
 
-/// What peers get of what is here.
+/// What peers get of what is here, and who hears what they say.
 #[derive(Clone, Debug)]
 pub struct Served {
     /// For everybody.
     pub strangers: Arc<dyn BlockSource>,
     /// For those that the settings name as trusted.
     pub trusted: Arc<dyn BlockSource>,
+    /// Who takes messages and looks at gossip. Without it there is neither.
+    pub listener: Option<Arc<dyn Listener>>,
 }
 
 /// A node among others: a cheap handle. The node ends when the last of its handles is dropped, or by
@@ -61,6 +87,8 @@ pub struct Peers {
     commands: mpsc::Sender<Command>,
     /// What may still be wanted.
     wanted: Arc<Semaphore>,
+    letters: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
 }
 
 impl Peers {
@@ -104,6 +132,8 @@ impl Peers {
             id,
             commands,
             wanted: Arc::new(Semaphore::new(WANTED_MAX)),
+            letters: Arc::new(Semaphore::new(LETTERS_MAX)),
+            searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
         })
     }
 
@@ -131,6 +161,64 @@ impl Peers {
         self.ask(|answer| Command::Provide { cid, answer }).await
     }
 
+    /// Returns who says that it provides a block, some of them and at most `max`, and begins to connect to them. It takes as
+    /// long as those take who are asked.
+    pub async fn providers(&self, cid: Cid, max: usize) -> Result<Vec<PeerId>, PeersError> {
+        let _permit = self.searches.acquire().await;
+        let search = |answer| Command::Providers { cid, max, answer };
+        self.ask(search).await
+    }
+
+    /// Sends a message to a peer, of at most [`MESSAGE_BYTES_MAX`], and returns when it has it. A connection is made if there is
+    /// none. Messages may arrive in another order, and of one that failed it may be unknown whether it arrived.
+    pub async fn tell(&self, peer: PeerId, message: Vec<u8>) -> Result<(), PeersError> {
+        check_size(&message, MESSAGE_BYTES_MAX)?;
+        let _permit = self.letters.acquire().await;
+        let letter = |answer| Command::Tell {
+            peer,
+            letter: Letter { message, answer },
+        };
+        self.ask(letter).await?
+    }
+
+    /// Tells all who follow a topic, by way of those of them who are connected. The message has at most [`GOSSIP_BYTES_MAX`].
+    /// What was said within the last minute isn't said again.
+    pub async fn publish(&self, topic: Topic, message: Vec<u8>) -> Result<(), PeersError> {
+        check_size(&message, GOSSIP_BYTES_MAX)?;
+        let publish = |answer| Command::Publish {
+            topic,
+            message,
+            answer,
+        };
+        self.ask(publish).await?
+    }
+
+    /// Asks a peer which receipts it has of these instructions, of which there may be [`LOOKUP_MAX`], and would give. For each it
+    /// names [`RECEIPTS_OF_ONE_MAX`] at most. Nothing of it is checked.
+    pub async fn receipts_of(
+        &self,
+        peer: PeerId,
+        ran: Vec<Link<Instruction>>,
+    ) -> Result<Vec<Vec<Link<Receipt>>>, PeersError> {
+        let count = ran.len();
+        let _permit = self.searches.acquire().await;
+        let lookup = |answer| Command::Receipts {
+            peer,
+            ran: Ran(ran),
+            answer,
+        };
+        let Names(mut names) = self.ask(lookup).await??;
+        names.truncate(count);
+        names.resize(count, Vec::new());
+        Ok(names)
+    }
+
+    /// Says that a peer sent nonsense, or what others have signed and is none of theirs. Its score falls; after some of it, it
+    /// isn't spoken to for a while.
+    pub async fn blame(&self, peer: PeerId) -> Result<(), PeersError> {
+        self.ask(|answer| Command::Blame { peer, answer }).await
+    }
+
     /// Ends the node in order: takes no more, lets messages go that are on their way, and closes its connections.
     pub async fn shutdown(self) {
         let _ = self.ask(|answer| Command::Shutdown { answer }).await;
@@ -151,6 +239,13 @@ impl Peers {
         let _permit = self.wanted.acquire().await;
         let want = |answer| Command::Want { cid, answer };
         self.ask(want).await.unwrap_or(Err(FetchError::Closed))
+    }
+}
+
+fn check_size(message: &[u8], bytes_max: usize) -> Result<(), PeersError> {
+    match message.len() {
+        bytes if bytes > bytes_max => Err(PeersError::TooLarge { bytes, bytes_max }),
+        _ => Ok(()),
     }
 }
 
@@ -191,9 +286,49 @@ pub enum PeersError {
         /// Why, for each of its addresses.
         cause: String,
     },
+    /// Gossip can't be set up.
+    #[error("gossip can't be set up: {0}")]
+    Gossip(String),
+    /// A message is too large to be sent.
+    #[error("a message of {bytes} bytes is too large: it may have {bytes_max}")]
+    TooLarge {
+        /// How many it has.
+        bytes: usize,
+        /// How many it may have.
+        bytes_max: usize,
+    },
+    /// A message didn't arrive, as far as is known.
+    #[error("the message wasn't delivered: {cause}")]
+    Undelivered {
+        /// Why.
+        cause: String,
+    },
+    /// A peer was sent more messages than it takes.
+    #[error("it takes no more messages now")]
+    Busy,
+    /// A peer takes no messages.
+    #[error("it takes no messages")]
+    Deaf,
+    /// There is nobody to whom gossip could be told.
+    #[error("nobody who is connected follows {}", topic.name())]
+    NobodyFollows {
+        /// The topic.
+        topic: Topic,
+    },
+    /// It can't be seen which networks this machine is in.
+    #[error("peers nearby can't be looked for")]
+    Nearby(#[source] std::io::Error),
     /// It has ended.
     #[error("the node has ended")]
     Ended,
+}
+
+impl PeersError {
+    fn undelivered(cause: impl fmt::Display) -> Self {
+        Self::Undelivered {
+            cause: cause.to_string(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl Content {
     }
 
     /// Where blocks are read.
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &Arc<Source> {
         &self.source
     }
 

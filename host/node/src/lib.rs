@@ -20,13 +20,16 @@
 //! - [`Content`]: the same, for tasks
 //! - [`Node`], [`Shared`]: a node among others, and what it gives them
 //! - [`Run`], [`Execute`], [`RunRecord`]: workflows at work
+//! - [`Elsewhere`], [`Believed`], [`Heard`]: receipts of others, and whose count
 //! - [`seen`]: invocations that were carried out
 //! - [`Tokens`]: delegations and revocations that are kept
 
 mod blocks;
 mod content;
 mod dag;
+mod elsewhere;
 mod export;
+mod heard;
 mod import;
 mod node;
 mod read;
@@ -40,7 +43,9 @@ mod tokens;
 pub use self::blocks::{Source, SourceError};
 pub use self::content::Content;
 pub use self::dag::{FromCar, ReadCarError, WriteCarError, gc, pin, read_car, write_car};
+pub use self::elsewhere::{Believed, Elsewhere, Refusal, Way};
 pub use self::export::{ExportError, Exported, export};
+pub use self::heard::Heard;
 pub use self::import::{ImportError, ImportOptions, Importer, Watch};
 pub use self::node::{Node, NodeConfig, NodeError};
 pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};
@@ -49,14 +54,14 @@ pub use self::run::{
     Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord, RunRecordError,
     RunTask, Trouble, Work, now_ms,
 };
-pub use self::shared::{Kept, Shared, share, shared, unshare};
+pub use self::shared::{Kept, Shared, share, share_receipts, shared, shared_receipts, unshare};
 pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 
 pub use homestar_net::{
     ApiAnswer, AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads,
     DownloadsSettings, Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings,
-    InTurn, LocalNode, Multiaddr, PeerAddress, PeerAddressError, PeerId, Peers, PeersError,
-    PeersSettings, PeersStatus, Poster, Served, ServerError, ServerSettings,
+    InTurn, Listener, LocalNode, Multiaddr, PeerAddress, PeerAddressError, PeerId, Peers,
+    PeersError, PeersSettings, PeersStatus, Poster, Served, ServerError, ServerSettings,
     SourceError as ServeError, What,
 };
 pub use homestar_store::{

@@ -8,23 +8,36 @@
 //! socket ──→ GatewayServer, Api: blocks, and what people ask about the node
 //! ```
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use homestar_core::ipld::{Block, Cid, Ipld};
+use homestar_core::ipld::{Block, Cid, Ipld, Link};
 use homestar_core::json;
 use homestar_core::key::SigningKey;
+use homestar_core::receipt::Receipt;
+use homestar_core::task::Instruction;
 use homestar_net::{
-    Api, ApiAnswer, ApiRequest, AuthoritiesError, BlockSource, Fetch, GatewayServer, Gateways,
-    GatewaysSettings, InTurn, PeerAddress, PeerStatus, Peers, PeersError, PeersSettings,
-    PeersStatus, Served, ServerError, ServerSettings, SourceError as ServeError, wait_for,
+    Api, ApiAnswer, ApiRequest, AuthoritiesError, BlockSource, Counts, Fetch, GatewayServer,
+    Gateways, GatewaysSettings, InTurn, Listener, PeerAddress, PeerStatus, Peers, PeersError,
+    PeersSettings, PeersStatus, Reached, Served, ServerError, ServerSettings,
+    SourceError as ServeError, Topic, wait_for,
 };
 use homestar_store::Store;
 use thiserror::Error;
 
-use crate::{Kept, Shared, Source, SourceError, shared};
+use crate::elsewhere::{ASKED_AT_ONCE, read_links};
+use crate::heard::{self, NAMED_MAX};
+use crate::{
+    Believed, Elsewhere, Heard, Kept, Shared, Source, SourceError, Way, shared, shared_receipts,
+};
 
+/// Shared receipts that others are told of by the names of their instructions. What others remember of one node is bounded, and files are to
+/// have room there too; whoever is connected is asked directly.
+const TOLD_MAX: usize = 256;
+/// Messages by which new receipts are told of at one time. Others hear a few of one author each second.
+const MESSAGES_MAX: usize = 4;
 /// Blocks that this machine's programs ask for at one time.
 const READS_MAX: usize = 64;
 
@@ -37,6 +50,10 @@ pub struct NodeConfig {
     pub peers: PeersSettings,
     /// Whom it asks for what no peer has.
     pub gateways: Option<GatewaysSettings>,
+    /// Whose receipts count as one's own.
+    pub believed: Believed,
+    /// Whether strangers get the receipts that were [shared](crate::share_receipts).
+    pub shares_receipts: bool,
     /// What it says that it is.
     pub version: &'static str,
 }
@@ -53,22 +70,35 @@ impl Node {
     /// Starts a node that is known by `key`. When somebody asks it to stop, it calls `on_stop` and goes on, so that it can be
     /// shut down.
     pub fn spawn(
-        config: NodeConfig,
+        mut config: NodeConfig,
         key: &SigningKey,
         store: Arc<dyn Store>,
         on_stop: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, NodeError> {
+        let heard = Arc::new(Heard::of_believed(config.believed.clone()));
+        let hears = config.shares_receipts || !config.believed.is_nobody();
+        if hears {
+            config.peers.topics.push(Topic::Receipts);
+        }
         let served = Served {
-            strangers: Arc::new(Shared::of(Arc::clone(&store))),
+            strangers: Arc::new(Shared::of(Arc::clone(&store), config.shares_receipts)),
             trusted: Arc::new(Kept(Arc::clone(&store))),
+            listener: hears.then(|| Arc::clone(&heard) as Arc<dyn Listener>),
         };
+        let known = config.peers.peers.clone();
         let peers = Peers::spawn(config.peers, key, served)?;
         let mut ways: Vec<Arc<dyn Fetch>> = vec![Arc::new(peers.clone())];
         if let Some(settings) = config.gateways {
             ways.push(Arc::new(Gateways::new(settings)?));
         }
         let source = Arc::new(Source::new(store, InTurn::of(ways)));
+        let ways = vec![Way::Peers(peers.clone(), known)];
+        let elsewhere = Elsewhere::new(config.believed, Arc::clone(&source), ways);
         let api = About {
+            elsewhere: elsewhere.with_heard(Arc::clone(&heard)),
+            heard,
+            shares_receipts: config.shares_receipts,
+            told: Mutex::default(),
             peers: peers.clone(),
             source: Arc::clone(&source),
             on_stop: Box::new(on_stop),
@@ -132,7 +162,11 @@ impl BlockSource for Everything {
     fn get(&self, cid: &Cid) -> Result<Option<Block>, ServeError> {
         match self.0.get(cid) {
             Ok(block) => Ok(Some(block)),
-            Err(SourceError::Missing { .. } | SourceError::Unavailable { .. }) => Ok(None),
+            Err(SourceError::Missing { .. }) => Ok(None),
+            // It is asked by whom it belongs to, who may know whom it has asked.
+            Err(SourceError::Unavailable { source, .. }) => {
+                Err(ServeError::Nowhere(source.to_string()))
+            }
             Err(error) => Err(ServeError::Failed(error.to_string())),
         }
     }
@@ -142,6 +176,11 @@ impl BlockSource for Everything {
 struct About {
     peers: Peers,
     source: Arc<Source>,
+    elsewhere: Elsewhere,
+    heard: Arc<Heard>,
+    shares_receipts: bool,
+    /// What others were told of.
+    told: Mutex<HashSet<Cid>>,
     on_stop: Box<dyn Fn() + Send + Sync>,
     version: &'static str,
 }
@@ -163,6 +202,7 @@ impl Api for About {
                 self.provide();
                 (200, Ok(Ipld::Map([].into())))
             }
+            ("POST", "/v1/receipts") => (200, self.receipts(&request.body)),
             ("POST", "/v1/stop") => {
                 (self.on_stop)();
                 (200, Ok(Ipld::Map([].into())))
@@ -198,6 +238,8 @@ impl About {
         let shared = shared(&**self.source.store()).map_err(|error| error.to_string())?;
         Ok(map([
             ("addresses", Ipld::List(addresses.collect())),
+            ("counts", self.counts(&status.counts)),
+            ("reached", reached(&status.reached)),
             ("id", Ipld::String(status.id.to_string())),
             ("peers", number(status.peers.len() as u64)),
             ("pid", number(std::process::id().into())),
@@ -205,6 +247,24 @@ impl About {
             ("version", Ipld::String(self.version.to_owned())),
             ("wanted", number(status.wanted as u64)),
         ]))
+    }
+
+    fn counts(&self, counts: &Counts) -> Ipld {
+        map([
+            ("accepted", number(counts.accepted)),
+            ("gossips", number(counts.gossips as u64)),
+            ("ignored", number(counts.ignored)),
+            ("lookups", number(counts.lookups)),
+            ("messages", number(counts.messages)),
+            ("provided", number(counts.provided as u64)),
+            ("receipts_heard", number(self.heard.count() as u64)),
+            ("receipts_taken", number(self.elsewhere.taken())),
+            ("records", number(counts.records as u64)),
+            ("rejected", number(counts.rejected)),
+            ("shunned", number(counts.shunned as u64)),
+            ("table", number(counts.table as u64)),
+            ("topics", number(counts.topics as u64)),
+        ])
     }
 
     fn peers(&self) -> Result<Ipld, String> {
@@ -220,12 +280,75 @@ impl About {
         Ok(map([("id", Ipld::String(address.id().to_string()))]))
     }
 
+    /// Looks for receipts of instructions among peers, and names all that there are then.
+    fn receipts(&self, body: &[u8]) -> Result<Ipld, String> {
+        let links = read_links(body).filter(|links| links.len() <= ASKED_AT_ONCE);
+        let links = links
+            .ok_or_else(|| format!("a list of at most {ASKED_AT_ONCE} links belongs there"))?;
+        let ran: Vec<Link<Instruction>> = links.into_iter().map(Link::new).collect();
+        self.elsewhere.look(&ran, &[]);
+        let found = self.source.store().receipts_of(&ran);
+        let found = found.map_err(|error| error.to_string())?;
+        let found = found.iter().flatten().filter(|it| it.is_reusable());
+        let links = found.map(|it| Ipld::Link(*it.link().cid()));
+        Ok(Ipld::List(links.collect()))
+    }
+
     /// Tells others what is shared. That of a store that can't be read is told when somebody shares something.
     fn provide(&self) {
         for cid in shared(&**self.source.store()).unwrap_or_default() {
+            self.provide_once(cid);
+        }
+        if self.shares_receipts {
+            self.tell_receipts();
+        }
+    }
+
+    fn provide_once(&self, cid: Cid) {
+        if self.is_new(cid) {
             let _ = wait_for(self.peers.provide(cid));
         }
     }
+
+    /// Tells others of receipts that are shared since the last time: all who follow, and those who keep who provides what.
+    fn tell_receipts(&self) {
+        let store = self.source.store();
+        let shared = shared_receipts(&**store).unwrap_or_default();
+        let mut new = Vec::new();
+        for cid in shared.iter().take(TOLD_MAX) {
+            let block = store.get(cid).ok().flatten();
+            let receipt = block.and_then(|block| Receipt::decode(block.bytes()).ok());
+            if let Some(receipt) = receipt
+                && self.is_new(*cid)
+            {
+                self.provide_once(*receipt.ran().cid());
+                new.push((*receipt.ran(), receipt.link()));
+            }
+        }
+        for some in new.chunks(NAMED_MAX).take(MESSAGES_MAX) {
+            if let Some(message) = heard::write(some) {
+                // Who isn't there to hear it asks when they need one.
+                let _ = wait_for(self.peers.publish(Topic::Receipts, message));
+            }
+        }
+    }
+
+    /// Notes that something is told now. False if it was before.
+    fn is_new(&self, cid: Cid) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(cid)
+    }
+}
+
+fn reached(reached: &Reached) -> Ipld {
+    let texts = |texts: Vec<String>| Ipld::List(texts.into_iter().map(Ipld::String).collect());
+    let addresses = reached.addresses.iter().map(ToString::to_string);
+    let relays = reached.relays.iter().map(ToString::to_string);
+    map([
+        ("addresses", texts(addresses.collect())),
+        ("in_vain", Ipld::Bool(reached.is_in_vain)),
+        ("relays", texts(relays.collect())),
+    ])
 }
 
 fn peer(peer: &PeerStatus) -> Ipld {
@@ -239,6 +362,7 @@ fn peer(peer: &PeerStatus) -> Ipld {
         ("id", Ipld::String(peer.id.to_string())),
         ("incoming", Ipld::Bool(peer.is_incoming)),
         ("rtt_us", rtt.map_or(Ipld::Null, number)),
+        ("score", Ipld::Integer(peer.score.into())),
         ("went_bytes", number(peer.went_bytes)),
     ])
 }

@@ -34,6 +34,7 @@ pub use self::lock::RunLock;
 pub use self::record::{Ended, RunEnd, RunRecord, RunRecordError, RunTask};
 
 use self::journal::{Journal, Note};
+use crate::Elsewhere;
 
 /// Look-ups that are made at once.
 const LOOKUPS_MAX: usize = 1_024;
@@ -42,6 +43,9 @@ const LOOKUPS_MAX: usize = 1_024;
 pub trait Execute: Sync {
     /// Runs a task. It is called from several threads.
     fn execute(&self, work: &Work) -> Result<Executed, Trouble>;
+
+    /// Tells whether a task would be wired to no driver, so that receipts of others may answer for it.
+    fn is_pure(&self, instruction: &Instruction, how: &How) -> bool;
 
     /// Tells whether a receipt of the same instruction answers for a task: whether the task would be wired to the same
     /// effects.
@@ -129,9 +133,21 @@ enum Message {
     Begun(Arc<Work>),
     Returned(TaskId),
     Ended(TaskId, Result<Executed, Trouble>),
+    /// It was looked elsewhere for these.
+    Looked(Vec<LookUp>),
     Recorded(Vec<(TaskId, Link<Receipt>)>),
     Failed(StoreError),
     Cancel,
+}
+
+/// A task of which a receipt is looked for.
+#[derive(Clone, Debug)]
+struct LookUp {
+    task: TaskId,
+    instruction: Arc<Instruction>,
+    reuse: Option<Duration>,
+    /// Whether others were asked.
+    was_elsewhere: bool,
 }
 
 /// One run, with the threads that it needs.
@@ -145,6 +161,8 @@ pub struct Run {
     /// Whether nothing is to be begun any more.
     is_ending: Arc<AtomicBool>,
     journal: Option<Journal>,
+    /// Whom to ask for receipts that the store doesn't have.
+    elsewhere: Option<Arc<Elsewhere>>,
     /// The receipts of this run from before it was interrupted, by their instructions.
     mine: HashMap<Cid, Vec<Receipt>>,
 }
@@ -160,6 +178,7 @@ impl Run {
             messages: mpsc::channel(),
             is_ending: Arc::default(),
             journal: None,
+            elsewhere: None,
             mine: HashMap::new(),
         }
     }
@@ -170,6 +189,11 @@ impl Run {
             messages: self.messages.0.clone(),
             is_ending: Arc::clone(&self.is_ending),
         }
+    }
+
+    /// Looks also elsewhere for receipts, of tasks that are pure and not secret.
+    pub fn look_elsewhere(&mut self, elsewhere: Arc<Elsewhere>) {
+        self.elsewhere = Some(elsewhere);
     }
 
     /// Remembers under the id of a run which receipts answer within it and nowhere else, so that it can be resumed.
@@ -218,6 +242,8 @@ impl Run {
         let (queue, work) = mpsc::channel::<Arc<Work>>();
         let work = Mutex::new(work);
         let (recorder, records) = mpsc::channel::<Entry>();
+        let (finder, wanted) = mpsc::channel::<Vec<LookUp>>();
+        let elsewhere = self.elsewhere.clone();
         let store = Arc::clone(&self.store);
         let mut journal = self.journal.take();
         let is_ending = Arc::clone(&self.is_ending);
@@ -236,9 +262,18 @@ impl Run {
             let journal = journal.as_mut();
             let store = &*store;
             let recording = scope.spawn(move || record_all(store, journal, &records, &messages));
-            let driven = self.steps(execute, &queue, &recorder, news);
-            // Both kinds of threads end when nobody can ask them for more.
-            drop((queue, recorder));
+            if let Some(elsewhere) = &elsewhere {
+                let messages = self.messages.0.clone();
+                scope.spawn(move || find_all(elsewhere, &wanted, &messages));
+            }
+            let channels = Channels {
+                queue,
+                recorder,
+                finder: elsewhere.is_some().then_some(finder),
+            };
+            let driven = self.steps(execute, &channels, news);
+            // All these threads end when nobody can ask them for more.
+            drop(channels);
             if let Err(panic) = recording.join() {
                 std::panic::resume_unwind(panic);
             }
@@ -250,8 +285,11 @@ impl Run {
                 Message::Recorded(receipts) => news(&self.schedule, News::Recorded(&receipts)),
                 Message::Failed(error) => return Err(error),
                 // The schedule has finished, so it waits for nothing that ended or that somebody wants.
-                Message::Begun(_) | Message::Returned(_) | Message::Ended(..) | Message::Cancel => {
-                }
+                Message::Begun(_)
+                | Message::Returned(_)
+                | Message::Ended(..)
+                | Message::Looked(_)
+                | Message::Cancel => {}
             }
         }
         Ok(self.schedule.summary())
@@ -260,8 +298,7 @@ impl Run {
     fn steps(
         &mut self,
         execute: &dyn Execute,
-        queue: &Sender<Arc<Work>>,
-        recorder: &Sender<Entry>,
+        channels: &Channels,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) -> Result<(), StoreError> {
         let mut failed = None;
@@ -275,7 +312,12 @@ impl Run {
                         task,
                         instruction,
                         reuse,
-                    } => lookups.push((task, instruction, reuse)),
+                    } => lookups.push(LookUp {
+                        task,
+                        instruction,
+                        reuse,
+                        was_elsewhere: false,
+                    }),
                     Step::Call {
                         task,
                         instruction,
@@ -283,7 +325,7 @@ impl Run {
                     } => {
                         let work = self.work(task, instruction, attempt);
                         // The threads end after this does.
-                        let _ = queue.send(Arc::new(work));
+                        let _ = channels.queue.send(Arc::new(work));
                     }
                     Step::Load { task, instruction } => self.load(task, &instruction),
                     // Whatever comes of it is not waited for.
@@ -292,7 +334,7 @@ impl Run {
                 }
             }
             if !lookups.is_empty() {
-                self.look_up(lookups, execute, recorder, news);
+                self.look_up(lookups, execute, channels, news);
                 continue;
             }
             match self.next() {
@@ -303,7 +345,7 @@ impl Run {
                     let receipt = executed.receipt.clone();
                     let label = self.schedule.label(task);
                     // If the recorder has ended, it said why.
-                    let _ = recorder.send(Entry::Ran(task, label, executed));
+                    let _ = channels.recorder.send(Entry::Ran(task, label, executed));
                     self.tell(Event::Receipt(receipt, Source::Own));
                 }
                 Some(Message::Ended(task, Err(trouble))) => {
@@ -314,6 +356,7 @@ impl Run {
                         may_pass: trouble.may_pass,
                     });
                 }
+                Some(Message::Looked(lookups)) => self.look_up(lookups, execute, channels, news),
                 Some(Message::Recorded(receipts)) => {
                     news(&self.schedule, News::Recorded(&receipts));
                 }
@@ -360,34 +403,46 @@ impl Run {
     /// Looks for receipts of all that is asked for at once.
     fn look_up(
         &mut self,
-        lookups: Vec<(TaskId, Arc<Instruction>, Option<Duration>)>,
+        lookups: Vec<LookUp>,
         execute: &dyn Execute,
-        recorder: &Sender<Entry>,
+        channels: &Channels,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) {
         let lookups: Vec<_> = lookups
             .into_iter()
-            .filter(|(task, instruction, _)| !self.recall(*task, instruction, execute, news))
+            .filter(|it| !self.recall(it.task, &it.instruction, execute, news))
             .collect();
-        let links: Vec<_> = lookups.iter().map(|(_, it, _)| it.link()).collect();
+        let links: Vec<_> = lookups.iter().map(|it| it.instruction.link()).collect();
         // A store that can't be read is no reason not to run; that it can't be written will be said.
         let mut found = self.store.receipts_of(&links).unwrap_or_default();
         found.resize(lookups.len(), Vec::new());
         let now_ms = now_ms();
-        let mut before = None;
-        for ((task, instruction, reuse), receipts) in lookups.into_iter().zip(found) {
+        let (mut before, mut missing) = (None, Vec::new());
+        for (lookup, receipts) in lookups.into_iter().zip(found) {
+            let (task, instruction) = (lookup.task, &lookup.instruction);
             let how = self.schedule.how(task);
-            let is_answer = |receipt: &Receipt| execute.is_answer(&instruction, &how, receipt);
-            match answer(receipts, reuse, now_ms, before.as_ref(), is_answer) {
+            let is_answer = |receipt: &Receipt| execute.is_answer(instruction, &how, receipt);
+            match answer(receipts, lookup.reuse, now_ms, before.as_ref(), is_answer) {
                 Some((receipt, age)) => {
                     news(&self.schedule, News::Found(task, &receipt));
                     let (label, link) = (self.schedule.label(task), receipt.link());
-                    let _ = recorder.send(Entry::Found(label, link));
+                    let _ = channels.recorder.send(Entry::Found(label, link));
                     before = Some(receipt.clone());
                     self.tell(Event::Receipt(receipt, Source::Memo(Some(age))));
                 }
+                None if channels.finder.is_some()
+                    && !lookup.was_elsewhere
+                    && !self.schedule.is_secret(task)
+                    && execute.is_pure(instruction, &how) =>
+                {
+                    missing.push(lookup);
+                }
                 None => self.tell(Event::NotFound(task)),
             }
+        }
+        if let (Some(finder), false) = (&channels.finder, missing.is_empty()) {
+            // The thread ends after this does.
+            let _ = finder.send(missing);
         }
     }
 
@@ -438,6 +493,29 @@ impl Run {
             },
         };
         self.tell(event);
+    }
+}
+
+/// What leads to the threads of a run.
+struct Channels {
+    queue: Sender<Arc<Work>>,
+    recorder: Sender<Entry>,
+    finder: Option<Sender<Vec<LookUp>>>,
+}
+
+/// Looks elsewhere for receipts, until no more are wanted: all that came while others were asked at once. What is found is in the
+/// store then, and is looked up there again.
+fn find_all(elsewhere: &Elsewhere, wanted: &Receiver<Vec<LookUp>>, messages: &Sender<Message>) {
+    while let Ok(first) = wanted.recv() {
+        let mut all: Vec<LookUp> = first;
+        all.extend(wanted.try_iter().flatten());
+        let links: Vec<_> = all.iter().map(|it| it.instruction.link()).collect();
+        let known: Vec<_> = all.iter().map(|it| Arc::clone(&it.instruction)).collect();
+        elsewhere.look(&links, &known);
+        for lookup in &mut all {
+            lookup.was_elsewhere = true;
+        }
+        let _ = messages.send(Message::Looked(all));
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use homestar_core::ipld::{Block, Cid, SHA2_256};
+use homestar_core::ipld::{Block, Cid, Ipld, Link, SHA2_256};
+use homestar_core::outcome::Outcome;
+use homestar_core::receipt::Receipt;
+use homestar_core::task::Instruction;
 use homestar_net::{BlockSource, SourceError};
 use homestar_store::{Pin, Store, StoreError};
 
@@ -12,6 +15,8 @@ use crate::{Held, ReadError, Source, links_of};
 
 /// Under which label content is pinned that is for everybody.
 const LABEL: &str = "shared";
+/// Under which label receipts are pinned that are for everybody.
+const RECEIPTS: &str = "shared receipt";
 /// How long what was found out about the pins is believed when somebody asks for something that isn't shared by it.
 const BELIEVED: Duration = Duration::from_secs(1);
 /// How long it is believed that a part isn't here.
@@ -28,9 +33,39 @@ pub fn share(
     crate::pin(source, &Pin::recursive(cid, LABEL, at_ms), more)
 }
 
-/// Shares content no longer. Returns whether it was shared.
+/// Shares receipts: whoever asks a node that shares receipts gets them, with the value that they link to, and nothing else of
+/// what they link to. Those that don't answer for others are left out.
+pub fn share_receipts(
+    store: &dyn Store,
+    receipts: &[&Receipt],
+    at_ms: u64,
+) -> Result<(), StoreError> {
+    let shared = receipts.iter().filter(|receipt| may_answer(receipt));
+    let pins = shared.map(|receipt| Pin::direct(*receipt.link().cid(), RECEIPTS, at_ms));
+    let pins: Vec<Pin> = pins.collect();
+    match pins.is_empty() {
+        true => Ok(()),
+        false => store.pin_all(&pins),
+    }
+}
+
+/// Whether a receipt answers for whoever asks the same, whoever signed it.
+fn may_answer(receipt: &Receipt) -> bool {
+    receipt.outcome().is_reusable() && receipt.meta().trace.is_none()
+}
+
+/// Shares content, or a receipt, no longer. Returns whether it was shared.
 pub fn unshare(store: &dyn Store, cid: &Cid) -> Result<bool, StoreError> {
-    store.unpin(cid, LABEL)
+    let was_receipt = store.unpin(cid, RECEIPTS)?;
+    Ok(store.unpin(cid, LABEL)? || was_receipt)
+}
+
+/// Returns the receipts that are shared, the latest first.
+pub fn shared_receipts(store: &dyn Store) -> Result<Vec<Cid>, StoreError> {
+    let pins = store.pins()?.into_iter();
+    let mut shared: Vec<Pin> = pins.filter(|pin| pin.label == RECEIPTS).collect();
+    shared.sort_by_key(|pin| std::cmp::Reverse(pin.at_ms));
+    Ok(shared.into_iter().map(|pin| pin.cid).collect())
 }
 
 /// Returns what is shared.
@@ -52,6 +87,32 @@ impl BlockSource for Kept {
     fn size(&self, cid: &Cid) -> Result<Option<u64>, SourceError> {
         self.0.size(cid).map_err(failed)
     }
+
+    fn receipts_of(
+        &self,
+        ran: &[Link<Instruction>],
+    ) -> Result<Vec<Vec<Link<Receipt>>>, SourceError> {
+        receipts_of(&*self.0, ran, |_| Ok(true))
+    }
+}
+
+/// Names those receipts that answer for others and that somebody may have. The latest come first.
+fn receipts_of(
+    store: &dyn Store,
+    ran: &[Link<Instruction>],
+    may: impl Fn(&Cid) -> Result<bool, SourceError>,
+) -> Result<Vec<Vec<Link<Receipt>>>, SourceError> {
+    let mut named = Vec::new();
+    for receipts in store.receipts_of(ran).map_err(failed)? {
+        let mut links = Vec::new();
+        for recorded in receipts.iter().rev() {
+            if recorded.is_reusable() && may(recorded.link().cid())? {
+                links.push(recorded.link());
+            }
+        }
+        named.push(links);
+    }
+    Ok(named)
 }
 
 /// What is shared of a store: what was given to [`share`], and what that links to. Of everything else it is as if it
@@ -61,25 +122,34 @@ impl BlockSource for Kept {
 #[derive(Debug)]
 pub struct Shared {
     store: Arc<dyn Store>,
+    shares_receipts: bool,
     known: Mutex<Known>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    roots: Vec<Cid>,
-    /// By the hashes of blocks, since that is how they are kept: 32 bytes for each.
-    digests: HashSet<[u8; 32]>,
-    /// Links that lead to what isn't there, or can't be read.
-    is_whole: bool,
-    walked_at: Option<Instant>,
+    content: Walked,
+    receipts: Walked,
     looked_at: Option<Instant>,
 }
 
+/// What was found from some roots on.
+#[derive(Debug, Default)]
+struct Walked {
+    roots: Vec<Cid>,
+    /// By the hashes of blocks, since that is how they are kept: 32 bytes for each.
+    digests: HashSet<[u8; 32]>,
+    /// No link leads to what isn't there, or can't be read.
+    is_whole: bool,
+    at: Option<Instant>,
+}
+
 impl Shared {
-    /// What is shared of a store.
-    pub fn of(store: Arc<dyn Store>) -> Self {
+    /// What is shared of a store. Receipts are only if `shares_receipts`, whatever was given to [`share_receipts`].
+    pub fn of(store: Arc<dyn Store>, shares_receipts: bool) -> Self {
         Self {
             store,
+            shares_receipts,
             known: Mutex::default(),
         }
     }
@@ -90,22 +160,18 @@ impl Shared {
             return Ok(false);
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let roots = match known.looked_at {
-            Some(at) if at.elapsed() < BELIEVED => return Ok(known.digests.contains(&digest)),
-            _ => shared(&*self.store).map_err(failed)?,
-        };
-        let is_late = known
-            .walked_at
-            .is_none_or(|at| at.elapsed() > PARTS_BELIEVED);
-        if known.roots != roots || !known.is_whole && is_late {
-            let (digests, is_whole) = self.walk(&roots)?;
-            known.digests = digests;
-            known.is_whole = is_whole;
-            known.roots = roots;
-            known.walked_at = Some(Instant::now());
+        if known.looked_at.is_none_or(|at| at.elapsed() >= BELIEVED) {
+            let roots = shared(&*self.store).map_err(failed)?;
+            known.content.look(roots, |roots| self.walk(roots))?;
+            if self.shares_receipts {
+                let receipts = shared_receipts(&*self.store).map_err(failed)?;
+                known
+                    .receipts
+                    .look(receipts, |receipts| self.walk_receipts(receipts))?;
+            }
+            known.looked_at = Some(Instant::now());
         }
-        known.looked_at = Some(Instant::now());
-        Ok(known.digests.contains(&digest))
+        Ok(known.content.digests.contains(&digest) || known.receipts.digests.contains(&digest))
     }
 
     /// Follows links from the roots as far as blocks are there, and returns what was found and whether all was there.
@@ -132,6 +198,51 @@ impl Shared {
         }
         Ok((found, is_whole))
     }
+
+    /// Finds what belongs to receipts: themselves, and the values that they link to.
+    fn walk_receipts(&self, receipts: &[Cid]) -> Result<(HashSet<[u8; 32]>, bool), SourceError> {
+        let (mut found, mut values) = (HashSet::new(), Vec::new());
+        for cid in receipts {
+            let block = self.store.get(cid).ok().flatten();
+            let receipt = block.and_then(|block| Receipt::reread(block, None).ok());
+            let Some(receipt) = receipt else { continue };
+            found.extend(digest(cid));
+            values.extend(linked(receipt.outcome()));
+        }
+        let (below, is_whole) = self.walk(&values)?;
+        found.extend(below);
+        Ok((found, is_whole))
+    }
+}
+
+impl Walked {
+    /// Walks from roots on, if they are others than before or something was missing for a while. Where there are more, only from
+    /// those on.
+    fn look(
+        &mut self,
+        roots: Vec<Cid>,
+        walk: impl Fn(&[Cid]) -> Result<(HashSet<[u8; 32]>, bool), SourceError>,
+    ) -> Result<(), SourceError> {
+        let is_late = self.at.is_none_or(|at| at.elapsed() > PARTS_BELIEVED);
+        if self.roots == roots && (self.is_whole || !is_late) {
+            return Ok(());
+        }
+        let now: HashSet<&Cid> = roots.iter().collect();
+        let stays = self.is_whole && self.roots.iter().all(|root| now.contains(root));
+        if stays {
+            let before: HashSet<&Cid> = self.roots.iter().collect();
+            let more = roots.iter().filter(|root| !before.contains(root));
+            let more: Vec<Cid> = more.copied().collect();
+            let (digests, is_whole) = walk(&more)?;
+            self.digests.extend(digests);
+            self.is_whole = is_whole;
+        } else {
+            (self.digests, self.is_whole) = walk(&roots)?;
+        }
+        self.roots = roots;
+        self.at = Some(Instant::now());
+        Ok(())
+    }
 }
 
 impl BlockSource for Shared {
@@ -148,6 +259,33 @@ impl BlockSource for Shared {
             false => Ok(None),
         }
     }
+
+    fn receipts_of(
+        &self,
+        ran: &[Link<Instruction>],
+    ) -> Result<Vec<Vec<Link<Receipt>>>, SourceError> {
+        match self.shares_receipts {
+            true => receipts_of(&*self.store, ran, |cid| self.has(cid)),
+            false => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Returns what the value of a task links to: all of it, or parts that are large.
+pub(crate) fn linked(outcome: &Outcome) -> Vec<Cid> {
+    fn collect(value: &Ipld, links: &mut Vec<Cid>) {
+        match value {
+            Ipld::Link(cid) => links.push(*cid),
+            Ipld::List(items) => items.iter().for_each(|item| collect(item, links)),
+            Ipld::Map(entries) => entries.values().for_each(|entry| collect(entry, links)),
+            _ => {}
+        }
+    }
+    let mut links = Vec::new();
+    if let Outcome::Ok(value) = outcome {
+        collect(value, &mut links);
+    }
+    links
 }
 
 fn digest(cid: &Cid) -> Option<[u8; 32]> {
@@ -169,7 +307,7 @@ mod tests {
     /// Believes nothing.
     fn forget(shared: &Shared) {
         let mut known = shared.known.lock().unwrap();
-        (known.looked_at, known.walked_at) = (None, None);
+        (known.looked_at, known.content.at) = (None, None);
     }
 
     #[test]
@@ -183,7 +321,7 @@ mod tests {
             .unwrap();
         // A pin keeps; it doesn't share.
         store.pin(&Pin::recursive(*private.cid(), "", 0)).unwrap();
-        let source = Shared::of(store.clone());
+        let source = Shared::of(store.clone(), false);
         for block in [&leaf, &root, &private] {
             assert_eq!(source.get(block.cid()), Ok(None));
             assert_eq!(source.size(block.cid()), Ok(None));
@@ -208,7 +346,7 @@ mod tests {
         let root = Block::of_dag_cbor(&Ipld::List(vec![Ipld::Link(*leaf.cid())])).unwrap();
         store.put(std::slice::from_ref(&root)).unwrap();
         store.pin(&Pin::recursive(*root.cid(), LABEL, 0)).unwrap();
-        let source = Shared::of(store.clone());
+        let source = Shared::of(store.clone(), false);
         assert_eq!(source.get(leaf.cid()), Ok(None));
         store.put(std::slice::from_ref(&leaf)).unwrap();
         forget(&source);

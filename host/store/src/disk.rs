@@ -508,7 +508,11 @@ impl Store for Disk {
     }
 
     fn pin(&self, pin: &Pin) -> Result<(), StoreError> {
-        self.0.pin(pin)
+        self.0.pin_all(std::slice::from_ref(pin))
+    }
+
+    fn pin_all(&self, pins: &[Pin]) -> Result<(), StoreError> {
+        self.0.pin_all(pins)
     }
 
     fn unpin(&self, cid: &Cid, label: &str) -> Result<bool, StoreError> {

@@ -78,6 +78,11 @@ pub trait Store: Send + Sync + Debug {
     /// replaced.
     fn pin(&self, pin: &Pin) -> Result<(), StoreError>;
 
+    /// Sets several pins, in one commit where that costs less.
+    fn pin_all(&self, pins: &[Pin]) -> Result<(), StoreError> {
+        pins.iter().try_for_each(|pin| self.pin(pin))
+    }
+
     /// Removes a pin. Returns whether there was one.
     fn unpin(&self, cid: &Cid, label: &str) -> Result<bool, StoreError>;
 

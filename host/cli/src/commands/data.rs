@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use homestar_core::ipld::{Block, Cid};
 use homestar_engine::{Blocks, BlocksError};
 use homestar_node::{
-    Content, ContentPath, DownloadUrl, Downloads, DownloadsSettings, ImportError, ImportOptions,
-    Importer, Source, What,
+    Believed, Content, ContentPath, DownloadUrl, Downloads, DownloadsSettings, Elsewhere,
+    ImportError, ImportOptions, Importer, Source, Way, What,
 };
 
 use crate::error::{Caused, CommandError};
@@ -21,12 +21,30 @@ use crate::progress::Progress;
 pub(crate) const DOWNLOAD_BYTES_MAX: u64 = 64 << 30;
 
 /// What opens the store.
-type Open = Box<dyn Fn() -> Result<Arc<Source>, CommandError> + Send + Sync>;
+type Open = Box<dyn Fn() -> Result<Opened, CommandError> + Send + Sync>;
+
+/// A store, and whom to ask for what isn't in it.
+pub(crate) struct Opened {
+    pub(crate) source: Arc<Source>,
+    /// Who is asked for receipts.
+    pub(crate) ways: Vec<Way>,
+}
+
+impl From<Arc<Source>> for Opened {
+    fn from(source: Arc<Source>) -> Self {
+        Self {
+            source,
+            ways: Vec::new(),
+        }
+    }
+}
 
 /// Content that a command may need.
 pub(crate) struct Data {
     open: Open,
     content: OnceLock<Result<Content, CommandError>>,
+    /// Who is asked for receipts, until somebody takes them.
+    ways: Mutex<Vec<Way>>,
     /// None if nobody is to be asked.
     downloading: Option<DownloadsSettings>,
     downloads: OnceLock<Result<Downloads, CommandError>>,
@@ -42,12 +60,13 @@ impl fmt::Debug for Data {
 
 impl Data {
     pub(crate) fn new(
-        open: impl Fn() -> Result<Arc<Source>, CommandError> + Send + Sync + 'static,
+        open: impl Fn() -> Result<Opened, CommandError> + Send + Sync + 'static,
         downloading: Option<DownloadsSettings>,
     ) -> Self {
         Self {
             open: Box::new(open),
             content: OnceLock::new(),
+            ways: Mutex::default(),
             downloading,
             downloads: OnceLock::new(),
             downloaded: Mutex::default(),
@@ -55,8 +74,20 @@ impl Data {
     }
 
     fn try_content(&self) -> &Result<Content, CommandError> {
-        self.content
-            .get_or_init(|| Content::new((self.open)()?).map_err(CommandError::host))
+        self.content.get_or_init(|| {
+            let opened = (self.open)()?;
+            *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = opened.ways;
+            Content::new(opened.source).map_err(CommandError::host)
+        })
+    }
+
+    /// Returns whom to ask for receipts of those who are believed, if there is anybody of either kind. The first time only.
+    pub(crate) fn elsewhere(&self, believed: Believed) -> Result<Option<Elsewhere>, CommandError> {
+        let source = Arc::clone(self.content()?.source());
+        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        let ways = std::mem::take(&mut *ways);
+        let is_of_use = !believed.is_nobody() && !ways.is_empty();
+        Ok(is_of_use.then(|| Elsewhere::new(believed, source, ways)))
     }
 
     /// Returns the content, and opens the store if nobody did yet.

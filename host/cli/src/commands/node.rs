@@ -9,7 +9,8 @@ use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
 use homestar_core::json;
 use homestar_node::{
-    LocalNode, Multiaddr, Node, NodeConfig, NodeError, PeerAddress, PeersError, PeersSettings,
+    LocalNode, Multiaddr, Node, NodeConfig, NodeError, PeerAddress, PeerAddressError, PeerId,
+    PeersError, PeersSettings,
 };
 
 use super::limits::ConfigOptions;
@@ -42,6 +43,11 @@ pub(crate) struct Start {
     /// A peer to connect to, again and again, besides those of homestar.toml; may be given more than once
     #[arg(long, value_name = "ADDRESS")]
     peer: Vec<PeerAddress>,
+
+    /// A relay through which others reach this node if they can't otherwise, besides those of homestar.toml; may be given more than
+    /// once
+    #[arg(long, value_name = "ADDRESS")]
+    relay: Vec<PeerAddress>,
 
     /// A gateway to ask for what no peer has, before those of homestar.toml; may be given more than once
     #[arg(long, value_name = "URL")]
@@ -136,6 +142,8 @@ pub(crate) fn start(options: &Start) -> Result<(), CommandError> {
         socket,
         peers: peers(options, &settings)?,
         gateways: storage.gateways(&settings)?,
+        believed: settings.believed()?,
+        shares_receipts: settings.file().network.share_receipts,
         version: env!("CARGO_PKG_VERSION"),
     };
     let store = Arc::new(storage.disk(&settings)?);
@@ -201,21 +209,32 @@ fn peers(options: &Start, settings: &Settings) -> Result<PeersSettings, CommandE
             listen.push(address);
         }
     }
+    let addresses = |texts: &[String]| -> Result<Vec<PeerAddress>, CommandError> {
+        let parsed = texts.iter().map(|text| text.parse());
+        parsed
+            .map(|it| it.map_err(|error: PeerAddressError| bad(Box::new(error))))
+            .collect()
+    };
+    let ids = |texts: &[String]| -> Result<HashSet<PeerId>, CommandError> {
+        let no_id = |text| bad(format!("`{text}` is no peer's id, such as 12D3KooW…").into());
+        let parsed = texts
+            .iter()
+            .map(|text| text.parse().map_err(|_| no_id(text)));
+        parsed.collect()
+    };
     let mut peers = options.peer.clone();
-    for text in &table.peers {
-        peers.push(text.parse().map_err(|error| bad(Box::new(error)))?);
-    }
-    let mut trusted = HashSet::new();
-    for text in &table.trusted {
-        let id = text.parse();
-        let id =
-            id.map_err(|_| bad(format!("`{text}` is no peer's id, such as 12D3KooW…").into()))?;
-        trusted.insert(id);
-    }
+    peers.extend(addresses(&table.peers)?);
+    let mut relays = options.relay.clone();
+    relays.extend(addresses(&table.relays)?);
     Ok(PeersSettings {
         listen,
         peers,
-        trusted,
+        trusted: ids(&table.trusted)?,
+        blocked: ids(&table.blocked)?,
+        allowed: table.allowed.as_deref().map(ids).transpose()?,
+        relays,
+        is_relay: table.relay,
+        looks_nearby: table.nearby,
         ..PeersSettings::default()
     })
 }
@@ -295,11 +314,76 @@ fn info(options: &Plain) -> Result<(), CommandError> {
             .iter()
             .map(|address| ("listens at", address.clone())),
     );
+    rows.extend(reached(&facts));
     rows.push(("peers", text(&facts, "peers")));
     rows.push(("shared", text(&facts, "shared")));
+    rows.extend(counts(&facts));
     rows.push(("process", text(&facts, "pid")));
     rows.push(("version", text(&facts, "version")));
     print::out(print::table(&rows).as_bytes())
+}
+
+/// How others reach it.
+fn reached(facts: &Ipld) -> Vec<(&'static str, String)> {
+    let Ok(Some(reached)) = facts.get("reached") else {
+        return Vec::new();
+    };
+    let at = list_of(reached, "addresses");
+    let through = list_of(reached, "relays");
+    let is_in_vain = matches!(reached.get("in_vain"), Ok(Some(Ipld::Bool(true))));
+    let mut rows: Vec<_> = at.into_iter().map(|at| ("reached at", at)).collect();
+    rows.extend(through.into_iter().map(|relay| ("through relay", relay)));
+    if rows.is_empty() {
+        let words = match is_in_vain {
+            true => "others have tried, in vain; `relays` in homestar.toml names who can help",
+            false => "nobody has tried yet",
+        };
+        rows.push(("reached", words.to_owned()));
+    }
+    rows
+}
+
+/// What it is at.
+fn counts(facts: &Ipld) -> Vec<(&'static str, String)> {
+    let Ok(Some(counts)) = facts.get("counts") else {
+        return Vec::new();
+    };
+    let number = |name| text(counts, name);
+    let mut rows = vec![(
+        "table",
+        format!(
+            "{} peers, {} records of others, {} told of",
+            number("table"),
+            number("records"),
+            number("provided")
+        ),
+    )];
+    if number("topics") != "0" {
+        rows.push((
+            "gossip",
+            format!(
+                "{} topics with {} peers; {} passed on, {} rejected, {} ignored",
+                number("topics"),
+                number("gossips"),
+                number("accepted"),
+                number("rejected"),
+                number("ignored")
+            ),
+        ));
+    }
+    rows.push((
+        "receipts",
+        format!(
+            "{} taken of others, {} heard of, {} look-ups answered",
+            number("receipts_taken"),
+            number("receipts_heard"),
+            number("lookups")
+        ),
+    ));
+    if number("shunned") != "0" {
+        rows.push(("shunned", format!("{} peers", number("shunned"))));
+    }
+    rows
 }
 
 fn list(options: &Plain) -> Result<(), CommandError> {

@@ -62,7 +62,7 @@ use crate::telemetry::Telemetry;
 ///
 /// A file that ends in .yaml, .yml, .toml or .json is a workflow: many tasks, and what they need of each other. It is
 /// checked before anything runs. Tasks that need nothing of each other run side by side. What has a receipt is not run
-/// again, and the same command goes on where a run was interrupted. The values of tasks that no other awaits are
+/// again, nor what peers have receipts of by signers that homestar.toml says are believed; and the same command goes on where a run was interrupted. The values of tasks that no other awaits are
 /// printed. Its file may grant its tasks what they reach: `homestar check` says what. With --json, each line is an
 /// event.
 #[derive(Args, Debug)]

@@ -9,10 +9,10 @@ use homestar_core::key::SigningKey;
 use homestar_node::{
     BlockSource, Disk, DownloadsSettings, Fetch, Gateway, Gateways, GatewaysSettings, InTurn,
     LocalNode, PeerAddress, Peers, PeersSettings, ServeError, Served, Source, StoreConfig,
-    StoreError,
+    StoreError, Way,
 };
 
-use super::data::Data;
+use super::data::{Data, Opened};
 use crate::error::{Caused, CommandError};
 use crate::paths;
 use crate::settings::Settings;
@@ -70,15 +70,23 @@ impl StorageOptions {
         let open = move || {
             let place = place.clone().map_err(CommandError::input)?;
             let store = open(&place, config.clone())?;
-            let mut ways = Vec::new();
+            let (mut fetches, mut ways): (Vec<Arc<dyn Fetch>>, _) = (Vec::new(), Vec::new());
             if !peers.is_empty() {
-                ways.push(among(&peers)?);
+                let among = among(&peers)?;
+                ways.push(Way::Peers(among.clone(), peers.clone()));
+                fetches.push(Arc::new(among));
             }
-            let gateways = with_node(gateways.clone(), is_offline);
+            let node = node(is_offline);
+            let gateways = with_node(gateways.clone(), node.as_ref());
+            ways.extend(node.map(Way::Node));
             if let Some(settings) = gateways {
-                ways.push(fetching(settings)?);
+                fetches.push(fetching(settings)?);
             }
-            Ok(Arc::new(Source::new(Arc::new(store), InTurn::of(ways))))
+            let source = Source::new(Arc::new(store), InTurn::of(fetches));
+            Ok(Opened {
+                source: Arc::new(source),
+                ways,
+            })
         };
         Ok(Data::new(open, self.downloading(settings)))
     }
@@ -144,10 +152,18 @@ fn config(settings: &Settings) -> StoreConfig {
     config
 }
 
-/// Puts the node of this machine before all gateways, if one runs.
-fn with_node(gateways: Option<GatewaysSettings>, is_offline: bool) -> Option<GatewaysSettings> {
+/// Returns the node of this machine, if one runs and is to be asked.
+fn node(is_offline: bool) -> Option<LocalNode> {
     let socket = paths::socket().ok().filter(|_| !is_offline);
-    let Some(node) = socket.and_then(|socket| LocalNode::find(&socket)) else {
+    socket.and_then(|socket| LocalNode::find(&socket))
+}
+
+/// Puts the node of this machine before all gateways.
+fn with_node(
+    gateways: Option<GatewaysSettings>,
+    node: Option<&LocalNode>,
+) -> Option<GatewaysSettings> {
+    let Some(node) = node else {
         return gateways;
     };
     let mut settings = gateways.unwrap_or_default();
@@ -155,8 +171,8 @@ fn with_node(gateways: Option<GatewaysSettings>, is_offline: bool) -> Option<Gat
     Some(settings)
 }
 
-/// Returns these peers as somebody to ask. They see a key that nobody knows.
-fn among(peers: &[PeerAddress]) -> Result<Arc<dyn Fetch>, CommandError> {
+/// Begins to be among these peers. They see a key that nobody knows.
+fn among(peers: &[PeerAddress]) -> Result<Peers, CommandError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| CommandError::host(error.to_string()))?;
     let settings = PeersSettings {
@@ -167,9 +183,10 @@ fn among(peers: &[PeerAddress]) -> Result<Arc<dyn Fetch>, CommandError> {
     let served = Served {
         strangers: nothing.clone(),
         trusted: nothing,
+        listener: None,
     };
     let peers = Peers::spawn(settings, &SigningKey::from_seed(&seed), served);
-    Ok(Arc::new(peers.map_err(CommandError::host)?))
+    peers.map_err(CommandError::host)
 }
 
 /// Has no blocks for others.

@@ -18,6 +18,7 @@ mod find;
 mod guests;
 mod prepare;
 mod results;
+mod sharing;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -81,7 +81,7 @@ pub(crate) struct StoreTable {
 
 /// How a node is among others.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct NetworkTable {
     /// Where it listens.
     pub(crate) listen: Option<Vec<String>>,
@@ -89,6 +89,20 @@ pub(crate) struct NetworkTable {
     pub(crate) peers: Vec<String>,
     /// Peers that get everything that is in the store.
     pub(crate) trusted: Vec<String>,
+    /// Peers that aren't spoken to.
+    pub(crate) blocked: Vec<String>,
+    /// The only peers that are.
+    pub(crate) allowed: Option<Vec<String>>,
+    /// Peers through which others reach it.
+    pub(crate) relays: Vec<String>,
+    /// Whether others are reached through it.
+    pub(crate) relay: bool,
+    /// Whether it looks for peers in its own networks, and lets itself be seen there.
+    pub(crate) nearby: bool,
+    /// Signers whose receipts count as one's own.
+    pub(crate) believed: Vec<String>,
+    /// Whether receipts of workflows are for everybody.
+    pub(crate) share_receipts: bool,
 }
 
 /// Whom HTTP trusts.

@@ -18,6 +18,7 @@ mod hostile;
 mod inspect;
 mod keys;
 mod memory;
+mod nat;
 mod nodes;
 mod output;
 mod projects;

@@ -125,6 +125,127 @@ fn who_is_trusted_gets_all() {
     assert_eq!(said.code, Some(4), "{said}");
 }
 
+const SUMS: &str = "
+name: sums
+defaults: {component: add.wasm}
+tasks:
+  three: {call: add, args: [1, 2]}
+  five: {call: add, args: [{await/ok: three}, 2]}
+  six: {call: add, args: [3, 3]}
+  seven: {call: add, args: [3, 4], secret: true}
+";
+const SETTINGS: &str = ".config/homestar/homestar.toml";
+
+/// Somebody who ran sums and lets everybody have the receipts, and who that is.
+fn who_ran_sums() -> (Environment, String) {
+    let one = Environment::with(&["add"]);
+    one.put("flow.yaml", SUMS);
+    one.put(SETTINGS, "[network]\nshare-receipts = true\n");
+    let said = one.run(&["run", "flow.yaml"]);
+    assert!(said.stderr.contains("4 tasks: 4 ran"), "{said}");
+    let shown = one.run(&["key", "show"]);
+    let words = shown.stdout().split_whitespace();
+    let did = words.into_iter().find(|word| word.starts_with("did:key:"));
+    let did = did.unwrap().to_owned();
+    (one, did)
+}
+
+fn believing(did: &str) -> Environment {
+    let other = Environment::with(&["add"]);
+    other.put("flow.yaml", SUMS);
+    other.put(SETTINGS, format!("[network]\nbelieved = [\"{did}\"]\n"));
+    other
+}
+
+#[test]
+fn what_one_ran_another_need_not() {
+    let (one, did) = who_ran_sums();
+    let node = Running::new(&one, &[]);
+    let peer = ["run", "flow.yaml", "--peer", &node.address];
+    // Who believes nobody runs all of it.
+    let stranger = Environment::with(&["add"]);
+    stranger.put("flow.yaml", SUMS);
+    let said = stranger.run(&peer);
+    assert!(said.stderr.contains("4 tasks: 4 ran"), "{said}");
+    // What was secret isn't told of.
+    let other = believing(&did);
+    let said = other.run(&peer);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("4 tasks: 1 ran, 3 memoised"), "{said}");
+    let from = format!("memoised, signed by {did}");
+    assert!(said.stderr.contains(&from), "{said}");
+    let said = other.run(&["explain", "five"]);
+    assert!(
+        said.stdout().contains("somebody who is believed ran it"),
+        "{said}"
+    );
+    assert!(said.stdout().contains(&did), "{said}");
+    // From then on it is here.
+    let said = other.run(&["run", "flow.yaml"]);
+    assert!(said.stderr.contains("4 tasks: 4 memoised"), "{said}");
+}
+
+/// The node of a machine looks among its peers, for the programs of its owner.
+#[test]
+fn a_node_finds_receipts_for_its_owner() {
+    let (one, did) = who_ran_sums();
+    let ones = Running::new(&one, &[]);
+    let other = believing(&did);
+    let _others = Running::new(&other, &["--peer", &ones.address]);
+    let said = other.run(&["node", "connect", &ones.address]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let said = other.run(&["run", "flow.yaml", "--json"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let lines = said.stdout().lines();
+    let events: Vec<serde_json::Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let last = events.last().unwrap();
+    assert_eq!(last["counts"]["memoised"], 3, "{said}");
+    let by = events.iter().filter(|it| it["by"] == did.as_str());
+    assert_eq!(by.count(), 3, "{said}");
+    let said = other.run(&["node", "info"]);
+    assert!(said.stdout().contains("3 taken of others"), "{said}");
+}
+
+#[test]
+fn receipts_are_closed_again_when_the_settings_say_so() {
+    let (one, did) = who_ran_sums();
+    one.put(SETTINGS, "");
+    let node = Running::new(&one, &[]);
+    let said = believing(&did).run(&["run", "flow.yaml", "--peer", &node.address]);
+    assert!(said.stderr.contains("4 tasks: 4 ran"), "{said}");
+}
+
+#[test]
+fn a_signer_that_is_none_is_named() {
+    let it = Environment::with(&["add"]);
+    it.put("flow.yaml", SUMS);
+    it.put(SETTINGS, "[network]\nbelieved = [\"alice\"]\n");
+    for command in [&["run", "flow.yaml"][..], &["start"]] {
+        let said = it.run(command);
+        assert_eq!(said.code, Some(4), "{said}");
+        assert!(said.stderr.contains("`alice` is no signer"), "{said}");
+    }
+}
+
+/// Who asks the node of the machine in vain hears whom that has asked.
+#[test]
+fn a_node_says_whom_it_has_asked() {
+    let (one, other) = (Environment::new(), Environment::new());
+    let missing = add(&Environment::new(), "missing", "somewhere else");
+    let ones = Running::new(&one, &[]);
+    let _others = Running::new(&other, &[]);
+    let said = other.run(&["node", "connect", &ones.address]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let said = other.run(&["cat", &missing]);
+    assert_eq!(said.code, Some(4), "{said}");
+    let id = ones.address.rsplit('/').next().unwrap();
+    let words =
+        format!("the node of this machine says: nobody gave {missing}: {id} doesn't have it");
+    assert!(said.stderr.contains(&words), "{said}");
+}
+
 #[test]
 fn who_isnt_there_is_named() {
     let it = Environment::new();

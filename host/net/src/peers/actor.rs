@@ -3,6 +3,9 @@
 //! It waits for one thing, does what follows from it, and waits again: a command of a handle, the end of a job, an event
 //! of the swarm, or time.
 
+mod report;
+mod words;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -15,21 +18,27 @@ use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
 use libp2p::futures::StreamExt;
 use libp2p::kad::{GetProvidersOk, InboundRequest, QueryId, QueryResult, RecordKey};
+use libp2p::request_response::OutboundRequestId;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, identify, kad};
-use tokio::sync::{mpsc, oneshot};
+use libp2p::{Multiaddr, PeerId, Swarm, identify, kad, relay};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 
 use super::jobs::{self, Done};
+use super::lookup::{Names, Ran};
 use super::network::{Event, Network, Protocols};
 use super::others::Others;
+use super::outbox::{Letter, Outbox};
+use super::providers::Providers;
 use super::redial::Redial;
+use super::relays::Relays;
+use super::score::Scores;
 use super::telling::Telling;
-use super::{PeerAddress, PeerStatus, PeersError, PeersSettings, PeersStatus, Served, address};
+use super::{Counts, PeerAddress, PeersError, PeersSettings, PeersStatus, Served, Topic, address};
 use crate::bitswap::{self, Giver, GiverStep, Message, Seeker, SeekerStep, Sender, Ticket};
-use crate::{FetchError, What};
+use crate::{BlockSource, FetchError, What};
 
 /// How often is looked whether something is late.
 const TICK: Duration = Duration::from_millis(250);
@@ -44,6 +53,16 @@ const PROVIDERS_MAX: usize = 8;
 /// Searches at one time. Each asks some dozen peers.
 const SEARCHES_MAX: usize = 16;
 
+/// Connections up to which those are connected to that are seen nearby. Whoever is in our network may say that there are thousands.
+const NEARBY_MAX: usize = 32;
+/// Messages of gossip that are looked at by the listener at one time. What comes when there are so many is forgotten.
+const HEARING_MAX: usize = 64;
+/// Look-ups of receipts for peers at one time. Who asks when there are so many isn't answered.
+const NAMING_MAX: usize = 16;
+/// What is said of a peer that the settings don't let in.
+const NOT_ADMITTED: &str = "the settings say that it isn't spoken to";
+/// What is said of a peer that is shunned.
+const SHUNNED: &str = "it isn't spoken to for a while: it sent what makes no sense, or too much";
 /// Characters of what a peer says it runs.
 const AGENT_CHARS_MAX: usize = 64;
 /// Addresses of one peer that are remembered.
@@ -62,6 +81,29 @@ pub(super) enum Command {
     },
     Provide {
         cid: Cid,
+        answer: oneshot::Sender<()>,
+    },
+    Providers {
+        cid: Cid,
+        max: usize,
+        answer: oneshot::Sender<Vec<PeerId>>,
+    },
+    Tell {
+        peer: PeerId,
+        letter: Letter,
+    },
+    Publish {
+        topic: Topic,
+        message: Vec<u8>,
+        answer: oneshot::Sender<Result<(), PeersError>>,
+    },
+    Receipts {
+        peer: PeerId,
+        ran: Ran,
+        answer: oneshot::Sender<Result<Names, PeersError>>,
+    },
+    Blame {
+        peer: PeerId,
         answer: oneshot::Sender<()>,
     },
     Status {
@@ -99,10 +141,22 @@ pub(super) struct Actor {
     waiting: HashMap<Ticket, oneshot::Sender<Result<Block, FetchError>>>,
     connecting: HashMap<PeerId, Vec<oneshot::Sender<Result<(), String>>>>,
     searches: HashMap<QueryId, Cid>,
+    providers: Providers,
+    lookups: HashMap<OutboundRequestId, oneshot::Sender<Result<Names, PeersError>>>,
+    /// A permit for each look-up of receipts for a peer.
+    naming: Arc<Semaphore>,
+    outbox: Outbox,
+    scores: Scores,
+    /// A permit for each message that the listener looks at.
+    hearing: Arc<Semaphore>,
     connections: HashMap<PeerId, Vec<(ConnectionId, ConnectedPoint)>>,
     /// What is known of the peers that are connected.
     known: BTreeMap<PeerId, Known>,
     redial: Redial,
+    relays: Relays,
+    /// Somebody tried to reach this node, and couldn't.
+    is_in_vain: bool,
+    counts: Counts,
     others: Others,
     telling: Telling,
 }
@@ -123,7 +177,14 @@ impl Actor {
         served: Served,
         commands: mpsc::Receiver<Command>,
     ) -> Result<Self, PeersError> {
-        let swarm = network.swarm(&settings)?;
+        let listener = served.listener.as_ref();
+        let takes_messages = listener.is_some_and(|listener| listener.takes_messages());
+        let mut swarm = network.swarm(&settings, takes_messages)?;
+        for topic in settings.topics.iter().filter(|_| listener.is_some()) {
+            let gossip = &mut swarm.behaviour_mut().gossip;
+            let followed = gossip.subscribe(&topic.ident());
+            followed.map_err(|error| PeersError::Gossip(error.to_string()))?;
+        }
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut actor = Self {
@@ -139,9 +200,18 @@ impl Actor {
             waiting: HashMap::new(),
             connecting: HashMap::new(),
             searches: HashMap::new(),
+            providers: Providers::default(),
+            lookups: HashMap::new(),
+            naming: Arc::new(Semaphore::new(NAMING_MAX)),
+            outbox: Outbox::default(),
+            scores: Scores::default(),
+            hearing: Arc::new(Semaphore::new(HEARING_MAX)),
             connections: HashMap::new(),
             known: BTreeMap::new(),
             redial: Redial::new(&settings.peers),
+            relays: Relays::new(&settings.relays),
+            is_in_vain: false,
+            counts: Counts::default(),
             others: Others::default(),
             telling: Telling::default(),
             settings,
@@ -243,6 +313,25 @@ impl Actor {
                     .add(&mut self.swarm.behaviour_mut().kad, key(&cid));
                 let _ = answer.send(());
             }
+            Command::Providers { cid, max, answer } => self.look_for(&cid, max, answer),
+            Command::Tell { peer, letter } => self.tell(peer, letter),
+            Command::Publish {
+                topic,
+                message,
+                answer,
+            } => {
+                let _ = answer.send(self.publish(topic, message));
+            }
+            Command::Receipts { peer, ran, answer } => {
+                let lookup = &mut self.swarm.behaviour_mut().lookup;
+                let request = lookup.send_request(&peer, ran);
+                self.lookups.insert(request, answer);
+            }
+            Command::Blame { peer, answer } => {
+                self.scores.blame(&peer, Instant::now());
+                self.judge(peer);
+                let _ = answer.send(());
+            }
             Command::Status { answer } => {
                 let _ = answer.send(self.status());
             }
@@ -261,6 +350,10 @@ impl Actor {
         let id = address.id();
         if let Some(what) = self.seeker.dropped(&id) {
             let _ = answer.send(Err(format!("it isn't spoken to any more: it {what}")));
+        } else if !self.settings.admits(&id) {
+            let _ = answer.send(Err(NOT_ADMITTED.to_owned()));
+        } else if self.scores.is_shunned(&id) {
+            let _ = answer.send(Err(SHUNNED.to_owned()));
         } else if self.swarm.is_connected(&id) {
             let _ = answer.send(Ok(()));
         } else {
@@ -285,6 +378,7 @@ impl Actor {
 
     fn unreachable(&mut self, id: PeerId, error: &DialError) {
         let cause = cause(error);
+        self.outbox.unreachable(&id, &cause);
         for answer in self.connecting.remove(&id).unwrap_or_default() {
             let _ = answer.send(Err(cause.clone()));
         }
@@ -295,9 +389,12 @@ impl Actor {
     }
 
     fn redial(&mut self) {
-        for (id, addresses) in self.redial.due(Instant::now()) {
+        let now = Instant::now();
+        for (id, addresses) in self.redial.due(now) {
             self.dial(id, addresses);
         }
+        let swarm = &mut self.swarm;
+        self.relays.go_on(now, |at| swarm.listen_on(at).ok());
     }
 
     fn tick(&mut self) {
@@ -319,8 +416,12 @@ impl Actor {
         self.redial();
         if self.tick.is_multiple_of(LOOK_AGAIN) {
             self.giver.look_again();
+            self.look_nearby();
             let store = self.swarm.behaviour_mut().kad.store_mut();
             self.others.forget_old(store, now);
+            self.pardon(now);
+            let peers: Vec<PeerId> = self.known.keys().copied().collect();
+            peers.into_iter().for_each(|id| self.judge(id));
         }
     }
 
@@ -328,6 +429,11 @@ impl Actor {
         match done {
             Done::Verified(id, all) => self.seeker.verified(id, all, Instant::now()),
             Done::Looked(id, all, answers) => self.giver.looked(id, all, answers),
+            Done::Heard(id, message, verdict) => self.heard(&id, &message, verdict),
+            Done::Named(channel, names) => {
+                let lookup = &mut self.swarm.behaviour_mut().lookup;
+                let _ = lookup.send_response(channel, names);
+            }
         }
     }
 
@@ -423,6 +529,20 @@ impl Actor {
             SwarmEvent::Behaviour(Event::Bitswap(event)) => self.exchanged(event, now),
             SwarmEvent::Behaviour(Event::Identify(event)) => self.identified(*event),
             SwarmEvent::Behaviour(Event::Kad(event)) => self.looked_around(*event, now),
+            SwarmEvent::Behaviour(Event::Direct(event)) => self.written(event, now),
+            SwarmEvent::Behaviour(Event::Lookup(event)) => self.asked(event, now),
+            SwarmEvent::Behaviour(Event::Relay(relay::client::Event::ReservationReqAccepted {
+                relay_peer_id,
+                ..
+            })) => self.relays.granted(&relay_peer_id),
+            SwarmEvent::Behaviour(Event::Tried(event)) => self.is_in_vain |= event.result.is_err(),
+            SwarmEvent::Behaviour(Event::Nearby) => self.look_nearby(),
+            SwarmEvent::NewListenAddr { address, .. } if self.settings.is_relay => {
+                // Who wants to be a relay says by that that it is reached.
+                self.swarm.add_external_address(address);
+            }
+            SwarmEvent::ListenerClosed { listener_id, .. } => self.relays.closed(listener_id, now),
+            SwarmEvent::Behaviour(Event::Gossip(event)) => self.gossiped(*event, now),
             SwarmEvent::Behaviour(Event::Ping(event)) => {
                 if let Ok(rtt) = event.result {
                     self.seeker.took(&event.peer, rtt);
@@ -447,6 +567,8 @@ impl Actor {
                 }
                 self.redial.connected(&peer_id);
                 self.seeker.connected(peer_id, now);
+                let direct = &mut self.swarm.behaviour_mut().direct;
+                self.outbox.go_on(direct, peer_id);
             }
             SwarmEvent::ConnectionClosed {
                 peer_id,
@@ -533,6 +655,19 @@ impl Actor {
         }
     }
 
+    /// Connects to those who are seen nearby. Where they are is known as long as they are seen.
+    fn look_nearby(&mut self) {
+        let nearby = self.swarm.behaviour().nearby.as_ref();
+        let seen = nearby.map(|nearby| nearby.discovered_nodes().copied().collect());
+        let mut seen: HashSet<PeerId> = seen.unwrap_or_default();
+        seen.retain(|id| !self.swarm.is_connected(id) && self.settings.admits(id));
+        seen.retain(|id| self.seeker.dropped(id).is_none() && !self.scores.is_shunned(id));
+        let room = NEARBY_MAX.saturating_sub(self.known.len());
+        for id in seen.into_iter().take(room) {
+            self.dial(id, Vec::new());
+        }
+    }
+
     /// Returns where a peer is that is connected.
     fn address(&self, id: &PeerId) -> Option<&Multiaddr> {
         let (_, endpoint) = self.connections.get(id)?.first()?;
@@ -547,15 +682,22 @@ impl Actor {
                 step,
                 ..
             } => {
-                let Some(cid) = self.searches.get(&id).copied() else {
-                    return;
-                };
-                if let Ok(GetProvidersOk::FoundProviders { providers, .. }) = result {
+                if let Ok(GetProvidersOk::FoundProviders { mut providers, .. }) = result {
+                    providers.remove(self.swarm.local_peer_id());
+                    providers.retain(|id| self.seeker.dropped(id).is_none());
+                    providers.retain(|id| !self.scores.is_shunned(id));
+                    if self.providers.found(&id, &providers)
+                        && let Some(mut query) = self.swarm.behaviour_mut().kad.query_mut(&id)
+                    {
+                        query.finish();
+                    }
                     self.found(providers);
                 }
                 if step.last {
-                    self.searches.remove(&id);
-                    self.seeker.searched(cid, now);
+                    self.providers.end(&id);
+                    if let Some(cid) = self.searches.remove(&id) {
+                        self.seeker.searched(cid, now);
+                    }
                 }
             }
             kad::Event::OutboundQueryProgressed {
@@ -584,40 +726,25 @@ impl Actor {
         }
     }
 
+    /// Connects to them. Where they are is known as long as the search goes on.
     fn found(&mut self, providers: HashSet<PeerId>) {
-        let me = *self.swarm.local_peer_id();
-        let new = providers.into_iter().filter(|id| *id != me);
-        for id in new.take(PROVIDERS_MAX) {
-            if self.seeker.dropped(&id).is_none() && !self.swarm.is_connected(&id) {
+        for id in providers.into_iter().take(PROVIDERS_MAX) {
+            if !self.swarm.is_connected(&id) {
                 self.dial(id, Vec::new());
             }
         }
     }
 
-    fn status(&self) -> PeersStatus {
-        let id = *self.swarm.local_peer_id();
-        let listeners = self.swarm.listeners();
-        let mut addresses: Vec<_> = listeners
-            .map(|address| PeerAddress::new(address.clone(), id))
-            .collect();
-        addresses.sort_by_key(ToString::to_string);
-        let peer = |(id, known): (&PeerId, &Known)| {
-            let (_, endpoint) = self.connections.get(id)?.first()?;
-            Some(PeerStatus {
-                id: *id,
-                address: endpoint.get_remote_address().clone(),
-                is_incoming: endpoint.is_listener(),
-                agent: known.agent.clone(),
-                rtt: known.rtt,
-                came_bytes: known.came_bytes,
-                went_bytes: known.went_bytes,
-            })
-        };
-        PeersStatus {
-            id,
-            addresses,
-            peers: self.known.iter().filter_map(peer).collect(),
-            wanted: self.waiting.len(),
+    fn look_for(&mut self, cid: &Cid, max: usize, answer: oneshot::Sender<Vec<PeerId>>) {
+        let query = self.swarm.behaviour_mut().kad.get_providers(key(cid));
+        self.providers.begin(query, max, answer);
+    }
+
+    /// What a peer gets.
+    fn source(&self, id: &PeerId) -> Arc<dyn BlockSource> {
+        match self.settings.trusted.contains(id) {
+            true => Arc::clone(&self.served.trusted),
+            false => Arc::clone(&self.served.strangers),
         }
     }
 

@@ -95,8 +95,8 @@ pub(super) fn may_tell(teller: &Multiaddr, told: &Multiaddr) -> bool {
 }
 
 /// From where an address is reached, the farthest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reach {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Reach {
     Everywhere,
     Network,
     Machine,
@@ -104,7 +104,7 @@ enum Reach {
 
 impl Reach {
     /// None for names, which lead wherever who has them wants.
-    fn of(address: &Multiaddr) -> Option<Self> {
+    pub(super) fn of(address: &Multiaddr) -> Option<Self> {
         let ip = match address.iter().next()? {
             Protocol::Ip4(ip) => IpAddr::V4(ip),
             Protocol::Ip6(ip) => IpAddr::V6(ip),

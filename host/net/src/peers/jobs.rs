@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use homestar_core::ipld::{Block, Cid, DAG_PB, MAX_BLOCK_BYTES, cid_of};
 use libp2p::PeerId;
+use libp2p::gossipsub::MessageId;
+use libp2p::request_response::ResponseChannel;
 
+use super::Verdict;
+use super::lookup::{Names, RECEIPTS_OF_ONE_MAX, Ran};
 use crate::BlockSource;
 use crate::bitswap::{Answer, Asked, Checked, Payload, Prefix};
 
@@ -13,6 +17,10 @@ use crate::bitswap::{Answer, Asked, Checked, Payload, Prefix};
 pub(super) enum Done {
     Verified(PeerId, Vec<Checked>),
     Looked(PeerId, Vec<Asked>, Vec<Answer>),
+    /// What is to become of gossip that a peer passed on.
+    Heard(PeerId, MessageId, Verdict),
+    /// Which receipts there are of what a peer asked for.
+    Named(ResponseChannel<Names>, Names),
 }
 
 /// Hashes what a peer sent.
@@ -43,6 +51,20 @@ pub(super) fn look(id: PeerId, all: Vec<Asked>, source: &Arc<dyn BlockSource>) -
     let get = |cid: &Cid| source.get(cid).ok().flatten();
     let answers = Asked::look(&all, size, get);
     Done::Looked(id, all, answers)
+}
+
+/// Looks up which receipts there are for a peer.
+pub(super) fn name(
+    channel: ResponseChannel<Names>,
+    ran: &Ran,
+    source: &Arc<dyn BlockSource>,
+) -> Done {
+    let mut names = source.receipts_of(&ran.0).unwrap_or_default();
+    names.truncate(ran.0.len());
+    names
+        .iter_mut()
+        .for_each(|one| one.truncate(RECEIPTS_OF_ONE_MAX));
+    Done::Named(channel, Names(names))
 }
 
 #[cfg(test)]

@@ -39,6 +39,11 @@ impl Others {
         }
     }
 
+    /// How many are remembered.
+    pub(super) fn count(&self) -> usize {
+        self.since.len()
+    }
+
     /// Forgets what nobody said for a long time.
     pub(super) fn forget_old(&mut self, store: &mut MemoryStore, now: Instant) {
         self.since.retain(|(key, id), since| {

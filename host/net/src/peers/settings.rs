@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
 
-use super::PeerAddress;
+use super::{PeerAddress, Topic};
 use crate::bitswap::SeekerSettings;
 
 /// Settings of [`Peers`](super::Peers).
@@ -17,6 +17,18 @@ pub struct PeersSettings {
     pub peers: Vec<PeerAddress>,
     /// Peers that get what [`Served::trusted`](super::Served::trusted) has. Default none.
     pub trusted: HashSet<PeerId>,
+    /// Peers to which nothing is said, and which aren't heard. Default none.
+    pub blocked: HashSet<PeerId>,
+    /// The only peers that are spoken to, besides `peers`, `trusted` and `relays`. Default all.
+    pub allowed: Option<HashSet<PeerId>>,
+    /// Relays through which others reach this node if they can't otherwise. Default none.
+    pub relays: Vec<PeerAddress>,
+    /// Whether others are reached through this node. Default no.
+    pub is_relay: bool,
+    /// Whether it tells the networks that it is in that it is there, and looks for others in them (mDNS). Default no.
+    pub looks_nearby: bool,
+    /// Which gossip it hears and passes on, if there is [a listener](super::Served::listener). Default none.
+    pub topics: Vec<Topic>,
     /// Connections at one time. Default 256.
     pub connections_max: u32,
     /// Connections of others at one time. Default 192.
@@ -41,6 +53,12 @@ impl Default for PeersSettings {
             listen: Vec::new(),
             peers: Vec::new(),
             trusted: HashSet::new(),
+            blocked: HashSet::new(),
+            allowed: None,
+            relays: Vec::new(),
+            is_relay: false,
+            looks_nearby: false,
+            topics: Vec::new(),
             connections_max: 256,
             incoming_max: 192,
             memory_share_max: 0.6,
@@ -54,6 +72,16 @@ impl Default for PeersSettings {
 }
 
 impl PeersSettings {
+    /// Whether a peer may be spoken to at all.
+    pub(super) fn admits(&self, id: &PeerId) -> bool {
+        let is_known = || {
+            let mut known = self.peers.iter().chain(&self.relays);
+            self.trusted.contains(id) || known.any(|peer| peer.id() == *id)
+        };
+        let is_allowed = |allowed: &HashSet<PeerId>| allowed.contains(id) || is_known();
+        !self.blocked.contains(id) && self.allowed.as_ref().is_none_or(is_allowed)
+    }
+
     pub(super) fn seeker(&self) -> SeekerSettings {
         SeekerSettings {
             late: self.late_after,

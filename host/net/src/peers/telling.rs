@@ -20,15 +20,22 @@ pub(super) struct Telling {
     running: HashMap<QueryId, RecordKey>,
     /// What nobody heard.
     unheard: Vec<RecordKey>,
+    told: usize,
 }
 
 impl Telling {
     /// Tells it, in its turn.
     pub(super) fn add(&mut self, kad: &mut kad::Behaviour<MemoryStore>, key: RecordKey) {
         if self.waiting.len() + self.unheard.len() < WAITING_MAX {
+            self.told += 1;
             self.waiting.push_back(key);
             self.go_on(kad);
         }
+    }
+
+    /// How many things were told, or wait for that.
+    pub(super) fn count(&self) -> usize {
+        self.told
     }
 
     /// A search ended.

@@ -50,6 +50,7 @@ fn served(source: Arc<dyn BlockSource>) -> Served {
     Served {
         strangers: Arc::clone(&source),
         trusted: source,
+        listener: None,
     }
 }
 
@@ -150,7 +151,10 @@ impl Evil {
 }
 
 fn swarm(key: &SigningKey) -> Swarm<Protocols> {
-    Network::new(key).unwrap().swarm(&listening()).unwrap()
+    Network::new(key)
+        .unwrap()
+        .swarm(&listening(), true)
+        .unwrap()
 }
 
 fn blocks(data: &[u8], count: usize) -> Message {
@@ -238,6 +242,133 @@ fn a_block_that_is_too_large_is_said_to_be() {
     let what = fault(wait(seeker(&[&peer.address]).block(&cid)));
     assert_eq!(what, What::TooMuch { bytes_max: 1 << 20 });
     peer.end();
+}
+
+/// Tells what it hears, and takes all of it for good.
+#[derive(Debug)]
+struct Hears(Mutex<Sender<Vec<u8>>>);
+
+impl Listener for Hears {
+    fn told(&self, _: PeerId, _: Vec<u8>) {}
+
+    fn heard(&self, _: Topic, _: PeerId, message: &[u8]) -> Verdict {
+        let _ = self.0.lock().unwrap().send(message.to_vec());
+        Verdict::Accept
+    }
+}
+
+/// A node that hears gossip, and what it hears.
+fn hearing() -> (Peers, mpsc::Receiver<Vec<u8>>) {
+    let (heard, is_heard) = mpsc::channel();
+    let served = Served {
+        listener: Some(Arc::new(Hears(Mutex::new(heard)))),
+        ..served(Arc::new(Nothing))
+    };
+    let settings = PeersSettings {
+        topics: Topic::ALL.to_vec(),
+        ..listening()
+    };
+    (Peers::spawn(settings, &key(), served).unwrap(), is_heard)
+}
+
+/// A peer that says something to a node, in the way of a gossipsub that is set up otherwise than ours, once the node says that
+/// it follows the topic.
+fn gossip(node: &Peers, is_signed: bool, words: Vec<Vec<u8>>) -> (PeerId, Runtime) {
+    use libp2p::gossipsub::{self, MessageAuthenticity, ValidationMode};
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let network = Network::new(&key()).unwrap();
+    let id = network.id();
+    let author = match is_signed {
+        true => MessageAuthenticity::Signed(network.keypair.clone()),
+        false => MessageAuthenticity::Author(id),
+    };
+    let config = gossipsub::ConfigBuilder::default()
+        .validation_mode(ValidationMode::None)
+        .max_transmit_size(1 << 20)
+        .build()
+        .unwrap();
+    let behaviour: gossipsub::Behaviour = gossipsub::Behaviour::new(author, config).unwrap();
+    let to = address(node);
+    runtime.spawn(async move {
+        let mut swarm = network
+            .swarm_of(behaviour, &listening(), |config| config)
+            .unwrap();
+        swarm.dial(to.address().clone()).unwrap();
+        loop {
+            let event = swarm.select_next_some().await;
+            if let SwarmEvent::Behaviour(gossipsub::Event::Subscribed { topic, .. }) = event
+                && topic == Topic::Receipts.ident().hash()
+            {
+                for word in &words {
+                    let gossip = swarm.behaviour_mut();
+                    gossip
+                        .publish(Topic::Receipts.ident(), word.clone())
+                        .unwrap();
+                }
+            }
+        }
+    });
+    (id, runtime)
+}
+
+fn is_connected(node: &Peers, id: &PeerId) -> bool {
+    let status = crate::fetch::wait_for(node.status()).unwrap();
+    status.peers.iter().any(|peer| peer.id == *id)
+}
+
+#[test]
+fn gossip_that_is_unsigned_or_too_large_is_not_heard_and_its_sender_cut_off() {
+    let large = |byte| vec![byte; GOSSIP_BYTES_MAX + 1];
+    let huge = |byte| vec![byte; GOSSIP_BYTES_MAX + 2_000];
+    for (is_signed, words) in [
+        (false, (0..4).map(|byte| vec![byte]).collect()),
+        (true, (0..4).map(large).collect()),
+        (true, (0..4).map(huge).collect::<Vec<_>>()),
+    ] {
+        let (node, heard) = hearing();
+        let (id, runtime) = gossip(&node, is_signed, words);
+        while !is_connected(&node, &id) {
+            std::thread::yield_now();
+        }
+        while is_connected(&node, &id) {
+            std::thread::yield_now();
+        }
+        assert!(heard.try_recv().is_err());
+        runtime.shutdown_background();
+    }
+}
+
+#[test]
+fn gossip_that_is_said_again_is_heard_once() {
+    let (node, heard) = hearing();
+    let (again, other) = (b"again".to_vec(), b"other".to_vec());
+    let words = vec![again.clone(), again.clone(), again.clone(), other.clone()];
+    let (id, runtime) = gossip(&node, true, words);
+    let mut all = vec![heard.recv().unwrap(), heard.recv().unwrap()];
+    all.sort();
+    assert_eq!(all, [again, other]);
+    assert!(heard.try_recv().is_err());
+    // It is no fault.
+    assert!(is_connected(&node, &id));
+    runtime.shutdown_background();
+}
+
+/// Asks as fast as it can, and doesn't mind that it gets no answer.
+#[test]
+fn who_asks_for_too_many_receipts_is_not_answered_and_then_cut_off() {
+    let (node, _heard) = hearing();
+    let greedy = seeker(&[&address(&node)]);
+    let ran = Link::new(*Block::raw(vec![]).cid());
+    let ask = || crate::fetch::wait_for(greedy.receipts_of(node.id(), vec![ran]));
+    let unanswered = std::iter::repeat_with(ask).filter(Result::is_err);
+    assert_eq!(unanswered.take(100).count(), 100);
+    while is_connected(&node, &greedy.id()) {
+        std::thread::yield_now();
+    }
 }
 
 /// kubo opens a stream for each message, and doesn't wait for one to be read before it opens the next. It closes each after

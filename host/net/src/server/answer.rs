@@ -113,6 +113,7 @@ async fn read(reader: &Reader, cid: Cid) -> Result<Block, Refusal> {
     match reader.get(cid).await {
         Ok(Some(block)) => Ok(block),
         Ok(None) => Err(Refusal(404, format!("block {cid} is not here"))),
+        Err(SourceError::Nowhere(words)) => Err(Refusal(404, words)),
         Err(SourceError::Withheld) => Err(Refusal(410, format!("block {cid} is not given out"))),
         Err(SourceError::Failed(_)) => Err(Refusal(500, format!("block {cid} can't be read"))),
     }

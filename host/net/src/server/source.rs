@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use homestar_core::ipld::{Block, Cid};
+use homestar_core::ipld::{Block, Cid, Link};
+use homestar_core::receipt::Receipt;
+use homestar_core::task::Instruction;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
@@ -19,6 +21,15 @@ pub trait BlockSource: Send + Sync + fmt::Debug {
     fn size(&self, cid: &Cid) -> Result<Option<u64>, SourceError> {
         Ok(self.get(cid)?.map(|block| block.bytes().len() as u64))
     }
+
+    /// Names receipts of each of these instructions, in that order: those that this source gives and that may answer for
+    /// whoever asks the same. Sources that keep none have none.
+    fn receipts_of(
+        &self,
+        _ran: &[Link<Instruction>],
+    ) -> Result<Vec<Vec<Link<Receipt>>>, SourceError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Why a source can't say whether it has a block.
@@ -28,6 +39,9 @@ pub enum SourceError {
     /// It has it and is not to give it to anybody any more: 410.
     #[error("withheld")]
     Withheld,
+    /// It isn't to be had, and it may be said why: 404.
+    #[error("{0}")]
+    Nowhere(String),
     /// It can't read it. What it says isn't told to clients.
     #[error("{0}")]
     Failed(String),

@@ -7,6 +7,8 @@ mod kubo;
 mod nasty;
 mod ours;
 mod peers;
+mod reach;
 mod strangers;
 mod tls;
 mod wire;
+mod words;

@@ -22,6 +22,7 @@ fn to_all(kept: Arc<Kept>) -> Served {
     Served {
         strangers: kept.clone(),
         trusted: kept,
+        listener: None,
     }
 }
 
@@ -136,6 +137,7 @@ fn strangers_get_less_than_friends() {
     let served = Served {
         strangers: Kept::new([shared.clone()]),
         trusted: Kept::new([shared.clone(), private.clone()]),
+        listener: None,
     };
     let server = Peers::spawn(settings, &key(13), served).unwrap();
     let address = now(server.status()).unwrap().addresses[0].clone();
@@ -213,6 +215,7 @@ fn helia_gets_files_from_us() {
     let served = Served {
         strangers: Kept::new(blocks.clone()),
         trusted: Kept::new([private.clone()]),
+        listener: None,
     };
     let (_server, address) = node(21, TCP, served);
     let said = helia.ask(&format!("get {address} {}", blocks[0].cid()));

@@ -42,6 +42,10 @@ impl Adder {
 }
 
 impl Execute for Adder {
+    fn is_pure(&self, _: &Instruction, _: &How) -> bool {
+        !self.hears
+    }
+
     fn execute(&self, work: &Work) -> Result<Executed, Trouble> {
         self.asked.lock().unwrap().push(work.label.clone());
         let instruction = &work.instruction;

@@ -27,18 +27,21 @@ impl Inner {
         })
     }
 
-    pub(super) fn pin(&self, pin: &Pin) -> Result<(), StoreError> {
+    pub(super) fn pin_all(&self, pins: &[Pin]) -> Result<(), StoreError> {
         self.index.write(|transaction| {
             let epoch = Totals::read(transaction)?.epoch;
             let sql = "INSERT OR REPLACE INTO pins (label, cid, recursive, at_ms, touched) \
                        VALUES (?1, ?2, ?3, ?4, ?5)";
-            transaction.prepare_cached(sql)?.execute(params![
-                pin.label,
-                pin.cid.to_bytes(),
-                pin.depth == Depth::Recursive,
-                signed(pin.at_ms),
-                signed(epoch),
-            ])?;
+            let mut statement = transaction.prepare_cached(sql)?;
+            for pin in pins {
+                statement.execute(params![
+                    pin.label,
+                    pin.cid.to_bytes(),
+                    pin.depth == Depth::Recursive,
+                    signed(pin.at_ms),
+                    signed(epoch),
+                ])?;
+            }
             Ok(())
         })
     }

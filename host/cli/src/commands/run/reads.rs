@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn reads(bytes_max: u64) -> Reads {
-        let open = || Ok(Arc::new(Source::new(Arc::new(Memory::new()), None)));
+        let open = || Ok(Arc::new(Source::new(Arc::new(Memory::new()), None)).into());
         Reads {
             bytes_max,
             ..Reads::new(Arc::new(Data::new(open, None)))

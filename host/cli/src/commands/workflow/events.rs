@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `begun` | before the first task | `run`, `workflow`, `tasks`, `resumed` |
 //! | `started` | a task is called | `task`, `attempt`, `instruction` |
-//! | `ended` | what came of it is kept | `task`, `how`: `ran`, `memoised` or `failed`, `receipt`, `out`, `fuel` |
+//! | `ended` | what came of it is kept | `task`, `how`: `ran`, `memoised` or `failed`, `receipt`, `by`: who signed it, `out`, `fuel` |
 //! | `troubled` | it couldn't be called | `task`, `error` |
 //! | `finished` | at the end | `run`, `how`: `well`, `failed` or `cancelled`, `counts`, `failed`, `skipped`, `results` |
 //!
@@ -173,6 +173,7 @@ fn ended(schedule: &Schedule, task: TaskId, receipt: &Receipt, was_there: bool) 
         false => receipt.outcome().to_ipld(),
     };
     print::map([
+        ("by", text(&receipt.issuer().to_string())),
         ("event", text("ended")),
         ("fuel", Ipld::Integer(receipt.meta().fuel.into())),
         ("how", text(how)),

@@ -45,6 +45,10 @@ impl Execute for Engine<'_> {
             .map_err(|error| host(error.message()))
     }
 
+    fn is_pure(&self, instruction: &Instruction, how: &How) -> bool {
+        self.guests.is_pure(instruction, how)
+    }
+
     fn is_answer(&self, instruction: &Instruction, how: &How, receipt: &Receipt) -> bool {
         self.guests.is_answer(instruction, how, receipt)
     }

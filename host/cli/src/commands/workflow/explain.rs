@@ -7,13 +7,14 @@ use homestar_core::ipld::{Cid, Ipld, Link, parse_cid};
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
 use homestar_core::trace::Trace;
+use homestar_core::ucan::Did;
 use homestar_node::{Recorded, RunTask, Store};
 
 use super::super::content::Common;
 use super::super::receipt;
 use super::runs::{self, Known};
 use crate::error::CommandError;
-use crate::print;
+use crate::{keyring, print};
 
 /// Say why a task ran or didn't, what it read, what it cost and who signed
 ///
@@ -143,6 +144,9 @@ impl Explained {
         let (run, task) = self.in_run.as_ref()?;
         let words = match &*task.status {
             "ran" => "nothing in the store answered for it",
+            "memoised" if self.is_of_others() => {
+                "somebody who is believed ran it, wired to the same effects, and signed for it"
+            }
             "memoised" => "a receipt of the same instruction, wired to the same effects, was there",
             "caught" => "it failed, and something else stands in its place",
             "failed" => "it failed",
@@ -151,6 +155,15 @@ impl Explained {
             _ => "the run ended before",
         };
         Some(words.to_owned())
+    }
+
+    /// Whether the receipt that counted is signed by none of the keys here.
+    fn is_of_others(&self) -> bool {
+        let names = keyring::names().unwrap_or_default();
+        let keys = names.iter().filter_map(|name| keyring::open(name).ok()?);
+        let mine: Vec<Did> = keys.filter_map(|key| key.did()).collect();
+        let counted = self.receipts.first();
+        counted.is_some_and(|(receipt, _)| !mine.contains(receipt.issuer()))
     }
 
     /// Returns the content that the instruction links to.

@@ -73,6 +73,13 @@ impl Guests {
         }
     }
 
+    /// Whether a task would be wired to no driver.
+    pub(super) fn is_pure(&self, instruction: &Instruction, how: &How) -> bool {
+        let component = self.get(instruction.resource().cid(), &how.pin);
+        let grants = self.loading.authority.task_with(&how.grants);
+        component.is_ok_and(|component| component.is_pure(&grants))
+    }
+
     /// Whether a receipt answers for a task: whether that would be wired to the same effects.
     pub(super) fn is_answer(
         &self,

@@ -12,6 +12,7 @@ use homestar_core::plan::Rules;
 use homestar_core::receipt::Receipt;
 use homestar_core::schedule::{Options as Scheduling, Schedule, Summary, TaskId};
 use homestar_core::task::Limits;
+use homestar_core::ucan::Did;
 use homestar_core::workflow::Workflow;
 use homestar_engine::Allocation;
 use homestar_node::{Ended, News, Run, RunLock, RunRecord, Store, now_ms};
@@ -25,6 +26,7 @@ use super::find::Files;
 use super::guests::Guests;
 use super::prepare::{self, prepare};
 use super::results;
+use super::sharing::Sharing;
 use crate::error::{Caused, CommandError, code_of};
 use crate::settings::Settings;
 use crate::telemetry::{Telemetry, Traced};
@@ -84,6 +86,7 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         options.usual,
         options.loading.authority.ceiling(),
     );
+    let believed = options.settings.believed()?;
     let data = Arc::clone(&options.data);
     let guests = Guests::new(options.loading, data, allocation(options.jobs))?;
     let prepared = prepare(options.file, &guests, &rules, Files::Kept)?;
@@ -115,6 +118,9 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         options.jobs,
     );
     run.remember(&opened.id).map_err(CommandError::host)?;
+    if let Some(elsewhere) = options.data.elsewhere(believed)? {
+        run.look_elsewhere(Arc::new(elsewhere));
+    }
     let board = Arc::new(Board::new(match options.json {
         true => Style::Silent,
         false => Style::of_stderr(),
@@ -146,6 +152,9 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         telemetry: telemetry.as_ref(),
     };
     let begin = Instant::now();
+    let me = key.did();
+    let shares = options.settings.file().network.share_receipts;
+    let mut sharing = shares.then(|| Sharing::new(Arc::clone(&store)));
     let canceller = run.canceller();
     let driven = ticking(&board, || {
         run.drive(&engine, &mut |schedule, news| {
@@ -153,7 +162,10 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
                 let (label, is_secret) = (schedule.label(*task), schedule.is_secret(*task));
                 telemetry.found(&label, is_secret, receipt);
             }
-            tell(&board, events.as_mut(), schedule, news);
+            if let Some(sharing) = &mut sharing {
+                sharing.hear(schedule, &news);
+            }
+            tell(&board, events.as_mut(), schedule, news, &me);
             // Who can't be told of anything waits for nothing.
             if events.as_ref().is_some_and(Events::is_unheard) {
                 canceller.cancel();
@@ -161,6 +173,9 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         })
     });
     board.clear();
+    if let Some(sharing) = sharing {
+        sharing.end();
+    }
     let summary = driven.map_err(|error| {
         let words = "the run ended, since its receipts can't be kept";
         let error = CommandError::host(Caused::new(words, error));
@@ -307,7 +322,13 @@ fn ticking<T>(board: &Board, work: impl FnOnce() -> T) -> T {
     })
 }
 
-fn tell(board: &Board, mut events: Option<&mut Events>, schedule: &Schedule, news: News<'_>) {
+fn tell(
+    board: &Board,
+    mut events: Option<&mut Events>,
+    schedule: &Schedule,
+    news: News<'_>,
+    me: &Did,
+) {
     match news {
         News::Started(work) => {
             board.started(work);
@@ -316,7 +337,11 @@ fn tell(board: &Board, mut events: Option<&mut Events>, schedule: &Schedule, new
             }
         }
         News::Found(task, receipt) => {
-            board_ended(board, schedule, task, receipt, "memoised");
+            let how = match receipt.issuer() {
+                issuer if issuer == me => "memoised".to_owned(),
+                issuer => format!("memoised, signed by {issuer}"),
+            };
+            board_ended(board, schedule, task, receipt, &how);
             if let Some(events) = &mut events {
                 events.found(schedule, task, receipt);
             }

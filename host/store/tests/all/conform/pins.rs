@@ -12,9 +12,9 @@ pub(crate) fn pins_have_labels(make: &Make<'_>) {
         Pin::direct(two, "b", 6),
         Pin::recursive(one, "c", 7),
     ];
-    for pin in pins.iter().rev() {
-        store.pin(pin).unwrap();
-    }
+    store.pin(&pins[2]).unwrap();
+    store.pin_all(&pins[..2]).unwrap();
+    store.pin_all(&[]).unwrap();
     assert_eq!(store.pins().unwrap(), pins);
     assert_eq!(store.stats().unwrap().pins, 3);
     assert!(store.unpin(&one, "a").unwrap());
