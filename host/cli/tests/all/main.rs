@@ -12,6 +12,7 @@ mod examples_effects;
 mod examples_log;
 mod examples_text;
 mod failures;
+mod flows;
 mod grants;
 mod hostile;
 mod inspect;
