@@ -38,6 +38,7 @@ fn text(file: &str) -> String {
 
 /// Writes the functions of each guest in `language`, to a folder of the project.
 fn bind(it: &Projects, language: &str, folder: &str, ending: &str) {
+    fs::create_dir_all(it.0.path("words").join(folder)).unwrap();
     for guest in GUESTS {
         let output = format!("{folder}{guest}.{ending}");
         let component = format!("{guest}.wasm");
@@ -272,12 +273,9 @@ fn workflows_in_rust() {
             text(&format!("sdk/flows/{case}.rs")),
         );
     }
-    for file in ["main.rs", "wrong.rs"] {
-        it.0.put(
-            &format!("words/src/{file}"),
-            text(&format!("host/cli/tests/flows/{file}")),
-        );
-    }
+    it.0.put("words/src/main.rs", text("host/cli/tests/flows/run.rs"));
+    let wrong = text("host/cli/tests/flows/wrong.rs");
+    it.0.put("words/src/wrong.rs", wrong);
     it.0.put(
         "words/src/bin/snippet.rs",
         snippet("rust").replace("mod image;", "#[path = \"../image.rs\"]\nmod image;"),

@@ -79,7 +79,7 @@ class Written(unittest.TestCase):
             kept.append(zoo.echo_u32(1))
 
         first()
-        words = "echo_u32(): the task at run.py:78 is one of another workflow"
+        words = f"echo_u32(): the task at {kept[0]._place} is one of another workflow"
         self.says(lambda: zoo.echo_u32(kept[0]), ValueError, words)
 
         def outside() -> None:

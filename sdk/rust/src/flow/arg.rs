@@ -156,6 +156,13 @@ impl<T> From<Vec<Arg<T>>> for Arg<Vec<T>> {
     }
 }
 
+impl<T: Fits<U>, U> From<Vec<Task<T>>> for Arg<Vec<U>> {
+    fn from(tasks: Vec<Task<T>>) -> Self {
+        let items: Vec<Arg<U>> = tasks.into_iter().map(Arg::from).collect();
+        items.into()
+    }
+}
+
 impl<T, const COUNT: usize> From<[Arg<T>; COUNT]> for Arg<Vec<T>> {
     fn from(items: [Arg<T>; COUNT]) -> Self {
         Vec::from(items).into()

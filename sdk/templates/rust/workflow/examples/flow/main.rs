@@ -21,8 +21,7 @@ fn main() -> Result<(), Error> {
 fn top_words(texts: Vec<String>) -> Workflow<Task<Vec<component::Word>>> {
     workflow("top-words", || {
         // Each text is a task, and what it gives is passed on as a value would be.
-        let counted = texts.into_iter().map(component::words);
-        let counted: Vec<_> = counted.map(Into::into).collect();
+        let counted: Vec<_> = texts.into_iter().map(component::words).collect();
         component::top(counted, 3)
     })
 }
