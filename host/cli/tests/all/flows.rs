@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::environment::Said;
+use crate::environment::{Environment, Said};
 use crate::projects::{Projects, has, root};
 
 /// The guests whose functions the cases call.
@@ -111,6 +111,79 @@ fn snippet(language: &str) -> String {
         .unwrap();
     let (_, block) = section.split_once(&format!("```{language}\n")).unwrap();
     block.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn a_workflow_comes_by_standard_input_and_gives_what_is_asked() {
+    let it = Environment::with(&["add"]).with_key();
+    let flow = br#"  {"tasks": {
+        "three": {"component": "add.wasm", "call": "add", "args": [1, 2]},
+        "five": {"component": "add.wasm", "call": "add", "args": [{"await/ok": "three"}, 2]}
+    }}"#;
+    let said = it.run_with(&["run", "-"], flow);
+    assert_eq!((said.stdout(), said.code), ("5\n", Some(0)), "{said}");
+    let said = it.run_with(&["run", "-", "--result", "three"], flow);
+    assert_eq!((said.stdout(), said.code), ("3\n", Some(0)), "{said}");
+    let both = [
+        "run", "-", "--result", "three", "--result", "five", "--json",
+    ];
+    let said = it.run_with(&both, flow);
+    let last: Value = serde_json::from_str(said.stdout().lines().last().unwrap()).unwrap();
+    let expected = serde_json::json!({"five": {"ok": 5}, "three": {"ok": 3}});
+    assert_eq!(last["results"], expected, "{said}");
+    let said = it.run_with(&["run", "-", "--result", "four"], flow);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(
+        said.stderr.contains("the workflow has no task `four`"),
+        "{said}"
+    );
+    let said = it.run(&["run", "add.wasm", "add(1, 2)", "--result", "a"]);
+    assert_eq!(said.code, Some(2), "{said}");
+    for command in ["check", "plan"] {
+        let said = it.run_with(&[command, "-", "--json"], flow);
+        assert_eq!(said.code, Some(0), "{said}");
+        let said = it.run_with(&[command, "-"], b"{\"tasks\": ");
+        assert_eq!(said.code, Some(4), "{said}");
+    }
+    // A component still does.
+    let said = it.run_with(&["run", "-", "add(1, 2)"], &it.read("add.wasm"));
+    assert_eq!((said.stdout(), said.code), ("3\n", Some(0)), "{said}");
+
+    let listed = it.run(&["receipt", "list", "--json"]).json();
+    let cid = listed["ok"][0]["receipt"]["/"].as_str().unwrap().to_owned();
+    let shown = it.run(&["receipt", "show", &cid, "--json"]);
+    assert_eq!(shown.json()["receipt"]["/"], *cid, "{shown}");
+    let verified = it.run(&["receipt", "verify", &cid]);
+    assert!(verified.stdout().starts_with("signature"), "{verified}");
+    let other = "bafkreibddp4j24tie2eryflyvd76a2wytdtq5swuvwyhm2gc3g7mu42lbq";
+    let said = it.run(&["receipt", "show", other]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(said.stderr.contains("there is no receipt"), "{said}");
+}
+
+#[test]
+fn what_somebody_wrote_is_not_bound_over() {
+    let it = Environment::with(&["add", "cli"]);
+    let bind = ["bind", "add.wasm", "--lang", "python"];
+    let said = it.run(&bind);
+    assert_eq!((said.stdout(), said.code), ("add.py\n", Some(0)), "{said}");
+    assert_eq!(it.run(&bind).code, Some(0));
+    it.put("add.py", "mine");
+    let said = it.run(&bind);
+    assert_eq!(said.code, Some(4), "{said}");
+    let words = "error: add.py is there, and not made by `homestar bind`\nhint: `-o PATH`";
+    assert!(said.stderr.starts_with(words), "{said}");
+    assert_eq!(it.read("add.py"), b"mine");
+    let said = it.run(&["bind", "cli.wasm", "--lang", "ts"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(
+        said.stderr.contains("it is the entry of a command"),
+        "{said}"
+    );
+    let said = it.run(&["bind", "-", "--lang", "ts"]);
+    assert_eq!(said.code, Some(2), "{said}");
+    let said = it.run_with(&["bind", "add.py", "--lang", "rust"], b"");
+    assert_eq!(said.code, Some(4), "{said}");
 }
 
 /// An environment of Python's with mypy in it, which stays between runs.

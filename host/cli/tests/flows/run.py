@@ -249,6 +249,14 @@ class Ran(unittest.TestCase):
         self.assertEqual(five, 5)
         self.assertIn("so", told)
 
+    def test_results_have_a_bound(self) -> None:
+        @workflow
+        def many():
+            return [zoo.echo_u32(number) for number in range(1001)]
+
+        words = "1,001 results are asked for, and a run gives 1,000 at the most"
+        self.assertEqual(raised(HomestarError, many().run), words)
+
     def test_secrets_stay(self) -> None:
         @workflow
         def secret():

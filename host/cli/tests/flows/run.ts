@@ -122,6 +122,8 @@ test('for each gathers, and links can be read', async () => {
     return { found, sum: text.sum(found) };
   });
   assert.deepEqual((await counted('txt').run()).result, { found: [1n, 2n], sum: 3n });
+  const whole = workflow('whole', () => forEach([1, 2], zoo.echoU32));
+  assert.deepEqual((await whole().run()).result, [1, 2]);
   const again = workflow('again', () => lines.filter(file('pages/2.txt'), 'again'));
   const { result: link } = await again().run();
   assert(link instanceof Link);

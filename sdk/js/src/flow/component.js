@@ -26,7 +26,7 @@ export class Component {
       const fields = args.length > 0 ? { component, call, args } : { component, call };
       return new Task(tasks, call.split('#').at(-1), fields, gives, caller(make));
     };
-    Object.defineProperty(make, 'name', { value: name });
+    Object.defineProperties(make, { name: { value: name }, length: { value: params.length } });
     return make;
   }
 }

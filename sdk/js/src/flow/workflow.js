@@ -184,7 +184,8 @@ export function forEach(source, call) {
   tasks.each = [element, key];
   let task;
   try {
-    task = call(element, key);
+    // A function that takes one argument is one of a component perhaps, which minds another.
+    task = call.length === 1 ? call(element) : call(element, key);
   } finally {
     tasks.each = undefined;
   }

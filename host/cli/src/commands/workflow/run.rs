@@ -11,7 +11,7 @@ use homestar_core::ipld::Cid;
 use homestar_core::outcome::{Failure, Outcome};
 use homestar_core::plan::Rules;
 use homestar_core::receipt::Receipt;
-use homestar_core::schedule::{Options as Scheduling, Schedule, Summary, TaskId};
+use homestar_core::schedule::{Options as Scheduling, RESULTS_MAX, Schedule, Summary, TaskId};
 use homestar_core::task::Limits;
 use homestar_core::workflow::Workflow;
 use homestar_engine::Allocation;
@@ -205,6 +205,12 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
 
 /// Returns the tasks of these labels.
 fn asked(schedule: &Schedule, labels: &[String]) -> Result<Vec<TaskId>, CommandError> {
+    if labels.len() > RESULTS_MAX {
+        let (most, count) = (RESULTS_MAX as u64, labels.len() as u64);
+        let (most, count) = (print::number(most), print::number(count));
+        let words = format!("{count} results are asked for, and a run gives {most} at the most");
+        return Err(CommandError::input(words).hint("a task can gather what others give"));
+    }
     let places: HashMap<_, _> = schedule
         .tasks()
         .map(|task| (schedule.label(task), task))
