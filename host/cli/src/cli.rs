@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::commands::content::{add, car, cat, gc, get, ls, pin, serve, share, stat, store};
 use crate::commands::project::{build, dev, new};
 use crate::commands::workflow::{check, explain, plan, runs};
-use crate::commands::{completions, effect, inspect, key, node, receipt, replay, run, ucan};
+use crate::commands::{bind, completions, effect, inspect, key, node, receipt, replay, run, ucan};
 use crate::error::CommandError;
 use crate::print;
 
@@ -46,6 +46,7 @@ enum Command {
     New(new::Options),
     Build(build::Options),
     Dev(dev::Options),
+    Bind(bind::Options),
     Run(Box<run::Options>),
     Check(Box<check::Options>),
     Plan(Box<plan::Options>),
@@ -94,6 +95,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::New(options) => ended(new::main(&options), options.json),
         Command::Build(options) => ended(build::main(&options), options.json),
         Command::Dev(options) => dev::main(&options),
+        Command::Bind(options) => ended(bind::main(&options), options.json),
         Command::Run(options) => run::main(&options),
         Command::CompileWorker { arguments } => compile(&arguments),
         Command::Check(options) => ended(check::main(&options), options.common.json),

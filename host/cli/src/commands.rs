@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub(crate) mod bind;
 pub(crate) mod completions;
 pub(crate) mod content;
 pub(crate) mod effect;

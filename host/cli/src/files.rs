@@ -1,7 +1,7 @@
 //! Files that a person names, and standard input.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -95,6 +95,14 @@ impl Stdin {
         }
         self.read(purpose, BYTES_MAX).map(Some)
     }
+}
+
+/// Tells whether what comes by standard input begins as an object in JSON does. Nothing of it is taken.
+pub(crate) fn begins_as_json() -> bool {
+    // A document of ours begins with at most a few spaces and line breaks.
+    let mut stdin = io::stdin().lock();
+    let begin = stdin.fill_buf().unwrap_or_default();
+    begin.trim_ascii_start().first() == Some(&b'{')
 }
 
 fn is_file_or_pipe() -> bool {

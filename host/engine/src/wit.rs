@@ -8,7 +8,10 @@ use wit_parser::{InterfaceId, Resolve, WorldItem, WorldKey};
 use crate::error::LoadError;
 use crate::{link, scan, world};
 
+mod exports;
 mod signature;
+
+pub use self::exports::{Defined, Exported, Exports, Kind, Ty, exports};
 
 /// What a component is, as its own type says it.
 #[derive(Clone, Debug)]

@@ -5,6 +5,8 @@ pub use homestar_sdk_macros::tasks;
 pub mod digest;
 pub mod dns;
 mod effect;
+#[cfg(all(feature = "flow", not(target_family = "wasm")))]
+pub mod flow;
 pub mod https;
 pub mod keys;
 pub mod log;

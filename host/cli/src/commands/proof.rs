@@ -1,5 +1,6 @@
 //! Files that hold a receipt: alone, or with all it takes to run its task again.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use homestar_core::car;
@@ -37,8 +38,13 @@ impl Proof {
             let words = format!("{} has more than 1 MiB, and no receipt has", path.display());
             return Err(CommandError::input(words));
         }
-        let receipt = Receipt::decode(&bytes).map_err(|error| {
-            let words = format!("{} is not a good receipt", path.display());
+        Self::decode(path.display(), &bytes)
+    }
+
+    /// Reads the bytes of a receipt that is alone.
+    pub(super) fn decode(named: impl Display, bytes: &[u8]) -> Result<Self, CommandError> {
+        let receipt = Receipt::decode(bytes).map_err(|error| {
+            let words = format!("{named} is not a good receipt");
             CommandError::input(Caused::new(words, error))
         })?;
         Ok(Self::Bare(Box::new(receipt)))

@@ -1,7 +1,5 @@
 //! `homestar receipt`
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use homestar_core::evidence::Evidence;
 use homestar_core::ipld::{Cid, Ipld, Link};
@@ -10,7 +8,7 @@ use homestar_core::outcome::Outcome;
 use homestar_core::trace::Event;
 use homestar_core::ucan::Invocation;
 
-use homestar_node::Store as _;
+use homestar_node::{Reference, Store as _};
 
 use super::content::Common;
 use super::proof::Proof;
@@ -56,13 +54,42 @@ struct List {
 #[command(after_long_help = "\
 Examples:
   homestar receipt show sum.receipt
-  homestar receipt show sum.receipt --json")]
+  homestar receipt show bafyreif… --json")]
 struct Show {
-    /// The receipt's file
-    file: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    one: One,
+}
+
+/// A receipt.
+#[derive(Args, Debug)]
+struct One {
+    /// The receipt: its file, or its CID if it is in the store
+    #[arg(value_name = "FILE")]
+    receipt: Reference,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl One {
+    fn read(&self) -> Result<Proof, CommandError> {
+        match &self.receipt {
+            Reference::Path(file) => Proof::read(file),
+            Reference::Content(named) if named.path.is_empty() => {
+                let store = self.common.store()?;
+                let block = store.get(&named.root).map_err(CommandError::host)?;
+                let block = block.ok_or_else(|| {
+                    let words = format!("there is no receipt {} in the store", named.root);
+                    CommandError::input(words).hint("`homestar receipt list` lists those there are")
+                })?;
+                Proof::decode(&self.receipt, block.bytes())
+            }
+            other => {
+                let words = format!("{other} is neither the file of a receipt nor a CID");
+                Err(CommandError::usage(words))
+            }
+        }
+    }
 }
 
 /// Check that a receipt is what its issuer signed
@@ -76,11 +103,8 @@ Examples:
   homestar receipt verify sum.receipt
   homestar receipt verify sum.receipt --json")]
 struct Verify {
-    /// The receipt's file
-    file: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    one: One,
 }
 
 impl Options {
@@ -88,19 +112,18 @@ impl Options {
     pub(crate) fn json(&self) -> bool {
         match &self.command {
             Command::List(options) => options.common.json,
-            Command::Show(options) => options.json,
-            Command::Verify(options) => options.json,
+            Command::Show(Show { one }) | Command::Verify(Verify { one }) => one.common.json,
         }
     }
 }
 
 pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
-    let (file, json) = match &options.command {
+    let one = match &options.command {
         Command::List(options) => return list(options),
-        Command::Show(Show { file, json }) | Command::Verify(Verify { file, json }) => (file, json),
+        Command::Show(Show { one }) | Command::Verify(Verify { one }) => one,
     };
-    let proof = Proof::read(file)?;
-    if *json {
+    let proof = one.read()?;
+    if one.common.json {
         return print::out(print::json_line(&facts(&proof))?.as_bytes());
     }
     let mut rows = rows(&proof)?;

@@ -12,7 +12,7 @@ pub(in crate::commands) mod sign;
 mod watch;
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -62,9 +62,10 @@ use crate::telemetry::Telemetry;
 ///
 /// A file that ends in .yaml, .yml, .toml or .json is a workflow: many tasks, and what they need of each other. It is
 /// checked before anything runs. Tasks that need nothing of each other run side by side. What has a receipt is not run
-/// again, nor what peers have receipts of by signers that homestar.toml says are believed; and the same command goes on where a run was interrupted. The values of tasks that no other awaits are
-/// printed. Its file may grant its tasks what they reach: `homestar check` says what. With --json, each line is an
-/// event.
+/// again, nor what peers have receipts of by signers that homestar.toml says are believed; and the same command goes on
+/// where a run was interrupted. The values of tasks that no other awaits are printed, or of those that --result names. As
+/// JSON, a workflow is read from standard input too. Its file may grant its tasks what they reach: `homestar check` says
+/// what. With --json, each line is an event.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -176,6 +177,10 @@ pub(crate) struct Options {
     /// Start nothing more once a task failed whose failure no other awaits
     #[arg(long, help_heading = "Workflows")]
     fail_fast: bool,
+
+    /// Give what this task gives, though others may await it, and of no task that isn't named; may be given more than once
+    #[arg(long = "result", value_name = "LABEL", help_heading = "Workflows")]
+    results: Vec<String>,
 }
 
 const EXAMPLES: &str = r#"Examples:
@@ -194,6 +199,7 @@ const EXAMPLES: &str = r#"Examples:
   homestar run add.wasm --ucan request.ucan
   homestar run pipeline.yaml
   homestar run pipeline.yaml --json --fail-fast -j 4
+  homestar run - --result sum < pipeline.json
 
 Exit codes:
   0  it worked
@@ -342,8 +348,9 @@ fn run(options: &Options) -> Result<u8, CommandError> {
 
 /// Runs a workflow.
 fn many(options: &Options) -> Result<u8, CommandError> {
-    let Reference::Path(file) = &options.component else {
-        return Err(CommandError::usage("a workflow is a file"));
+    let file = match &options.component {
+        Reference::Path(file) => file,
+        _ => Path::new(workflow::STDIN),
     };
     let settings = options.config.settings()?;
     let (usual, loading) = (
@@ -362,6 +369,7 @@ fn many(options: &Options) -> Result<u8, CommandError> {
         json: options.json,
         jobs: options.jobs.map_or(processors, |jobs| jobs.get().into()),
         fails_fast: options.fail_fast,
+        results: &options.results,
         looks_up: !options.no_cache,
         settings: &settings,
     })
@@ -484,6 +492,7 @@ impl Options {
         let of_many = [
             ("--jobs", self.jobs.is_some()),
             ("--fail-fast", self.fail_fast),
+            ("--result", !self.results.is_empty()),
         ];
         let (options, other) = match is_workflow {
             true => (&of_one[..], "is for a component, and this is a workflow"),

@@ -37,12 +37,12 @@ use crate::settings::Settings;
 
 use self::guests::Guests;
 
-pub(crate) use self::prepare::is_workflow;
+pub(crate) use self::prepare::{STDIN, is_workflow};
 
 /// What the commands take that look at a workflow and run nothing.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
-    /// The workflow: a file that ends in .yaml, .yml, .toml or .json
+    /// The workflow: a file that ends in .yaml, .yml, .toml or .json, or - for JSON on standard input
     file: PathBuf,
 
     /// Choose who provides an interface, where several effects do; may be given more than once

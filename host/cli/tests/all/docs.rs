@@ -46,6 +46,7 @@ fn the_page_has_the_help_of_every_command() {
         "new --help",
         "build --help",
         "dev --help",
+        "bind --help",
         "run --help",
         "check --help",
         "plan --help",

@@ -13,6 +13,7 @@ mod examples_effects;
 mod examples_log;
 mod examples_text;
 mod failures;
+mod flows;
 mod grants;
 mod hostile;
 mod inspect;

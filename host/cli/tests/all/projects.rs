@@ -15,7 +15,7 @@ const ANSWER: &str = "[{text: \"to\", times: 3}, {text: \"be\", times: 2}]\n";
 
 /// A folder for projects, in which the languages' own tools find what they keep between runs: what they download and
 /// compile stays in the target folder.
-pub(crate) struct Projects(Environment);
+pub(crate) struct Projects(pub(crate) Environment);
 
 impl Projects {
     pub(crate) fn new() -> Self {
@@ -31,7 +31,7 @@ impl Projects {
     }
 
     /// A program in this folder, with the environment of this process but for what is homestar's.
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects");
         let home = self.0.path(".homestar-home");
         fs::create_dir_all(&home).unwrap();
@@ -60,7 +60,7 @@ impl Projects {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         let mut command = self.command(env!("CARGO_BIN_EXE_homestar"), arguments);
         self.0.said(&mut command)
     }
@@ -83,7 +83,7 @@ impl Projects {
     }
 
     /// Runs a program in the project.
-    fn tool(&self, program: &str, arguments: &[&str]) -> Said {
+    pub(crate) fn tool(&self, program: &str, arguments: &[&str]) -> Said {
         let mut command = self.command(program, arguments);
         command.current_dir(self.0.path("words"));
         self.0.said(&mut command)
@@ -223,6 +223,41 @@ fn is_an_effect(
     assert_eq!(read.stdout(), "some(\"Fish chips\")\n", "{read}");
 }
 
+/// The project becomes that of the template `workflow`, which passes its own tests. Its component is built, and what the template
+/// has of that is what `homestar bind` writes. Run, it prints what it should, and run again no task runs.
+fn is_a_workflow(it: &Projects, language: &str, tests: &[&str], run: &[&str], bound: &str) {
+    let files = homestar_templates::project(language, "workflow", "words").unwrap();
+    for (path, text) in &files {
+        it.0.put(&format!("words/{path}"), text);
+    }
+    let tested = it.tool(tests[0], &tests[1..]);
+    assert_eq!(tested.code, Some(0), "{tested}");
+    let built = it.run(&["build", "words"]);
+    assert_eq!(built.code, Some(0), "{built}");
+    let homestar = env!("CARGO_BIN_EXE_homestar");
+    let arguments = ["bind", "words.wasm", "--lang", language, "-o", bound];
+    let said = it.tool(homestar, &arguments);
+    assert_eq!(said.code, Some(0), "{said}");
+    for path in said.stdout().lines() {
+        let (_, text) = files.iter().find(|(file, _)| file == path).expect(path);
+        let now = String::from_utf8(it.0.read(&format!("words/{path}"))).unwrap();
+        assert!(
+            now == *text,
+            "the template for {language} has another {path}:\n{now}"
+        );
+    }
+    for _ in 0..2 {
+        let mut command = it.command(run[0], &run[1..]);
+        command.current_dir(it.0.path("words"));
+        let said = it.0.said(command.env("HOMESTAR", homestar));
+        assert!(said.stdout().ends_with("be 3\nto 2\nor 1\n"), "{said}");
+        assert_eq!(said.code, Some(0), "{said}");
+    }
+    let ran = it.run(&["runs", "--json"]).json();
+    let counts = ["ran", "memoised"].map(|how| ran["ok"][0][how].as_u64());
+    assert_eq!(counts, [Some(0), Some(3)], "{ran}");
+}
+
 /// A program that uses every effect.
 fn more(ending: &str) -> String {
     let file = format!("host/cli/tests/projects/effects.{ending}");
@@ -265,6 +300,39 @@ fn a_project_in_rust_works() {
         },
         "\nattempt to divide by zero\n",
     );
+    let run = ["cargo", "run", "--quiet", "--example", "flow"];
+    let tests = ["cargo", "test", "--all-targets"];
+    is_a_workflow(&it, "rust", &tests, &run, "examples/flow/component.rs");
+}
+
+#[test]
+fn a_project_over_streams_works() {
+    if !has(&["cargo"]) {
+        return;
+    }
+    let it = Projects::new();
+    for language in ["js", "ts", "python"] {
+        let said = it.run(&["new", "words", "--lang", language, "--template", "stream"]);
+        assert_eq!(said.code, Some(4), "{said}");
+        let words = "its tools make no components with streams\nhint: `--lang rust` has one";
+        assert!(said.stderr.contains(words), "{said}");
+        assert!(!it.0.path("words").exists());
+    }
+    let said = it.run(&["new", "words", "--lang", "rust", "--template", "stream"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let built = it.run(&["build", "words"]);
+    assert_eq!(built.code, Some(0), "{built}");
+    let tested = it.tool("cargo", &["test"]);
+    assert_eq!(tested.code, Some(0), "{tested}");
+    let text = "an error\nfine\n".repeat(100_000) + "errors";
+    it.0.put("big.log", text);
+    let counted = it.run(&["run", "words/words.wasm", "count(@big.log, \"error\")"]);
+    assert_eq!(counted.stdout(), "100001\n", "{counted}");
+    let call = "filter(@big.log, \"error\")";
+    let found = it.run(&["run", "words/words.wasm", call, "-o", "found.log"]);
+    assert_eq!(found.code, Some(0), "{found}");
+    let expected = "an error\n".repeat(100_000) + "errors";
+    assert!(it.0.read("found.log") == expected.as_bytes());
 }
 
 #[test]
@@ -287,6 +355,8 @@ fn a_project_in_javascript_works() {
         |text| with_more_in_typescript(&it, text),
         words,
     );
+    let run = ["npm", "start", "--silent"];
+    is_a_workflow(&it, "js", &["npm", "test"], &run, "src/component.js");
     its_sdk_passes_its_tests(&it, "js", "node", &["--test"], "derive.test.js");
 }
 
@@ -312,6 +382,8 @@ fn a_project_in_typescript_works() {
         |text| with_more_in_typescript(&it, text),
         words,
     );
+    let run = ["npm", "start", "--silent"];
+    is_a_workflow(&it, "ts", &["npm", "test"], &run, "src/component.ts");
 }
 
 #[test]
@@ -355,6 +427,8 @@ error: the guest trapped: wasm `unreachable` instruction executed
         |text| text + &more("py"),
         words,
     );
+    let run = [".venv/bin/python", "flow.py"];
+    is_a_workflow(&it, "python", &tests, &run, "component.py");
     its_sdk_passes_its_tests(&it, "python", ".venv/bin/python", &[], "test_derive.py");
 }
 
@@ -422,7 +496,7 @@ fn its_package_is_whole(it: &Projects) {
     assert_eq!(packed, vendored, "{said}");
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 

@@ -133,6 +133,8 @@ impl<'a, G: Fn(&crate::workflow::Await) -> (Gives, String)> Flow<'a, G> {
                 }
             }
             Value::Each(each) => self.each(each.part, each.place, ty, path, findings),
+            // Whatever is given, it is data.
+            Value::List(_) | Value::Map(_) if ty.takes_any() => {}
             Value::List(items) => self.list(items, ty, path, findings),
             Value::Map(_) => self.map(value, ty, path, findings),
         }

@@ -118,6 +118,8 @@ pub struct FailedTask {
     pub message: String,
     /// Its receipt, if there is one.
     pub receipt: Option<Cid>,
+    /// Whether another task awaited that it failed.
+    pub is_handled: bool,
 }
 
 /// A task that was not run.
@@ -158,6 +160,7 @@ impl Schedule {
             kind: failure.kind,
             message: failure.message.clone(),
             receipt: self.slots[task.index()].receipt,
+            is_handled: self.slots[task.index()].state == State::Done(End::Handled),
         });
         let skipped = self.skipped.iter().map(|task| SkippedTask {
             label: self.label(*task),
@@ -213,6 +216,25 @@ impl Schedule {
             let outcome = slot.held.as_ref().filter(|_| slot.is_done())?.outcome();
             Some((task, outcome))
         })
+    }
+
+    /// Has what these tasks of the plan give be the results, whoever awaits it, instead of what nobody awaits. Called before
+    /// anything happened.
+    pub fn give(&mut self, tasks: &[TaskId]) {
+        for index in std::mem::take(&mut self.result_slots) {
+            self.slots[index].waiters = 0;
+        }
+        let mut results: Vec<_> = tasks.iter().map(|task| task.index()).collect();
+        results.sort_unstable();
+        results.dedup();
+        results.retain(|index| *index < self.plan.tasks.len());
+        self.results_kept = results.len() <= RESULTS_MAX;
+        if self.results_kept {
+            results
+                .iter()
+                .for_each(|index| self.slots[*index].waiters += 1);
+            self.result_slots = results;
+        }
     }
 
     /// Whether the results are kept: there are no more than [`RESULTS_MAX`].

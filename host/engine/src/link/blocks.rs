@@ -105,8 +105,8 @@ impl Known {
 }
 
 /// The interfaces that define them.
-const FILES: &str = "homestar:blocks/files@0.1.";
-const VALUES: &str = "homestar:std/ipld@0.1.";
+pub(crate) const FILES: &str = "homestar:blocks/files@0.1.";
+pub(crate) const VALUES: &str = "homestar:std/ipld@0.1.";
 
 fn drop_blob(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
     close_blob(&mut store, number).map(drop)

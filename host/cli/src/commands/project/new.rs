@@ -19,6 +19,7 @@ use crate::{files, print};
 Examples:
   homestar new words --lang python
   homestar new titles --lang rust --template effect
+  homestar new pages --lang python --template workflow
   homestar new projects/words --lang ts")]
 pub(crate) struct Options {
     /// The folder, which must not exist or be empty; the project is called like it
@@ -45,6 +46,10 @@ enum Template {
     Task,
     /// A function over HTTPS, whose interface other components import
     Effect,
+    /// A workflow, and the functions that it calls
+    Workflow,
+    /// Functions over content of any size, which comes and goes in pieces; in Rust
+    Stream,
 }
 
 impl Template {
@@ -53,6 +58,8 @@ impl Template {
         match self {
             Self::Task => "task",
             Self::Effect => "effect",
+            Self::Workflow => "workflow",
+            Self::Stream => "stream",
         }
     }
 
@@ -61,15 +68,27 @@ impl Template {
         match self {
             Self::Task => "a task",
             Self::Effect => "an effect",
+            Self::Workflow => "a workflow",
+            Self::Stream => "functions over streams",
         }
     }
 
-    /// Returns what its function is asked first.
-    fn call(self) -> &'static str {
-        match self {
+    /// Returns what its project called `name` is asked first.
+    fn first(self, language: Language, name: &str) -> String {
+        let call = match self {
             Self::Task => r#"'top-words("to be or not to be", 2)'"#,
             Self::Effect => r#"'title("https://example.com/")' --allow https=example.com"#,
-        }
+            Self::Stream => r#"'count(@README.md, "homestar")'"#,
+            Self::Workflow => {
+                return match language {
+                    Language::Rust => "cargo run --example flow",
+                    Language::Js | Language::Ts => "npm start",
+                    Language::Python => ".venv/bin/python flow.py",
+                }
+                .to_owned();
+            }
+        };
+        format!("homestar run {name}.wasm {call}")
     }
 }
 
@@ -80,7 +99,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let language = options.language;
     let template = options.template;
     let written = homestar_templates::project(language.as_str(), template.as_str(), &name);
-    let written = written.ok_or_else(|| CommandError::host("the template is missing"))?;
+    let written = written.ok_or_else(|| missing(language, template))?;
     for (path, text) in &written {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
@@ -99,19 +118,29 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         ]));
     }
     print::line(&format!(
-        "{}: {} in {}. Next:\n\n  cd {}\n  homestar build\n  homestar run {name}.wasm {}\n  {}",
+        "{}: {} in {}. Next:\n\n  cd {}\n  homestar build\n  {}\n  {}",
         folder.display(),
         template.name(),
         language.name(),
         folder.display(),
-        template.call(),
-        tests(language),
+        template.first(language, &name),
+        tests(language, template),
     ))
 }
 
+/// Not every language can do everything.
+fn missing(language: Language, template: Template) -> CommandError {
+    let (language, template) = (language.name(), template.name());
+    let error = CommandError::input(format!(
+        "there is no template for {template} in {language}: its tools make no components with streams"
+    ));
+    error.hint("`--lang rust` has one; a function over `bytes` works in each language")
+}
+
 /// Returns the command that tests a project.
-fn tests(language: Language) -> &'static str {
+fn tests(language: Language, template: Template) -> &'static str {
     match language {
+        Language::Rust if matches!(template, Template::Workflow) => "cargo test --all-targets",
         Language::Rust => "cargo test",
         Language::Js | Language::Ts => "npm test",
         Language::Python => ".venv/bin/python -m unittest",

@@ -96,6 +96,7 @@ impl Events {
     pub(super) fn finished(&mut self, run: &str, how: Ended, summary: &Summary, results: Ipld) {
         let failed = summary.failed.iter().map(|task| {
             print::map([
+                ("handled", Ipld::Bool(task.is_handled)),
                 ("kind", text(task.kind.as_str())),
                 ("message", text(&task.message)),
                 ("receipt", task.receipt.map_or(Ipld::Null, Ipld::Link)),

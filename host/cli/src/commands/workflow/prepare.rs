@@ -14,7 +14,8 @@ use homestar_node::Reference;
 use super::find::{self, Files, Names};
 use super::guests::Guests;
 use crate::error::{CommandError, Listed};
-use crate::{files, print};
+use crate::files::{self, Stdin};
+use crate::print;
 
 /// A workflow that was checked, with what it takes to run it.
 #[derive(Debug)]
@@ -25,15 +26,22 @@ pub(super) struct Prepared {
     pub(super) signatures: Signatures,
 }
 
-/// Tells whether a reference is the file of a workflow, by its ending.
+/// The name of a workflow that comes by standard input.
+pub(crate) const STDIN: &str = "-";
+
+/// Tells whether a reference is a workflow: a file by its ending, and what comes by standard input by how it begins.
 pub(crate) fn is_workflow(reference: &Reference) -> bool {
     match reference {
         Reference::Path(path) => format(path).is_some(),
+        Reference::Stdin => files::begins_as_json(),
         _ => false,
     }
 }
 
 fn format(path: &Path) -> Option<Format> {
+    if path == Path::new(STDIN) {
+        return Some(Format::Json);
+    }
     Format::of_path(path.to_str()?)
 }
 
@@ -97,7 +105,10 @@ pub(super) fn read(path: &Path) -> Result<Workflow, CommandError> {
         let error = CommandError::input(words);
         return Err(error.hint("files of workflows end in .yaml, .yml, .toml or .json"));
     };
-    let bytes = files::read(path, MAX_TEXT_BYTES as u64)?;
+    let bytes = match path == Path::new(STDIN) {
+        true => Stdin::default().read("the workflow", MAX_TEXT_BYTES as u64)?,
+        false => files::read(path, MAX_TEXT_BYTES as u64)?,
+    };
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         CommandError::input(format!("{} is not UTF-8: see byte {at}", path.display()))

@@ -1,5 +1,6 @@
 //! `homestar run` of a workflow.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -10,7 +11,7 @@ use homestar_core::ipld::Cid;
 use homestar_core::outcome::{Failure, Outcome};
 use homestar_core::plan::Rules;
 use homestar_core::receipt::Receipt;
-use homestar_core::schedule::{Options as Scheduling, Schedule, Summary, TaskId};
+use homestar_core::schedule::{Options as Scheduling, RESULTS_MAX, Schedule, Summary, TaskId};
 use homestar_core::task::Limits;
 use homestar_core::ucan::Did;
 use homestar_core::workflow::Workflow;
@@ -49,6 +50,8 @@ pub(crate) struct Options<'a> {
     /// Tasks at a time.
     pub(crate) jobs: usize,
     pub(crate) fails_fast: bool,
+    /// The labels of the tasks whose values are asked for; without any, those that no other awaits.
+    pub(crate) results: &'a [String],
     /// Whether receipts of earlier runs count.
     pub(crate) looks_up: bool,
 }
@@ -112,11 +115,12 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         seed: now_ms(),
         ..Scheduling::default()
     };
-    let mut run = Run::new(
-        Schedule::new(prepared.plan, scheduling),
-        Arc::clone(&store),
-        options.jobs,
-    );
+    let mut schedule = Schedule::new(prepared.plan, scheduling);
+    if !options.results.is_empty() {
+        let asked = asked(&schedule, options.results)?;
+        schedule.give(&asked);
+    }
+    let mut run = Run::new(schedule, Arc::clone(&store), options.jobs);
     run.remember(&opened.id).map_err(CommandError::host)?;
     if let Some(elsewhere) = options.data.elsewhere(believed)? {
         run.look_elsewhere(Arc::new(elsewhere));
@@ -212,6 +216,25 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         }
     }
     Ok(code(how, &summary))
+}
+
+/// Returns the tasks of these labels.
+fn asked(schedule: &Schedule, labels: &[String]) -> Result<Vec<TaskId>, CommandError> {
+    if labels.len() > RESULTS_MAX {
+        let (most, count) = (RESULTS_MAX as u64, labels.len() as u64);
+        let (most, count) = (print::number(most), print::number(count));
+        let words = format!("{count} results are asked for, and a run gives {most} at the most");
+        return Err(CommandError::input(words).hint("a task can gather what others give"));
+    }
+    let places: HashMap<_, _> = schedule
+        .tasks()
+        .map(|task| (schedule.label(task), task))
+        .collect();
+    let one = |label: &String| {
+        let task = places.get(label).copied();
+        task.ok_or_else(|| CommandError::input(format!("the workflow has no task `{label}`")))
+    };
+    labels.iter().map(one).collect()
 }
 
 fn how_it_ended(summary: &Summary, was_stopped: bool) -> Ended {
@@ -391,7 +414,9 @@ fn failure(schedule: &Schedule, task: TaskId, failure: &Failure) -> String {
 
 /// Returns the exit code: that of the first task that failed.
 fn code(how: Ended, summary: &Summary) -> u8 {
-    match (how, summary.failed.first()) {
+    // What another task awaits is no end of a run.
+    let failed = summary.failed.iter().find(|failed| !failed.is_handled);
+    match (how, failed.or(summary.failed.first())) {
         (Ended::Well, _) => 0,
         (Ended::Cancelled, _) => INTERRUPTED,
         (Ended::Failed, Some(failed)) => code_of(&Failure::new(failed.kind, "")),
