@@ -68,6 +68,7 @@ pub mod grant;
 pub mod ipld;
 pub mod json;
 pub mod key;
+pub mod market;
 pub mod outcome;
 pub mod plan;
 pub mod quantity;

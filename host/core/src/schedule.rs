@@ -118,7 +118,7 @@ use crate::task::Instruction;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    fn after(self, time: Duration) -> Self {
+    pub(crate) fn after(self, time: Duration) -> Self {
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(milliseconds))
     }

@@ -81,7 +81,7 @@ pub use self::local::LocalNode;
 pub use self::peers::{
     Candidate, Counts, GOSSIP_BYTES_MAX, Hint, LOOKUP_MAX, Listener, MESSAGE_BYTES_MAX,
     PeerAddress, PeerAddressError, PeerStatus, Peers, PeersError, PeersSettings, PeersStatus,
-    RECEIPTS_OF_ONE_MAX, Reached, Served, Topic, Verdict, peer_of,
+    RECEIPTS_OF_ONE_MAX, Reached, Served, Topic, Verdict, did_of, peer_of,
 };
 pub use self::post::Poster;
 pub use self::scope::{EntityBytes, Scope, ScopeError};

@@ -42,7 +42,7 @@ use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
 use libp2p::{Multiaddr, PeerId};
 use thiserror::Error;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use self::address::{PeerAddress, PeerAddressError};
@@ -51,7 +51,7 @@ pub use self::lookup::{LOOKUP_MAX, RECEIPTS_OF_ONE_MAX};
 pub use self::receipts::{Candidate, Hint};
 pub use self::settings::PeersSettings;
 pub use self::status::{Counts, PeerStatus, PeersStatus, Reached};
-pub use self::who::peer_of;
+pub use self::who::{did_of, peer_of};
 
 use self::actor::{Actor, Command};
 use self::lookup::{Names, Ran};
@@ -85,6 +85,7 @@ pub struct Served {
 pub struct Peers {
     id: PeerId,
     commands: mpsc::Sender<Command>,
+    threads: Handle,
     /// What may still be wanted.
     wanted: Arc<Semaphore>,
     letters: Arc<Semaphore>,
@@ -108,6 +109,7 @@ impl Peers {
             .enable_time()
             .build()
             .map_err(PeersError::Threads)?;
+        let threads = runtime.handle().clone();
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
         let run = move || {
@@ -131,6 +133,7 @@ impl Peers {
         Ok(Self {
             id,
             commands,
+            threads,
             wanted: Arc::new(Semaphore::new(WANTED_MAX)),
             letters: Arc::new(Semaphore::new(LETTERS_MAX)),
             searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
@@ -179,6 +182,19 @@ impl Peers {
             letter: Letter { message, answer },
         };
         self.ask(letter).await?
+    }
+
+    /// Sends a message as [`tell`](Self::tell) does, without waiting. `then` is told what came of it, on a thread that must not be
+    /// held up.
+    pub fn send(
+        &self,
+        peer: PeerId,
+        message: Vec<u8>,
+        then: impl FnOnce(Result<(), PeersError>) + Send + 'static,
+    ) {
+        let peers = self.clone();
+        let sent = async move { then(peers.tell(peer, message).await) };
+        self.threads.spawn(sent);
     }
 
     /// Tells all who follow a topic, by way of those of them who are connected. The message has at most [`GOSSIP_BYTES_MAX`].

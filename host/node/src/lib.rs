@@ -21,6 +21,7 @@
 //! - [`Node`], [`Shared`]: a node among others, and what it gives them
 //! - [`Run`], [`Execute`], [`RunRecord`]: workflows at work
 //! - [`Elsewhere`], [`Believed`], [`Heard`]: receipts of others, and whose count
+//! - [`Worker`], [`Errands`]: tasks that are run for others, and by others
 //! - [`seen`]: invocations that were carried out
 //! - [`Tokens`]: delegations and revocations that are kept
 
@@ -31,6 +32,7 @@ mod elsewhere;
 mod export;
 mod heard;
 mod import;
+mod market;
 mod node;
 mod read;
 mod reference;
@@ -47,6 +49,9 @@ pub use self::elsewhere::{Believed, Elsewhere, Refusal, Way};
 pub use self::export::{ExportError, Exported, export};
 pub use self::heard::Heard;
 pub use self::import::{ImportError, ImportOptions, Importer, Watch};
+pub use self::market::{
+    Admitted, Broken, Errand, Errands, Invoke, Lent, NotRun, Order, Ran, Worker, Workshop,
+};
 pub use self::node::{Node, NodeConfig, NodeError};
 pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};
 pub use self::reference::{ContentPath, Reference, ReferenceError};
@@ -62,7 +67,7 @@ pub use homestar_net::{
     DownloadsSettings, Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings,
     InTurn, Listener, LocalNode, Multiaddr, PeerAddress, PeerAddressError, PeerId, Peers,
     PeersError, PeersSettings, PeersStatus, Poster, Served, ServerError, ServerSettings,
-    SourceError as ServeError, What,
+    SourceError as ServeError, What, did_of, peer_of, wait_for,
 };
 pub use homestar_store::{
     Collected, Config as StoreConfig, Depth, Disk, Memory, Pin, Record, Recorded, Store, StoreError,

@@ -11,24 +11,26 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use homestar_core::ipld::{Block, Cid, Ipld, Link};
 use homestar_core::json;
 use homestar_core::key::SigningKey;
+use homestar_core::market::{Announcement, ExecutorSettings};
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
 use homestar_net::{
-    Api, ApiAnswer, ApiRequest, AuthoritiesError, BlockSource, Counts, Fetch, GatewayServer,
-    Gateways, GatewaysSettings, InTurn, Listener, PeerAddress, PeerStatus, Peers, PeersError,
+    Api, ApiAnswer, ApiRequest, AuthoritiesError, BlockSource, Counts, Fetch, FetchError, Fetching,
+    GatewayServer, Gateways, GatewaysSettings, InTurn, PeerAddress, PeerStatus, Peers, PeersError,
     PeersSettings, PeersStatus, Reached, Served, ServerError, ServerSettings,
-    SourceError as ServeError, Topic, wait_for,
+    SourceError as ServeError, Topic, peer_of, wait_for,
 };
 use homestar_store::Store;
 use thiserror::Error;
 
 use crate::elsewhere::{ASKED_AT_ONCE, read_links};
 use crate::heard::{self, NAMED_MAX};
+use crate::market::{Announced, Ears, Lent, Mailbox, Worker, Workshop};
 use crate::{
     Believed, Elsewhere, Heard, Kept, Shared, Source, SourceError, Way, shared, shared_receipts,
 };
@@ -54,6 +56,8 @@ pub struct NodeConfig {
     pub believed: Believed,
     /// Whether strangers get the receipts that were [shared](crate::share_receipts).
     pub shares_receipts: bool,
+    /// Whether it runs tasks for others. They are refused until it is told [who does](Node::work).
+    pub works: bool,
     /// What it says that it is.
     pub version: &'static str,
 }
@@ -61,9 +65,13 @@ pub struct NodeConfig {
 /// A node that runs.
 #[must_use = "the node ends at once when this is dropped; `shutdown` ends it in order"]
 pub struct Node {
+    worker: Arc<OnceLock<Worker>>,
     peers: Peers,
     local: GatewayServer,
     source: Arc<Source>,
+    shared: Arc<Shared>,
+    lent: Arc<Lent>,
+    mailbox: Option<Arc<Mailbox>>,
 }
 
 impl Node {
@@ -80,10 +88,20 @@ impl Node {
         if hears {
             config.peers.topics.push(Topic::Receipts);
         }
+        config.peers.topics.push(Topic::Announcements);
+        let announced = Arc::<Announced>::default();
+        let shared = Arc::new(Shared::of(Arc::clone(&store), config.shares_receipts));
+        let lent = Arc::new(Lent::nothing(shared.clone()));
+        let mailbox = config.works.then(Arc::<Mailbox>::default);
+        let ears = Ears {
+            receipts: hears.then(|| Arc::clone(&heard)),
+            announced: Arc::clone(&announced),
+            mailbox: mailbox.clone(),
+        };
         let served = Served {
-            strangers: Arc::new(Shared::of(Arc::clone(&store), config.shares_receipts)),
+            strangers: lent.clone(),
             trusted: Arc::new(Kept(Arc::clone(&store))),
-            listener: hears.then(|| Arc::clone(&heard) as Arc<dyn Listener>),
+            listener: Some(Arc::new(ears)),
         };
         let known = config.peers.peers.clone();
         let peers = Peers::spawn(config.peers, key, served)?;
@@ -94,7 +112,10 @@ impl Node {
         let source = Arc::new(Source::new(store, InTurn::of(ways)));
         let ways = vec![Way::Peers(peers.clone(), known)];
         let elsewhere = Elsewhere::new(config.believed, Arc::clone(&source), ways);
+        let worker = Arc::<OnceLock<Worker>>::default();
         let api = About {
+            worker: Arc::clone(&worker),
+            announced,
             elsewhere: elsewhere.with_heard(Arc::clone(&heard)),
             heard,
             shares_receipts: config.shares_receipts,
@@ -112,10 +133,38 @@ impl Node {
         let blocks = Arc::new(Everything(Arc::clone(&source)));
         let local = GatewayServer::spawn_local(&config.socket, settings, blocks, Arc::new(api))?;
         Ok(Self {
+            worker,
             peers,
             local,
             source,
+            shared,
+            lent,
+            mailbox,
         })
+    }
+
+    /// Returns whom to ask for what tasks of others read: what is shared here, then whomever the node asks.
+    pub fn ways(&self) -> Option<Arc<dyn Fetch>> {
+        let here: Arc<dyn Fetch> = Arc::new(Public(Arc::clone(&self.shared)));
+        let elsewhere = self.source.fetch().cloned();
+        InTurn::of([here].into_iter().chain(elsewhere).collect())
+    }
+
+    /// From now on tasks of others are run by a workshop. What it reads and keeps is in `store`, which is theirs.
+    pub fn work(
+        &self,
+        settings: ExecutorSettings,
+        workshop: Arc<dyn Workshop>,
+        key: SigningKey,
+        store: Arc<dyn Store>,
+    ) {
+        self.lent.from_store(store);
+        if let Some(mailbox) = &self.mailbox {
+            let (peers, lent) = (self.peers.clone(), Arc::clone(&self.lent));
+            let (worker, mail) = Worker::spawn(settings, workshop, key, peers, lent);
+            mailbox.open(mail);
+            let _ = self.worker.set(worker);
+        }
     }
 
     /// Where it listens, and who its peers are.
@@ -127,6 +176,9 @@ impl Node {
     /// is safe.
     pub fn shutdown(self) {
         self.local.shutdown();
+        if let Some(worker) = self.worker.get() {
+            worker.end();
+        }
         wait_for(self.peers.shutdown());
         // What isn't durable can be fetched again.
         let _ = self.source.store().flush();
@@ -154,6 +206,17 @@ pub enum NodeError {
     Authorities(#[from] AuthoritiesError),
 }
 
+/// What is shared here, as a way by which blocks come.
+#[derive(Debug)]
+struct Public(Arc<Shared>);
+
+impl Fetch for Public {
+    fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block> {
+        let found = self.0.get(cid).ok().flatten();
+        Box::pin(async move { found.ok_or(FetchError::NoProvider { cid: *cid }) })
+    }
+}
+
 /// What is here, and what can be had elsewhere.
 #[derive(Debug)]
 struct Everything(Arc<Source>);
@@ -174,6 +237,8 @@ impl BlockSource for Everything {
 
 /// What can be asked about a node, and said to it.
 struct About {
+    worker: Arc<OnceLock<Worker>>,
+    announced: Arc<Announced>,
     peers: Peers,
     source: Arc<Source>,
     elsewhere: Elsewhere,
@@ -197,6 +262,7 @@ impl Api for About {
             ("GET", "/v1/ping") => (200, Ok(Ipld::Map([].into()))),
             ("GET", "/v1/node") => (200, self.node()),
             ("GET", "/v1/peers") => (200, self.peers()),
+            ("GET", "/v1/workers") => (200, Ok(self.workers())),
             ("POST", "/v1/connect") => (200, self.connect(&request.body)),
             ("POST", "/v1/shared") => {
                 self.provide();
@@ -236,6 +302,7 @@ impl About {
             .iter()
             .map(|at| Ipld::String(at.to_string()));
         let shared = shared(&**self.source.store()).map_err(|error| error.to_string())?;
+        let room = self.worker.get().and_then(Worker::room).unwrap_or_default();
         Ok(map([
             ("addresses", Ipld::List(addresses.collect())),
             ("counts", self.counts(&status.counts)),
@@ -243,9 +310,11 @@ impl About {
             ("id", Ipld::String(status.id.to_string())),
             ("peers", number(status.peers.len() as u64)),
             ("pid", number(std::process::id().into())),
+            ("queued", number(room.waiting)),
             ("shared", number(shared.len() as u64)),
             ("version", Ipld::String(self.version.to_owned())),
             ("wanted", number(status.wanted as u64)),
+            ("working", number(room.running)),
         ]))
     }
 
@@ -270,6 +339,33 @@ impl About {
     fn peers(&self) -> Result<Ipld, String> {
         let peers = self.status()?.peers;
         Ok(Ipld::List(peers.iter().map(peer).collect()))
+    }
+
+    /// What nodes said that they can do.
+    fn workers(&self) -> Ipld {
+        let texts = |texts: &[String]| texts.iter().cloned().map(Ipld::String).collect();
+        let worker = |said: Announcement| {
+            let id = peer_of(&said.who)?;
+            let effects = said.effects.into_iter();
+            let effects = effects.map(|(name, cid)| (name, Ipld::Link(cid)));
+            Some(map([
+                ("addresses", Ipld::List(texts(&said.addresses))),
+                ("effects", Ipld::Map(effects.collect())),
+                ("id", Ipld::String(id.to_string())),
+                ("jobs", number(said.room.jobs)),
+                ("memory", number(said.room.memory)),
+                ("running", number(said.room.running)),
+                ("signer", Ipld::String(said.who.to_string())),
+                ("waiting", number(said.room.waiting)),
+            ]))
+        };
+        Ipld::List(
+            self.announced
+                .all()
+                .into_iter()
+                .filter_map(worker)
+                .collect(),
+        )
     }
 
     fn connect(&self, body: &[u8]) -> Result<Ipld, String> {

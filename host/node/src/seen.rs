@@ -49,6 +49,12 @@ pub fn accept(
     }
 }
 
+/// Returns the invocations that are noted.
+pub fn accepted(store: &dyn Store) -> Result<Vec<Cid>, StoreError> {
+    let names = store.names_under(NAME)?;
+    Ok(names.into_iter().map(|(_, cid)| cid).collect())
+}
+
 /// Forgets what can't come again, unless another process did.
 fn forget(store: &dyn Store, name: &str, cid: &Cid) -> Result<(), StoreError> {
     store.swap_name(name, Some(cid), None).map(drop)

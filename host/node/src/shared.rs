@@ -135,7 +135,7 @@ struct Known {
 
 /// What was found from some roots on.
 #[derive(Debug, Default)]
-struct Walked {
+pub(crate) struct Walked {
     roots: Vec<Cid>,
     /// By the hashes of blocks, since that is how they are kept: 32 bytes for each.
     digests: HashSet<[u8; 32]>,
@@ -162,7 +162,9 @@ impl Shared {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.looked_at.is_none_or(|at| at.elapsed() >= BELIEVED) {
             let roots = shared(&*self.store).map_err(failed)?;
-            known.content.look(roots, |roots| self.walk(roots))?;
+            known
+                .content
+                .look(roots, |roots| walk(&*self.store, roots))?;
             if self.shares_receipts {
                 let receipts = shared_receipts(&*self.store).map_err(failed)?;
                 known
@@ -172,31 +174,6 @@ impl Shared {
             known.looked_at = Some(Instant::now());
         }
         Ok(known.content.digests.contains(&digest) || known.receipts.digests.contains(&digest))
-    }
-
-    /// Follows links from the roots as far as blocks are there, and returns what was found and whether all was there.
-    fn walk(&self, roots: &[Cid]) -> Result<(HashSet<[u8; 32]>, bool), SourceError> {
-        let (mut found, mut is_whole) = (HashSet::new(), true);
-        let mut ahead = roots.to_vec();
-        while let Some(cid) = ahead.pop() {
-            let Some(digest) = digest(&cid) else { continue };
-            if found.contains(&digest) {
-                continue;
-            }
-            if cid.codec() == homestar_core::ipld::RAW {
-                found.insert(digest);
-                continue;
-            }
-            match self.store.get(&cid) {
-                Ok(Some(block)) => {
-                    found.insert(digest);
-                    ahead.extend(links_of(&block));
-                }
-                Ok(None) | Err(StoreError::Corrupt { .. }) => is_whole = false,
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        Ok((found, is_whole))
     }
 
     /// Finds what belongs to receipts: themselves, and the values that they link to.
@@ -209,7 +186,7 @@ impl Shared {
             found.extend(digest(cid));
             values.extend(linked(receipt.outcome()));
         }
-        let (below, is_whole) = self.walk(&values)?;
+        let (below, is_whole) = walk(&*self.store, &values)?;
         found.extend(below);
         Ok((found, is_whole))
     }
@@ -218,7 +195,7 @@ impl Shared {
 impl Walked {
     /// Walks from roots on, if they are others than before or something was missing for a while. Where there are more, only from
     /// those on.
-    fn look(
+    pub(crate) fn look(
         &mut self,
         roots: Vec<Cid>,
         walk: impl Fn(&[Cid]) -> Result<(HashSet<[u8; 32]>, bool), SourceError>,
@@ -243,6 +220,34 @@ impl Walked {
         self.at = Some(Instant::now());
         Ok(())
     }
+}
+
+/// Follows links from the roots as far as blocks are there, and returns what was found and whether all was there.
+pub(crate) fn walk(
+    store: &dyn Store,
+    roots: &[Cid],
+) -> Result<(HashSet<[u8; 32]>, bool), SourceError> {
+    let (mut found, mut is_whole) = (HashSet::new(), true);
+    let mut ahead = roots.to_vec();
+    while let Some(cid) = ahead.pop() {
+        let Some(digest) = digest(&cid) else { continue };
+        if found.contains(&digest) {
+            continue;
+        }
+        if cid.codec() == homestar_core::ipld::RAW {
+            found.insert(digest);
+            continue;
+        }
+        match store.get(&cid) {
+            Ok(Some(block)) => {
+                found.insert(digest);
+                ahead.extend(links_of(&block));
+            }
+            Ok(None) | Err(StoreError::Corrupt { .. }) => is_whole = false,
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok((found, is_whole))
 }
 
 impl BlockSource for Shared {
@@ -286,6 +291,13 @@ pub(crate) fn linked(outcome: &Outcome) -> Vec<Cid> {
         collect(value, &mut links);
     }
     links
+}
+
+impl Walked {
+    /// Whether a block was found.
+    pub(crate) fn has(&self, cid: &Cid) -> bool {
+        digest(cid).is_some_and(|digest| self.digests.contains(&digest))
+    }
 }
 
 fn digest(cid: &Cid) -> Option<[u8; 32]> {

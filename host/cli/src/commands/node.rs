@@ -1,6 +1,7 @@
 //! `homestar start`, `stop`, `status`, `ping` and `node`: the node of this machine
 
 use std::collections::HashSet;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
@@ -14,6 +15,7 @@ use homestar_node::{
 };
 
 use super::limits::ConfigOptions;
+use super::run::works::{self, WorksFor};
 use super::storage::StorageOptions;
 use crate::error::{Caused, CommandError};
 use crate::settings::Settings;
@@ -56,6 +58,19 @@ pub(crate) struct Start {
     /// The folder of the store, instead of the user's
     #[arg(long, value_name = "FOLDER")]
     store: Option<PathBuf>,
+
+    /// Run tasks for somebody, besides those of homestar.toml: a signer as did:key:…, trusted, delegated or anyone; may be given more
+    /// than once
+    ///
+    /// trusted are the peers that homestar.toml names so, delegated those who show a delegation of /wasm/run by your key. Their
+    /// tasks use what they ask for, up to `[limits.max]`, reach what your settings grant and they show delegations for, and
+    /// read what they send or anybody may have.
+    #[arg(long, value_name = "WHO", help_heading = "Work")]
+    work_for: Vec<String>,
+
+    /// How many tasks of others run at a time [default: as many as there are processors]
+    #[arg(long, value_name = "COUNT", help_heading = "Work")]
+    jobs: Option<NonZero<u16>>,
 
     #[command(flatten)]
     config: ConfigOptions,
@@ -107,6 +122,8 @@ enum Command {
     Info(Plain),
     /// List the peers that it is connected with
     Peers(Plain),
+    /// List the nodes that say that they run tasks for others
+    Workers(Plain),
     /// Connect it to a peer
     Connect(Connect),
 }
@@ -124,7 +141,7 @@ struct Connect {
 impl Options {
     pub(crate) fn json(&self) -> bool {
         match &self.command {
-            Command::Info(plain) | Command::Peers(plain) => plain.json,
+            Command::Info(plain) | Command::Peers(plain) | Command::Workers(plain) => plain.json,
             Command::Connect(connect) => connect.plain.json,
         }
     }
@@ -138,7 +155,9 @@ pub(crate) fn start(options: &Start) -> Result<(), CommandError> {
         return Err(error.hint("`homestar stop` ends it, `homestar status` says how it is"));
     }
     let storage = StorageOptions::of(options.store.clone(), options.gateway.clone());
+    let works_for = WorksFor::parse(&options.work_for, &settings)?;
     let config = NodeConfig {
+        works: !works_for.is_nobody(),
         socket,
         peers: peers(options, &settings)?,
         gateways: storage.gateways(&settings)?,
@@ -153,10 +172,20 @@ pub(crate) fn start(options: &Start) -> Result<(), CommandError> {
         // The receiver is there for as long as the node is.
         let _ = ask.send(());
     })?;
-    let node = Node::spawn(config, &keyring::key()?, store, move || {
-        let _ = stop.send(());
-    });
+    let node = Node::spawn(
+        config,
+        &keyring::key()?,
+        Arc::clone(&store) as _,
+        move || {
+            let _ = stop.send(());
+        },
+    );
     let node = node.map_err(not_started)?;
+    if !works_for.is_nobody() {
+        let jobs = options.jobs.or(settings.file().work.jobs);
+        let place = storage.place(&settings).map_err(CommandError::input)?;
+        works::begin(&node, works_for, jobs, &settings, store, &place)?;
+    }
     let status = node.status().map_err(CommandError::host)?;
     if options.json {
         let addresses = status.addresses.iter().map(ToString::to_string);
@@ -298,6 +327,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     match &options.command {
         Command::Info(plain) => info(plain),
         Command::Peers(plain) => list(plain),
+        Command::Workers(plain) => workers(plain),
         Command::Connect(options) => connect(options),
     }
 }
@@ -317,6 +347,8 @@ fn info(options: &Plain) -> Result<(), CommandError> {
     rows.extend(reached(&facts));
     rows.push(("peers", text(&facts, "peers")));
     rows.push(("shared", text(&facts, "shared")));
+    let (working, queued) = (text(&facts, "working"), text(&facts, "queued"));
+    rows.push(("for others", format!("{working} tasks run, {queued} wait")));
     rows.extend(counts(&facts));
     rows.push(("process", text(&facts, "pid")));
     rows.push(("version", text(&facts, "version")));
@@ -405,6 +437,25 @@ fn list(options: &Plain) -> Result<(), CommandError> {
     Ok(())
 }
 
+fn workers(options: &Plain) -> Result<(), CommandError> {
+    let facts = ask(&node()?, "GET", "/v1/workers", "")?;
+    if options.json {
+        return print::ok(facts);
+    }
+    let Ipld::List(workers) = &facts else {
+        return Ok(());
+    };
+    for worker in workers {
+        let [jobs, running, waiting] =
+            ["jobs", "running", "waiting"].map(|name| text(worker, name));
+        let id = text(worker, "id");
+        print::line(&format!(
+            "{id} {running} of {jobs} tasks run, {waiting} wait"
+        ))?;
+    }
+    Ok(())
+}
+
 fn connect(options: &Connect) -> Result<(), CommandError> {
     let facts = ask(&node()?, "POST", "/v1/connect", &options.peer.to_string())?;
     match options.plain.json {
@@ -420,6 +471,38 @@ fn text(facts: &Ipld, name: &str) -> String {
         Ok(Some(Ipld::Integer(number))) => number.to_string(),
         _ => String::new(),
     }
+}
+
+/// Returns where those are that say to the node of this machine that they run tasks for others.
+pub(super) fn announced() -> Vec<PeerAddress> {
+    let facts = node().and_then(|node| ask(&node, "GET", "/v1/workers", ""));
+    let Ok(Ipld::List(workers)) = facts else {
+        return Vec::new();
+    };
+    let address = |worker: &Ipld| {
+        let id = text(worker, "id");
+        let addresses = list_of(worker, "addresses");
+        let mut parsed = addresses
+            .iter()
+            .filter_map(|it| it.parse::<PeerAddress>().ok());
+        parsed.find(|address| address.id().to_string() == id)
+    };
+    workers.iter().filter_map(address).collect()
+}
+
+/// Returns the peers with which the node of this machine has a connection that it made itself, so where they are is known.
+pub(super) fn connected() -> Vec<PeerAddress> {
+    let facts = node().and_then(|node| ask(&node, "GET", "/v1/peers", ""));
+    let Ok(Ipld::List(peers)) = facts else {
+        return Vec::new();
+    };
+    let address = |peer: &Ipld| {
+        let is_theirs = matches!(peer.get("incoming"), Ok(Some(Ipld::Bool(true))));
+        let at: Multiaddr = text(peer, "address").parse().ok()?;
+        let id = text(peer, "id").parse().ok()?;
+        (!is_theirs).then(|| PeerAddress::new(at, id))
+    };
+    peers.iter().filter_map(address).collect()
 }
 
 fn list_of(facts: &Ipld, name: &str) -> Vec<String> {

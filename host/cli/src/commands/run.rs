@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod away;
 mod doors;
 mod example;
 mod live;
@@ -10,6 +11,7 @@ mod request;
 mod show;
 pub(in crate::commands) mod sign;
 mod watch;
+pub(in crate::commands) mod works;
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -197,6 +199,7 @@ const EXAMPLES: &str = r#"Examples:
   homestar run trip.wasm pack --allow weather:https=api.weather.example
   homestar run add.wasm 'add(1, 2)' --invoke request.ucan --proof mine.ucan
   homestar run add.wasm --ucan request.ucan
+  homestar run add.wasm 'add(1, 2)' --on /ip4/192.0.2.1/tcp/4808/p2p/12D3KooW…
   homestar run pipeline.yaml
   homestar run pipeline.yaml --json --fail-fast -j 4
   homestar run - --result sum < pipeline.json
@@ -242,7 +245,15 @@ pub(super) fn again(options: &Options, source: &dyn Source) -> ExitCode {
 fn run(options: &Options) -> Result<u8, CommandError> {
     let mut stdin = Stdin::default();
     let settings = options.config.settings()?;
-    let data = Arc::new(options.storage.data(&settings)?);
+    let away = match &options.tokens.on {
+        Some(on) => away::Away::begin(on, options, &settings)?,
+        None => None,
+    };
+    let data = match &away {
+        Some(away) => away.data(options, &settings)?,
+        None => options.storage.data(&settings)?,
+    };
+    let data = Arc::new(data);
     let admitted = options.tokens.ucan.as_deref();
     let admitted = admitted.map(|file| request::admit(file, &data));
     let admitted = admitted.transpose()?;
@@ -266,10 +277,17 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         return list(options, &loaded).map(|()| 0);
     };
     let is_command = asked.is_command;
-    let nonce = admitted.as_ref().map(request::Admitted::nonce);
-    let instruction = instruction(component, asked, nonce.unwrap_or_default())?;
+    let nonce = match (&admitted, &away) {
+        (Some(admitted), _) => admitted.nonce(),
+        (None, Some(_)) => away::nonce(component)?,
+        (None, None) => Nonce::EMPTY,
+    };
+    let instruction = instruction(component, asked, nonce)?;
     if let Some(to) = &options.tokens.invoke {
         return request::invoke(&options.tokens, to, &instruction, &limits).map(|()| 0);
+    }
+    if let Some(away) = away {
+        return away.run(options, &loaded, &instruction, limits, is_command, &data);
     }
     let grants = loading.authority.task();
     if let Some(admitted) = &admitted {
@@ -336,7 +354,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
             receipt: signed.as_ref().map(|signed| &signed.receipt),
             done: &done,
             calls,
-            load_time,
+            load_time: Some(load_time),
         };
         print::err(&stats.text());
     }
@@ -488,6 +506,7 @@ impl Options {
             ("--watch", self.watch),
             ("--ucan", self.tokens.ucan.is_some()),
             ("--invoke", self.tokens.invoke.is_some()),
+            ("--on", self.tokens.on.is_some()),
         ];
         let of_many = [
             ("--jobs", self.jobs.is_some()),

@@ -63,6 +63,15 @@ impl StorageOptions {
 
     /// Returns content for a command that may need it.
     pub(crate) fn data(&self, settings: &Settings) -> Result<Data, CommandError> {
+        self.data_among(settings, None)
+    }
+
+    /// Returns content for a command that is among peers already.
+    pub(crate) fn data_among(
+        &self,
+        settings: &Settings,
+        among_peers: Option<Peers>,
+    ) -> Result<Data, CommandError> {
         let (place, gateways) = (self.place(settings), self.gateways(settings)?);
         let peers = self.peer.clone();
         let is_offline = self.offline;
@@ -71,8 +80,12 @@ impl StorageOptions {
             let place = place.clone().map_err(CommandError::input)?;
             let store = open(&place, config.clone())?;
             let (mut fetches, mut ways): (Vec<Arc<dyn Fetch>>, _) = (Vec::new(), Vec::new());
-            if !peers.is_empty() {
-                let among = among(&peers)?;
+            let among = match &among_peers {
+                Some(among) => Some(among.clone()),
+                None if peers.is_empty() => None,
+                None => Some(among(&peers)?),
+            };
+            if let Some(among) = among {
                 ways.push(Way::Peers(among.clone(), peers.clone()));
                 fetches.push(Arc::new(among));
             }
@@ -89,6 +102,11 @@ impl StorageOptions {
             })
         };
         Ok(Data::new(open, self.downloading(settings)))
+    }
+
+    /// Returns the peers that are named.
+    pub(crate) fn peers(&self) -> &[PeerAddress] {
+        &self.peer
     }
 
     /// Returns how files are downloaded, if they are.
@@ -146,7 +164,7 @@ fn authorities(settings: &Settings) -> Vec<PathBuf> {
     paths.map(|path| settings.place(path)).collect()
 }
 
-fn config(settings: &Settings) -> StoreConfig {
+pub(crate) fn config(settings: &Settings) -> StoreConfig {
     let mut config = StoreConfig::default();
     config.quota_bytes = settings.file().store.quota;
     config
@@ -171,10 +189,15 @@ fn with_node(
     Some(settings)
 }
 
-/// Begins to be among these peers. They see a key that nobody knows.
-fn among(peers: &[PeerAddress]) -> Result<Peers, CommandError> {
+/// Returns a key that nobody knows.
+pub(crate) fn new_key() -> Result<SigningKey, CommandError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| CommandError::host(error.to_string()))?;
+    Ok(SigningKey::from_seed(&seed))
+}
+
+/// Begins to be among these peers. They see a key that nobody knows.
+fn among(peers: &[PeerAddress]) -> Result<Peers, CommandError> {
     let settings = PeersSettings {
         peers: peers.to_vec(),
         ..PeersSettings::default()
@@ -185,7 +208,7 @@ fn among(peers: &[PeerAddress]) -> Result<Peers, CommandError> {
         trusted: nothing,
         listener: None,
     };
-    let peers = Peers::spawn(settings, &SigningKey::from_seed(&seed), served);
+    let peers = Peers::spawn(settings, &new_key()?, served);
     peers.map_err(CommandError::host)
 }
 
@@ -204,7 +227,8 @@ fn fetching(settings: GatewaysSettings) -> Result<Arc<dyn Fetch>, CommandError> 
     Ok(Arc::new(gateways))
 }
 
-fn open(place: &std::path::Path, config: StoreConfig) -> Result<Disk, CommandError> {
+/// Opens the store in a folder.
+pub(crate) fn open(place: &std::path::Path, config: StoreConfig) -> Result<Disk, CommandError> {
     Disk::open(place, config).map_err(|error| {
         let is_lost = matches!(error, StoreError::Index { .. } | StoreError::NoIndex { .. });
         let words = format!("can't open the store in {}", place.display());

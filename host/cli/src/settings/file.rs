@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub(crate) struct File {
     /// Whom to ask for content that isn't in the store, in that order.
     pub(crate) gateways: Vec<String>,
     pub(crate) network: NetworkTable,
+    pub(crate) work: WorkTable,
     /// By name.
     pub(crate) secret: BTreeMap<String, SecretTable>,
 }
@@ -103,6 +105,17 @@ pub(crate) struct NetworkTable {
     pub(crate) believed: Vec<String>,
     /// Whether receipts of workflows are for everybody.
     pub(crate) share_receipts: bool,
+}
+
+/// Which tasks of others a node runs.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct WorkTable {
+    /// Whose: signers, or `trusted`, `delegated` or `anyone`.
+    #[serde(rename = "for")]
+    pub(crate) whom: Vec<String>,
+    /// How many at a time.
+    pub(crate) jobs: Option<NonZero<u16>>,
 }
 
 /// Whom HTTP trusts.

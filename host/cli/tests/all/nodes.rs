@@ -6,15 +6,15 @@ use std::process::{Child, ChildStdout, Stdio};
 use crate::environment::Environment;
 
 /// A node that runs until this is dropped.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     /// Where it listens.
-    address: String,
+    pub(crate) address: String,
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Running {
-    fn new(it: &Environment, more: &[&str]) -> Self {
+    pub(crate) fn new(it: &Environment, more: &[&str]) -> Self {
         let start = ["start", "--json", "--listen", "/ip4/127.0.0.1/tcp/0"];
         let mut command = it.command(&[&start, more].concat());
         command.stdout(Stdio::piped()).stderr(Stdio::null());

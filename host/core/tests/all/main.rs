@@ -1,6 +1,7 @@
 //! What the crate promises to others, checked against what others wrote. See `tests/vectors/README.md`.
 
 mod cars;
+mod market;
 mod mutations;
 mod page;
 mod schema;

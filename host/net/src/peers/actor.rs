@@ -491,7 +491,11 @@ impl Actor {
             GiverStep::Look(id, all) => {
                 let source = match self.settings.trusted.contains(&id) {
                     true => Arc::clone(&self.served.trusted),
-                    false => Arc::clone(&self.served.strangers),
+                    false => {
+                        let strangers = &self.served.strangers;
+                        let theirs = strangers.of_peer(&id);
+                        theirs.unwrap_or_else(|| Arc::clone(strangers))
+                    }
                 };
                 self.jobs
                     .spawn_blocking(move || jobs::look(id, all, &source));

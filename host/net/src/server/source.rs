@@ -6,6 +6,7 @@ use std::sync::Arc;
 use homestar_core::ipld::{Block, Cid, Link};
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
+use libp2p::PeerId;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
@@ -20,6 +21,11 @@ pub trait BlockSource: Send + Sync + fmt::Debug {
     /// Returns how many bytes a block has, or none. Sources that needn't read it for that say so.
     fn size(&self, cid: &Cid) -> Result<Option<u64>, SourceError> {
         Ok(self.get(cid)?.map(|block| block.bytes().len() as u64))
+    }
+
+    /// Returns what a peer gets instead, if it gets anything else than whoever else has this source.
+    fn of_peer(&self, _peer: &PeerId) -> Option<Arc<dyn BlockSource>> {
+        None
     }
 
     /// Names receipts of each of these instructions, in that order: those that this source gives and that may answer for

@@ -4,4 +4,5 @@ mod dags;
 mod files;
 mod folders;
 mod make;
+mod market;
 mod tokens;

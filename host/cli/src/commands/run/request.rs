@@ -1,31 +1,35 @@
 //! Tasks that somebody asks for by tokens: to sign such a request, and to carry one out if it holds.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use homestar_core::ipld::{Block, Cid};
+use homestar_core::key::SigningKey;
 use homestar_core::task::{Instruction, Limits, MAX_CHAINS, RequestLimits, RunRequest};
 use homestar_core::ucan::chain::{self, Wanted};
 use homestar_core::ucan::container::Encoding;
 use homestar_core::ucan::verify::{LEEWAY, hold};
 use homestar_core::ucan::{
-    Command, Container, Delegation, Did, Invocation, Known, Leave, Request, Revoked, invocation,
-    verify,
+    Command, Container, Delegation, Did, Invocation, Known, Leave, Policy, Request, Revoked,
+    delegation, invocation, verify,
 };
 use homestar_engine::Component;
+use homestar_node::Store;
 use homestar_node::seen::{AcceptError, accept};
 
 use super::super::data::Data;
 use super::super::ucan::{self, Sources};
 use super::ask::Asked;
+use super::away;
 use super::sign::AskedBy;
 use crate::error::{Caused, CommandError};
 use crate::{files, keyring, print};
 
 /// Tasks under tokens.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(super) struct TokenOptions {
     /// Run what an invocation in this container asks for, if it holds; - for standard input
     ///
@@ -46,25 +50,41 @@ pub(super) struct TokenOptions {
         long,
         value_name = "FILE",
         help_heading = "Authority",
+        group = "asking",
         conflicts_with_all = ["ucan", "watch"]
     )]
     pub(super) invoke: Option<String>,
 
-    /// With --invoke: a container with the delegations to you, by that machine or whom it let
+    /// Let another node run it, print what came of that, and say who did: a peer's address or id, or any
+    ///
+    /// An address is a multiaddress with an id, such as /ip4/192.0.2.1/tcp/4808/p2p/12D3KooW…. An id is that of a peer of
+    /// --peer, of homestar.toml, or of your node; any is whichever of them would run it first. They run it if their owners let
+    /// you: `[work]` in their settings, or a delegation that --proof shows. They get the component and what the arguments link
+    /// to, and nothing else; their receipt is checked and kept, and a value that it links to is fetched. local is this machine.
+    #[arg(
+        long,
+        value_name = "PEER|any|local",
+        help_heading = "Network",
+        group = "asking",
+        conflicts_with_all = ["ucan", "watch", "allow", "pin", "offline"]
+    )]
+    pub(super) on: Option<away::On>,
+
+    /// With --invoke or --on: a container with the delegations to you, by that machine or whom it let
     #[arg(
         long,
         value_name = "FILE",
         help_heading = "Authority",
-        requires = "invoke"
+        requires = "asking"
     )]
     pub(super) proof: Option<String>,
 
-    /// With --invoke: for how long it may be carried out, such as 90s, 12h or 7d [default: 10m]
+    /// With --invoke or --on: for how long it may be carried out, such as 90s, 12h or 7d [default: 10m]
     #[arg(
         long,
         value_name = "TIME",
         help_heading = "Authority",
-        requires = "invoke",
+        requires = "asking",
         value_parser = ucan::time
     )]
     pub(super) expires: Option<Duration>,
@@ -76,6 +96,10 @@ const EXPIRES: Duration = Duration::from_secs(600);
 /// A request that holds.
 pub(super) struct Admitted {
     file: String,
+    /// Whose machine it asks for.
+    pub(super) subject: Did,
+    /// Who asks.
+    pub(super) requester: Did,
     request: RunRequest,
     invocation: Arc<Invocation>,
     /// What it lets the task do of the outside.
@@ -88,16 +112,35 @@ pub(super) struct Admitted {
 pub(super) fn admit(file: &str, data: &Data) -> Result<Admitted, CommandError> {
     let container = ucan::container(file)?;
     let own = keyring::key()?.did();
+    let store = data.content()?.source().store();
+    let admitted = admit_for(file, &container, &own, store)?;
+    match admitted.subject == own {
+        true => Ok(admitted),
+        false => Err(CommandError::denied(format!(
+            "{file} is not allowed: it asks for what is {}'s, and this machine is {own}",
+            admitted.subject
+        ))),
+    }
+}
+
+/// Checks the request in a container that somebody sent for `own` to carry out. Whether they may have what they ask for is left
+/// to the caller where its subject is somebody else. Revocations are in `store`.
+pub(super) fn admit_for(
+    file: &str,
+    container: &Container,
+    own: &Did,
+    store: &Arc<dyn Store>,
+) -> Result<Admitted, CommandError> {
     let invocations = container.contents().invocations;
-    let (now, store) = (ucan::now(), data.content()?.source().store().clone());
-    let revocations = Sources::with(Some(store), &container, &invocations, now);
+    let now = ucan::now();
+    let revocations = Sources::with(Some(Arc::clone(store)), container, &invocations, now);
     let invocation = only(file, invocations)?;
     let bytes = invocation.block().bytes();
     let request = Request {
-        executor: Some(&own),
+        executor: Some(own),
         now,
         leeway: LEEWAY,
-        proofs: &container,
+        proofs: container,
         revocations: &revocations,
     };
     let mut known = Known::default();
@@ -107,13 +150,6 @@ pub(super) fn admit(file: &str, data: &Data) -> Result<Admitted, CommandError> {
         let words = format!("{file} is not allowed: {}", error.name());
         denied(words, error)
     })?;
-    if authority.subject() != &own {
-        let words = format!(
-            "{file} is not allowed: it asks for what is {}'s, and this machine is {own}",
-            authority.subject()
-        );
-        return Err(CommandError::denied(words));
-    }
     let arguments = invocation.payload().arguments.clone();
     let asked = RunRequest::from_arguments(arguments).map_err(|error| {
         let words = format!("{file} asks for no task");
@@ -121,7 +157,7 @@ pub(super) fn admit(file: &str, data: &Data) -> Result<Admitted, CommandError> {
             .hint("`homestar run … --invoke FILE` writes one that does")
     })?;
     let chains = asked.proofs.iter().enumerate().map(|(at, chain)| {
-        let held = hold(chain, &own, authority.holder(), &request, &mut known);
+        let held = hold(chain, own, authority.holder(), &request, &mut known);
         held.map_err(|error| {
             let words = format!(
                 "{file} is not allowed: {} in number {} of `proofs`",
@@ -139,6 +175,8 @@ pub(super) fn admit(file: &str, data: &Data) -> Result<Admitted, CommandError> {
     tokens.extend(container.tokens().iter().filter(is_linked).cloned());
     Ok(Admitted {
         file: file.to_owned(),
+        subject: *authority.subject(),
+        requester: *authority.holder(),
         request: asked,
         invocation: Arc::new(invocation),
         leave: Arc::new(Leave::new(chains, LEEWAY)),
@@ -236,6 +274,53 @@ impl Admitted {
         self.request.nonce.clone()
     }
 
+    /// Lets the task do something more, as the owner of `key` delegates it to whoever asks, for as long as the task lasts.
+    pub(super) fn delegate(&mut self, key: &SigningKey, command: &str) -> Result<(), CommandError> {
+        let (own, now) = (key.did(), ucan::now());
+        let payload = delegation::Payload {
+            issuer: own,
+            audience: self.requester,
+            subject: Some(own),
+            command: command.parse().map_err(CommandError::host)?,
+            policy: Policy::default(),
+            nonce: Vec::new(),
+            meta: None,
+            not_before: None,
+            expiration: None,
+        };
+        let delegation = Delegation::sign(payload, key).map_err(CommandError::host)?;
+        let cid = *delegation.cid();
+        let proofs: BTreeMap<Cid, Block> = [(cid, delegation.into_block())].into();
+        let request = Request {
+            executor: None,
+            now,
+            leeway: LEEWAY,
+            proofs: &proofs,
+            revocations: &Revoked::new(),
+        };
+        let chain = hold(
+            &[cid],
+            &own,
+            &self.requester,
+            &request,
+            &mut Known::default(),
+        );
+        let chain = chain.map_err(CommandError::host)?;
+        let chains = self.leave.chains().iter().cloned().chain([chain]);
+        self.leave = Arc::new(Leave::new(chains.collect(), LEEWAY));
+        Ok(())
+    }
+
+    /// Returns the component that is asked for.
+    pub(super) fn component(&self) -> Cid {
+        self.request.component
+    }
+
+    /// Returns the instruction that is asked for.
+    pub(super) fn instruction(&self) -> Result<Instruction, CommandError> {
+        self.request.instruction().map_err(CommandError::denied)
+    }
+
     /// Notes that it is carried out, or refuses it because it was.
     pub(super) fn accept(&self, data: &Data, is_pure: bool) -> Result<(), CommandError> {
         let file = &self.file;
@@ -271,12 +356,44 @@ pub(super) fn invoke(
     limits: &Limits,
 ) -> Result<(), CommandError> {
     let key = keyring::key()?;
+    let delegations = delegations(options)?;
+    let container = ask(options, &key, &delegations, None, instruction, limits)?;
+    let mut text = container.encode(Encoding::Base64UrlGzip);
+    text.push(b'\n');
+    match to {
+        "-" => print::out(&text),
+        to => files::write(Path::new(to), &text),
+    }
+}
+
+/// Returns the delegations that are shown.
+pub(super) fn delegations(options: &TokenOptions) -> Result<Vec<Delegation>, CommandError> {
+    match &options.proof {
+        Some(path) => Ok(ucan::container(path)?.contents().delegations),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Signs the invocation that asks for an instruction: of whoever delegated it, or of `executor` without that, which is asked as a
+/// favour then. Returns it with what it rests on.
+pub(super) fn ask(
+    options: &TokenOptions,
+    key: &SigningKey,
+    delegations: &[Delegation],
+    executor: Option<&Did>,
+    instruction: &Instruction,
+    limits: &Limits,
+) -> Result<Container, CommandError> {
     let issuer = key.did();
-    let delegations = match &options.proof {
-        Some(path) => ucan::container(path)?.contents().delegations,
-        None => Vec::new(),
-    };
-    let mine = Mine::of(&delegations, &issuer, options.proof.as_deref())?;
+    let mut mine = Mine::of(delegations, &issuer, options.proof.as_deref())?;
+    // What somebody else delegated is of no use there, and neither is what one has oneself.
+    if executor.is_some_and(|executor| *executor != mine.subject) {
+        mine = Mine {
+            subject: issuer,
+            run: Vec::new(),
+            outside: Vec::new(),
+        };
+    }
     let component = *instruction.resource().cid();
     let request = RunRequest {
         component,
@@ -290,23 +407,18 @@ pub(super) fn invoke(
     let command = RunRequest::command();
     let mut payload = invocation::Payload::statement(issuer, command, request.to_arguments());
     payload.subject = mine.subject;
+    payload.audience = executor.filter(|it| **it != mine.subject).copied();
     payload.nonce = ucan::nonce()?;
     payload.expiration = Some(end);
     payload.issued_at = Some(ucan::now());
-    let signed = mine.sign(payload, &key, &delegations)?;
+    let signed = mine.sign(payload, key, delegations)?;
     let mut tokens = vec![signed.into_block()];
     for hop in mine.outside.iter().chain(&mine.run).flatten() {
         if !tokens.contains(hop.block()) {
             tokens.push(hop.block().clone());
         }
     }
-    let container = Container::new(tokens).map_err(CommandError::input)?;
-    let mut text = container.encode(Encoding::Base64UrlGzip);
-    text.push(b'\n');
-    match to {
-        "-" => print::out(&text),
-        to => files::write(Path::new(to), &text),
-    }
+    Container::new(tokens).map_err(CommandError::input)
 }
 
 fn cids(chain: &[&Delegation]) -> Vec<Cid> {
@@ -382,7 +494,7 @@ impl<'a> Mine<'a> {
     fn sign(
         &self,
         payload: invocation::Payload,
-        key: &homestar_core::key::SigningKey,
+        key: &SigningKey,
         delegations: &[Delegation],
     ) -> Result<Invocation, CommandError> {
         if self.run.is_empty() {

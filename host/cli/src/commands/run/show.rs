@@ -161,16 +161,13 @@ pub(super) struct Stats<'a> {
     pub(super) done: &'a Done,
     /// What it asked of drivers, if it was wired to any.
     pub(super) calls: Option<String>,
-    pub(super) load_time: Duration,
+    /// None if it ran elsewhere.
+    pub(super) load_time: Option<Duration>,
 }
 
 impl Stats<'_> {
     /// Returns it as a table.
     pub(super) fn text(&self) -> String {
-        let code = match self.component.origin() {
-            Origin::Cache => format!("cached, loaded in {}", time(self.load_time)),
-            Origin::Compiler { time: spent, .. } => format!("compiled in {}", time(*spent)),
-        };
         let mut rows = vec![
             ("component", self.component.cid().to_string()),
             ("instruction", self.instruction.link().to_string()),
@@ -184,11 +181,17 @@ impl Stats<'_> {
             ("memory peak", print::size(self.done.memory_peak)),
         ]);
         rows.extend(self.calls.clone().map(|calls| ("outside", calls)));
-        rows.extend([
-            ("code", code),
-            ("start", time(self.done.start_time)),
-            ("run", time(self.done.run_time)),
-        ]);
+        if let Some(load_time) = self.load_time {
+            let code = match self.component.origin() {
+                Origin::Cache => format!("cached, loaded in {}", time(load_time)),
+                Origin::Compiler { time: spent, .. } => format!("compiled in {}", time(*spent)),
+            };
+            rows.extend([
+                ("code", code),
+                ("start", time(self.done.start_time)),
+                ("run", time(self.done.run_time)),
+            ]);
+        }
         print::table(&rows)
     }
 }
