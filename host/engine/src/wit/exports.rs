@@ -106,6 +106,16 @@ pub fn exports(bytes: &[u8]) -> Result<Exports, LoadError> {
     Ok(reader.exports)
 }
 
+/// Tells whether a function is there for the builder of the component, and for nobody else: those of Python and JavaScript
+/// leave one.
+fn is_of_the_builder(signature: &Signature) -> bool {
+    let is_of_python = signature.interface.as_deref() == Some("exports");
+    let is_of_javascript = signature
+        .text
+        .starts_with("init: func(shim: string, script: string, ");
+    is_of_python || is_of_javascript
+}
+
 /// Why a type is not read.
 enum Fault {
     /// Its values are no data.
@@ -138,6 +148,9 @@ impl<'a> Reader<'a> {
             name: function.name.clone(),
             text: signature::of(self.resolve, function)?,
         };
+        if is_of_the_builder(&signature) {
+            return Ok(());
+        }
         if signature.is_command() {
             let why = "it is the entry of a command, which takes words and no values";
             let left_out = (signature.full_name(), why.to_owned());

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use homestar_engine::wit::{Exported, Exports, Kind, Ty};
+use homestar_engine::wit::{Exports, Kind, Ty};
 
 /// What is written of a component.
 pub(super) struct Functions {
@@ -34,24 +34,8 @@ pub(super) struct Function {
     pub(super) gives: Option<Ty>,
 }
 
-/// Tells whether a function is there for the builder of the component: those of Python and JavaScript leave one.
-fn is_of_the_builder(function: &Exported) -> bool {
-    let signature = &function.signature;
-    let is_of_python = signature.interface.as_deref() == Some("exports");
-    is_of_python
-        || signature
-            .text
-            .starts_with("init: func(shim: string, script: string, ")
-}
-
 impl Functions {
-    pub(super) fn new(component: &str, mut exports: Exports) -> Self {
-        exports
-            .functions
-            .retain(|function| !is_of_the_builder(function));
-        exports
-            .left_out
-            .retain(|(name, _)| !name.starts_with("exports#"));
+    pub(super) fn new(component: &str, exports: Exports) -> Self {
         let left_out = exports.left_out.iter().map(|(name, _)| {
             let (interface, name) = name.rsplit_once('#').unwrap_or(("", name));
             (Some(interface), name)
