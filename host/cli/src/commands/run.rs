@@ -2,12 +2,12 @@
 
 mod args;
 mod ask;
-mod away;
+pub(in crate::commands) mod away;
 mod doors;
 mod example;
 mod live;
 mod reads;
-mod request;
+pub(in crate::commands) mod request;
 mod show;
 pub(in crate::commands) mod sign;
 mod watch;
@@ -172,7 +172,7 @@ pub(crate) struct Options {
     #[arg(long)]
     no_cache: bool,
 
-    /// How many tasks run at a time [default: as many as there are processors]
+    /// How many tasks run at a time [default: as many as there are processors; four for each peer with --on]
     #[arg(short, long, value_name = "COUNT", help_heading = "Workflows")]
     jobs: Option<NonZero<u16>>,
 
@@ -202,6 +202,7 @@ const EXAMPLES: &str = r#"Examples:
   homestar run add.wasm 'add(1, 2)' --on /ip4/192.0.2.1/tcp/4808/p2p/12D3KooW…
   homestar run pipeline.yaml
   homestar run pipeline.yaml --json --fail-fast -j 4
+  homestar run pipeline.yaml --on any
   homestar run - --result sum < pipeline.json
 
 Exit codes:
@@ -376,22 +377,38 @@ fn many(options: &Options) -> Result<u8, CommandError> {
         options.loading(&settings)?,
     );
     let place = options.storage.place(&settings);
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let away = match &options.tokens.on {
+        Some(on) => away::Away::begin(on, options, &settings)?,
+        None => None,
+    };
+    let data = match &away {
+        Some(away) => away.data(options, &settings)?,
+        None => options.storage.data(&settings)?,
+    };
+    let usual_jobs = match &away {
+        Some(away) => away.count().saturating_mul(JOBS_OF_OTHERS),
+        None => thread::available_parallelism().map_or(1, NonZero::get),
+    };
     workflow::run::main(workflow::run::Options {
         file,
         usual,
         loading,
-        data: Arc::new(options.storage.data(&settings)?),
+        data: Arc::new(data),
         place: place.map_err(CommandError::input)?,
         output: options.output.as_deref(),
         json: options.json,
-        jobs: options.jobs.map_or(processors, |jobs| jobs.get().into()),
+        jobs: options.jobs.map_or(usual_jobs, |jobs| jobs.get().into()),
         fails_fast: options.fail_fast,
         results: &options.results,
         looks_up: !options.no_cache,
         settings: &settings,
+        away,
+        tokens: &options.tokens,
     })
 }
+
+/// Tasks at a time for each node that may be given some: what it has no room for waits there.
+const JOBS_OF_OTHERS: usize = 4;
 
 fn exit_code(done: &Done) -> u8 {
     match &done.outcome {
@@ -506,7 +523,6 @@ impl Options {
             ("--watch", self.watch),
             ("--ucan", self.tokens.ucan.is_some()),
             ("--invoke", self.tokens.invoke.is_some()),
-            ("--on", self.tokens.on.is_some()),
         ];
         let of_many = [
             ("--jobs", self.jobs.is_some()),

@@ -270,3 +270,76 @@ fn what_makes_no_sense_is_said() {
         "{said}"
     );
 }
+
+#[test]
+fn a_workflow_runs_on_other_nodes_but_for_what_has_to_stay_here() {
+    let me = Environment::with(&["add", "image"]);
+    me.put(
+        "flow.yaml",
+        "defaults: {component: add.wasm}
+tasks:
+  three: {call: add, args: [1, 2]}
+  thirteen: {call: add, args: [{await/ok: three}, 10]}
+  hidden: {call: add, args: [5, 6], secret: true}
+  gray: {component: image.wasm, call: grayscale, args: [{\"@\": cat.png}]}
+",
+    );
+    let cat = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/image/cat.png");
+    me.put("cat.png", std::fs::read(cat).unwrap());
+    let other = Environment::new();
+    let node = Running::new(&other, &["--work-for", &did(&me)]);
+    let run = |more: &[&str]| me.run(&[&["run", "flow.yaml", "-o", "results"], more].concat());
+    let said = run(&["--on", &node.address]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("4 tasks: 4 ran"), "{said}");
+    let there = me.read("results/gray");
+    for (task, by) in [
+        ("three", &other),
+        ("thirteen", &other),
+        ("gray", &other),
+        ("hidden", &me),
+    ] {
+        let said = me.run(&["explain", task]);
+        assert!(said.stdout().contains(&did(by)), "{task}: {said}");
+    }
+    // What others ran answers the next time, here and without them.
+    drop(node);
+    let said = run(&[]);
+    assert!(said.stderr.contains("4 tasks: 4 memoised"), "{said}");
+    let said = run(&["--no-cache"]);
+    assert!(said.stderr.contains("4 tasks: 4 ran"), "{said}");
+    assert_eq!(me.read("results/gray"), there);
+}
+
+/// Two nodes run the tasks of a workflow, one of them is killed in the middle, and the other ends it.
+#[test]
+fn a_workflow_ends_on_another_node_when_one_is_killed() {
+    let me = Environment::new();
+    me.put("burn.wasm", wat::parse_str(BURN).unwrap());
+    let tasks = (0..6).map(|at| format!("  t{at}: {{call: burn, args: [{}]}}\n", 500_000_000 + at));
+    let tasks: String = tasks.collect();
+    me.put(
+        "flow.yaml",
+        format!("defaults: {{component: burn.wasm}}\ntasks:\n{tasks}"),
+    );
+    let others = [Environment::new(), Environment::new()];
+    let start = |other: &Environment| Running::new(other, &["--work-for", "anyone", "--jobs", "1"]);
+    let mut nodes: Vec<Running> = others.iter().map(start).collect();
+    let peers = nodes
+        .iter()
+        .flat_map(|node| ["--peer".to_owned(), node.address.clone()]);
+    let peers: Vec<String> = peers.collect();
+    let mut run = me.command(&["run", "flow.yaml", "--on", "any"]);
+    run.args(&peers);
+    run.stdout(std::process::Stdio::piped());
+    run.stderr(std::process::Stdio::piped());
+    let run = run.spawn().unwrap();
+    let is_at_work = |said: &Said| said.json()["ok"]["working"] == 1;
+    until(|| others[0].run(&["status", "--json"]), is_at_work);
+    nodes[0].child.kill().unwrap();
+    let said = me.of(run.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("6 tasks: 6 ran"), "{said}");
+    let here = me.run(&["run", "flow.yaml", "--no-cache"]);
+    assert_eq!(said.stdout(), here.stdout());
+}

@@ -1,4 +1,4 @@
-//! A task that another node runs, by `--on`.
+//! Tasks that other nodes run, by `--on`.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -38,7 +38,7 @@ const TOKENS_BYTES_MAX: usize = 60 << 10;
 
 /// Where a task is run.
 #[derive(Clone, Debug)]
-pub(super) enum On {
+pub(in crate::commands) enum On {
     /// On this machine.
     Local,
     /// By whomever would run it first.
@@ -69,7 +69,7 @@ impl FromStr for On {
 
 /// Whoever may run a task.
 #[derive(Debug)]
-pub(super) struct Away {
+pub(crate) struct Away {
     errands: Errands,
     peers: Peers,
     lent: Arc<Lent>,
@@ -178,9 +178,7 @@ impl Away {
             };
             print::err(&stats.text());
         }
-        // The last word to who ran it is on its way.
-        drop(self.errands);
-        wait_for(self.peers.shutdown());
+        self.end();
         shown.map(|()| exit_code(&done))
     }
 
@@ -192,39 +190,73 @@ impl Away {
         limits: &Limits,
         data: &Data,
     ) -> Result<Ran, CommandError> {
-        let component = &loaded.component;
+        let (_, blocks) = blocks_of_file(&loaded.bytes()?);
         let content = data.content()?;
-        let bytes = loaded.bytes()?;
-        let (_, blocks) = blocks_of_file(&bytes);
         content.put(&blocks).map_err(CommandError::host)?;
-        self.lent.from_store(Arc::clone(content.source().store()));
+        self.have_run(
+            &options.tokens,
+            &loaded.component,
+            instruction,
+            limits,
+            data,
+        )
+    }
+
+    /// How many there are who may be asked.
+    pub(in crate::commands) fn count(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// Has a task of a workflow run whose component is in the store, and fetches what came of it.
+    pub(in crate::commands) fn receipt(
+        &self,
+        tokens: &TokenOptions,
+        component: &Component,
+        instruction: &Instruction,
+        limits: &Limits,
+        data: &Data,
+    ) -> Result<Receipt, CommandError> {
+        let ran = self.have_run(tokens, component, instruction, limits, data)?;
+        fetch(&ran.receipt, data)?;
+        Ok(ran.receipt)
+    }
+
+    /// Ends it in order: the last word to who ran something is on its way.
+    pub(in crate::commands) fn end(self) {
+        drop(self.errands);
+        wait_for(self.peers.shutdown());
+    }
+
+    fn have_run(
+        &self,
+        tokens: &TokenOptions,
+        component: &Component,
+        instruction: &Instruction,
+        limits: &Limits,
+        data: &Data,
+    ) -> Result<Ran, CommandError> {
+        let store = data.content()?.source().store();
+        self.lent.from_store(Arc::clone(store));
         let mut roots = vec![*component.cid()];
         let args = &instruction.input().args;
         args.iter().for_each(|arg| links(arg, &mut roots));
-        let size = |cid: &Cid| {
-            let size = content.source().store().size(cid);
-            size.ok().flatten().unwrap_or(0)
-        };
-        let sized = roots.iter().skip(1).map(|cid| Content {
+        let size = |cid: &Cid| store.size(cid).ok().flatten().unwrap_or(0);
+        let content = roots.iter().map(|cid| Content {
             cid: *cid,
             bytes: size(cid),
         });
-        let component_itself = Content {
-            cid: *component.cid(),
-            bytes: bytes.len() as u64,
-        };
         let offer = Offer {
             on: self.candidates.clone(),
             pure: is_pure(component),
             memory: limits.memory_bytes,
             time: limits.time,
-            content: [component_itself].into_iter().chain(sized).collect(),
+            content: content.collect(),
             patience: PATIENCE,
             ..Offer::new(*instruction.link().cid(), self.key.did())
         };
         let invoke = Invoker {
-            options: options.tokens.clone(),
-            delegations: request::delegations(&options.tokens)?,
+            options: tokens.clone(),
+            delegations: request::delegations(tokens)?,
             key: self.key.clone(),
             instruction: instruction.clone(),
             limits: *limits,
@@ -324,7 +356,7 @@ fn connect(peers: &Peers, addresses: &[PeerAddress]) -> Result<Vec<Did>, Command
 }
 
 /// Whether a task is pure whatever is granted to it where it runs.
-fn is_pure(component: &Component) -> bool {
+pub(in crate::commands) fn is_pure(component: &Component) -> bool {
     component.drivers_wired().is_empty()
 }
 

@@ -30,7 +30,7 @@ use crate::{files, keyring, print};
 
 /// Tasks under tokens.
 #[derive(Args, Clone, Debug)]
-pub(super) struct TokenOptions {
+pub(crate) struct TokenOptions {
     /// Run what an invocation in this container asks for, if it holds; - for standard input
     ///
     /// The invocation is one of /wasm/run, of what is this machine's, by whom it let. COMPONENT has to be the one that it
@@ -60,7 +60,8 @@ pub(super) struct TokenOptions {
     /// An address is a multiaddress with an id, such as /ip4/192.0.2.1/tcp/4808/p2p/12D3KooW…. An id is that of a peer of
     /// --peer, of homestar.toml, or of your node; any is whichever of them would run it first. They run it if their owners let
     /// you: `[work]` in their settings, or a delegation that --proof shows. They get the component and what the arguments link
-    /// to, and nothing else; their receipt is checked and kept, and a value that it links to is fetched. local is this machine.
+    /// to, and nothing else; their receipt is checked and kept, and a value that it links to is fetched. Of a workflow
+    /// those tasks go to others that are pure and not secret. local is this machine.
     #[arg(
         long,
         value_name = "PEER|any|local",

@@ -7,9 +7,11 @@ use homestar_core::outcome::{Failure, Kind};
 use homestar_core::plan::How;
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
-use homestar_engine::{Answers, Call, CallError};
+use homestar_engine::{Answers, Call, CallError, Component};
 use homestar_node::{Execute, Executed, Trouble, Work};
 
+use super::super::run::away::{self, Away};
+use super::super::run::request::TokenOptions;
 use super::super::run::sign;
 use super::board::Board;
 use super::guests::Guests;
@@ -22,12 +24,38 @@ pub(super) struct Engine<'a> {
     pub(super) key: &'a SigningKey,
     /// Is told what tasks log.
     pub(super) board: &'a Board,
+    /// Who runs what is pure and not secret, if others do, and by which tokens they are asked.
+    pub(super) away: Option<(&'a Away, &'a TokenOptions)>,
+}
+
+impl Engine<'_> {
+    /// Has a task run by somebody else. It counts as ours does: whoever ran it was chosen.
+    fn elsewhere(
+        &self,
+        away: &Away,
+        tokens: &TokenOptions,
+        component: &Component,
+        work: &Work,
+    ) -> Result<Executed, Trouble> {
+        let (instruction, data) = (&work.instruction, &self.guests.data);
+        let receipt = away.receipt(tokens, component, instruction, &work.how.limits, data);
+        Ok(Executed {
+            receipt: receipt.map_err(unloaded)?,
+            blocks: vec![instruction.block().clone()],
+        })
+    }
 }
 
 impl Execute for Engine<'_> {
     fn execute(&self, work: &Work) -> Result<Executed, Trouble> {
         let cid = work.instruction.resource().cid();
         let component = self.guests.get(cid, &work.how.pin).map_err(unloaded)?;
+        if let Some((away, tokens)) = self.away
+            && !work.is_secret
+            && away::is_pure(&component)
+        {
+            return self.elsewhere(away, tokens, &component, work);
+        }
         let mut call = Call::new(&work.instruction, &work.how.limits);
         call.answers = Answers::Drivers(self.guests.loading.authority.task_with(&work.how.grants));
         call.blocks = Some(Arc::clone(&self.guests.data) as _);

@@ -7,7 +7,8 @@ use homestar_core::ipld::Cid;
 use homestar_core::plan::How;
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
-use homestar_engine::{Allocation, Component, Engine};
+use homestar_core::unixfs::blocks_of_file;
+use homestar_engine::{Allocation, Blocks as _, Component, Engine};
 use homestar_node::Reference;
 
 use super::super::data::Data;
@@ -27,6 +28,8 @@ pub(super) struct Guests {
     pub(super) engine: Engine,
     pub(super) loading: Loading,
     pub(super) data: Arc<Data>,
+    /// Whether others are to get them from the store.
+    pub(super) are_lent: bool,
     loaded: Mutex<HashMap<(Cid, Pins), Slot>>,
 }
 
@@ -40,6 +43,7 @@ impl Guests {
             engine: loading.engine_with(allocation)?,
             loading,
             data,
+            are_lent: false,
             loaded: Mutex::default(),
         })
     }
@@ -51,6 +55,11 @@ impl Guests {
             self.loading
                 .component_with(&self.engine, named, &mut stdin, &self.data, pins)?;
         let slot = self.slot(*loaded.component.cid(), pins);
+        if self.are_lent {
+            let (_, blocks) = blocks_of_file(&loaded.bytes()?);
+            let put = self.data.content()?.put(&blocks);
+            put.map_err(CommandError::host)?;
+        }
         // If one is there already, it is the same.
         slot.get_or_init(|| Ok(loaded.component.clone()));
         Ok(loaded.component)

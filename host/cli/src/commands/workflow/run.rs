@@ -20,6 +20,8 @@ use homestar_node::{Ended, News, Run, RunLock, RunRecord, Store, now_ms};
 
 use super::super::data::Data;
 use super::super::load::Loading;
+use super::super::run::away::Away;
+use super::super::run::request::TokenOptions;
 use super::board::{Board, Style, time};
 use super::events::Events;
 use super::execute::Engine;
@@ -54,6 +56,9 @@ pub(crate) struct Options<'a> {
     pub(crate) results: &'a [String],
     /// Whether receipts of earlier runs count.
     pub(crate) looks_up: bool,
+    /// Who runs what is pure and not secret, if others do.
+    pub(crate) away: Option<Away>,
+    pub(crate) tokens: &'a TokenOptions,
 }
 
 /// Returns how tasks get their memory: from a pool, which many calls share, unless that would reserve more addresses than
@@ -91,7 +96,8 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
     );
     let believed = options.settings.believed()?;
     let data = Arc::clone(&options.data);
-    let guests = Guests::new(options.loading, data, allocation(options.jobs))?;
+    let mut guests = Guests::new(options.loading, data, allocation(options.jobs))?;
+    guests.are_lent = options.away.is_some();
     let prepared = prepare(options.file, &guests, &rules, Files::Kept)?;
     if !options.json {
         for note in prepare::notes(options.file, &prepared.plan) {
@@ -152,6 +158,7 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
             guests: &guests,
             key: &key,
             board: &board,
+            away: options.away.as_ref().map(|away| (away, options.tokens)),
         },
         telemetry: telemetry.as_ref(),
     };
