@@ -13,7 +13,7 @@ export function start(args, { folder, stdio = ['pipe', 'pipe', 'inherit'] } = {}
       const words = 'there is no `homestar` in PATH; HOMESTAR may say where it is';
       reject(error.code === 'ENOENT' ? new HomestarError(words) : error);
     });
-    child.on('close', resolve);
+    child.on('close', (code, signal) => resolve(signal ?? code));
   });
   // Whoever waits for it is told.
   ended.catch(() => {});
@@ -59,10 +59,15 @@ export async function* events(args, text, folder, signal) {
       if (event.error && !event.event) throw new Refused(event.error);
       yield event;
     }
-    await ended;
+    if ((await ended) === 'SIGINT') throw interrupted();
   } finally {
     signal?.removeEventListener('abort', stop);
   }
+}
+
+/** Why there is no result, though nothing failed. */
+export function interrupted() {
+  return new HomestarError('the run was interrupted; the same call goes on with it', 'cancelled');
 }
 
 /** The signed record of what came of a task. */

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { Secret } from './content.js';
 import { HomestarError, Refused, RunError, WorkflowError } from './failures.js';
 import { print } from './json.js';
-import { Receipt, answer, events } from './program.js';
+import { Receipt, answer, events, interrupted } from './program.js';
 import { Await, Each, Task, Tasks, current, isNamed, settings } from './task.js';
 import { Mismatch, any, list } from './types.js';
 
@@ -70,9 +70,7 @@ export class Workflow {
   #end({ begun, finished, receipts, errors }) {
     if (!finished) throw new HomestarError('`homestar run` ended without a word');
     const run = { id: begun.run, workflow: begun.workflow['/'], receipts, counts: finished.counts };
-    if (finished.how === 'cancelled') {
-      throw new HomestarError('the run was interrupted; the same call goes on with it', 'cancelled');
-    }
+    if (finished.how === 'cancelled') throw interrupted();
     if (finished.how === 'failed') {
       // What another task awaits ends no run.
       const failed = finished.failed.filter(({ handled }) => !handled);

@@ -114,6 +114,11 @@ class Run(Generic[R]):
         return {**(bundle() if bundle else {}), "text/plain": repr(self)}
 
 
+def interrupted() -> HomestarError:
+    """Why there is no result, though nothing failed."""
+    return HomestarError("the run was interrupted; the same call goes on with it", "cancelled")
+
+
 class Running(Generic[R]):
     """A run that has begun."""
 
@@ -161,6 +166,8 @@ class Running(Generic[R]):
                 on_event(event)
             if event["event"] == "finished":
                 return self._finish(event)
+        if self.process.wait() == -signal.SIGINT:
+            raise interrupted()
         raise HomestarError("`homestar run` ended without a word")
 
     def _take(self, event: Dict[str, Any]) -> None:
@@ -176,7 +183,7 @@ class Running(Generic[R]):
         assert self.run
         self.run.counts = event["counts"]
         if event["how"] == "cancelled":
-            raise HomestarError("the run was interrupted; the same call goes on with it", "cancelled")
+            raise interrupted()
         if event["how"] == "failed":
             # What another task awaits ends no run.
             failed = [failed for failed in event["failed"] if not failed["handled"]]

@@ -135,6 +135,8 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         true => Style::Silent,
         false => Style::of_stderr(),
     }));
+    // Whoever is told that it begins may stop it.
+    let was_interrupted = interruptible(&run, &board)?;
     let mut events = options.json.then(Events::default);
     let tasks = run.schedule().counts().all;
     let (id, workflow) = (&opened.id, &prepared.workflow);
@@ -151,7 +153,6 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         }
     }
     board.begin(run.schedule().counts());
-    let was_interrupted = interruptible(&run, &board)?;
     let telemetry = Telemetry::begin(id, workflow, opened.is_resumed);
     let engine = Traced {
         engine: Engine {
