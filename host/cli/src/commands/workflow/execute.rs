@@ -36,11 +36,11 @@ impl Engine<'_> {
         tokens: &TokenOptions,
         component: &Component,
         work: &Work,
-    ) -> Result<Executed, Trouble> {
+    ) -> Result<Executed, CommandError> {
         let (instruction, data) = (&work.instruction, &self.guests.data);
         let receipt = away.receipt(tokens, component, instruction, &work.how.limits, data);
         Ok(Executed {
-            receipt: receipt.map_err(unloaded)?,
+            receipt: receipt?,
             blocks: vec![instruction.block().clone()],
         })
     }
@@ -54,7 +54,8 @@ impl Execute for Engine<'_> {
             && !work.is_secret
             && away::is_pure(&component)
         {
-            return self.elsewhere(away, tokens, &component, work);
+            let done = self.elsewhere(away, tokens, &component, work);
+            return done.map_err(unloaded);
         }
         let mut call = Call::new(&work.instruction, &work.how.limits);
         call.answers = Answers::Drivers(self.guests.loading.authority.task_with(&work.how.grants));
