@@ -135,6 +135,9 @@ impl Drop for Running {
     }
 }
 
+/// How often the file is asked for.
+const TRIES: usize = 10;
+
 #[test]
 fn a_node_behind_a_nat_says_so_and_is_reached_through_a_relay() {
     let Some(networks) = Networks::new() else {
@@ -166,13 +169,12 @@ fn a_node_behind_a_nat_says_so_and_is_reached_through_a_relay() {
     let id = node.addresses[0].rsplit('/').next().unwrap();
     let circuit = format!("{through}/p2p-circuit/p2p/{id}");
     let cat = ["cat", &cid, "--peer", &circuit];
-    let output = networks.command("outside", &other, &cat).output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        "from behind",
-        "{stderr}"
-    );
+    // On a busy machine the way may take longer than one who asks waits.
+    let ask = || networks.command("outside", &other, &cat).output().unwrap();
+    let mut asked = std::iter::repeat_with(ask).take(TRIES);
+    let output = asked.find(|output| output.status.success());
+    let output = output.expect("a file from behind");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "from behind");
     // There is no other way.
     let direct = format!("/ip4/9.9.9.1/tcp/4808/p2p/{id}");
     let cat = ["cat", &cid, "--peer", &direct];
