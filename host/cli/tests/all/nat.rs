@@ -148,9 +148,15 @@ fn a_node_behind_a_nat_says_so_and_is_reached_through_a_relay() {
         ".config/homestar/homestar.toml",
         "[network]\nrelay = true\n",
     );
-    let relay = Running::new(&networks, "outside", &outside, &[]);
-    let through = relay.addresses.iter().find(|it| it.contains("/9.9.9.2/"));
-    let through = through.unwrap();
+    let _relay = Running::new(&networks, "outside", &outside, &[]);
+    // Where a node listens is known one after the other.
+    let addresses = || outside.run(&["node", "info", "--json"]).json()["ok"]["addresses"].clone();
+    let is_known = |all: serde_json::Value| {
+        let mut all = all.as_array().unwrap().iter().filter_map(|it| it.as_str());
+        all.find(|it| it.contains("/9.9.9.2/")).map(str::to_owned)
+    };
+    let through = std::iter::repeat_with(addresses).find_map(is_known);
+    let through = &through.unwrap();
 
     home.put("file", "from behind");
     let said = home.run(&["add", "file"]);
