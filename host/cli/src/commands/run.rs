@@ -7,7 +7,7 @@ mod doors;
 mod example;
 mod live;
 mod reads;
-pub(in crate::commands) mod request;
+mod request;
 mod show;
 pub(in crate::commands) mod sign;
 mod watch;
@@ -403,7 +403,6 @@ fn many(options: &Options) -> Result<u8, CommandError> {
         looks_up: !options.no_cache,
         settings: &settings,
         away,
-        tokens: &options.tokens,
     })
 }
 

@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 
 use homestar_core::outcome::Kind;
 
+use crate::docs::WRITE;
 use crate::projects::{Projects, has};
 use crate::tidy::{code, files};
-
-/// With this variable set, generated pages are written and not compared.
-const WRITE: &str = "HOMESTAR_WRITE_DOCS";
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")

@@ -11,7 +11,7 @@ const OPEN: &str = "```text\n$ homestar";
 const CLOSE: &str = "\n```\n";
 
 /// With this variable set, the page is written and not compared.
-const WRITE: &str = "HOMESTAR_WRITE_DOCS";
+pub(crate) const WRITE: &str = "HOMESTAR_WRITE_DOCS";
 
 #[test]
 fn the_page_has_the_help_of_every_command() {

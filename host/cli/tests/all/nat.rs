@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::environment::Environment;
+use crate::nodes::Running;
 
 /// `home` is behind `router`; `relay` and `other` are outside.
 const NETWORKS: &str = r#"
@@ -91,47 +92,18 @@ impl Networks {
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command
     }
+
+    /// A node, in one of them.
+    fn node(&self, network: &str, it: &Environment, more: &[&str]) -> Running {
+        let start = ["start", "--json", "--listen", "/ip4/0.0.0.0/tcp/4808"];
+        Running::of(self.command(network, it, &[&start, more].concat()))
+    }
 }
 
 impl Drop for Networks {
     fn drop(&mut self) {
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
-    }
-}
-
-/// A node that runs until this is dropped.
-struct Running {
-    child: Child,
-    addresses: Vec<String>,
-    _stdout: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn new(networks: &Networks, network: &str, it: &Environment, more: &[&str]) -> Self {
-        let start = ["start", "--json", "--listen", "/ip4/0.0.0.0/tcp/4808"];
-        let mut command = networks.command(network, it, &[&start, more].concat());
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let addresses = said["ok"]["addresses"].as_array().unwrap().iter();
-        Self {
-            addresses: addresses
-                .map(|address| address.as_str().unwrap().to_owned())
-                .collect(),
-            child,
-            _stdout: stdout,
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -148,7 +120,7 @@ fn a_node_behind_a_nat_says_so_and_is_reached_through_a_relay() {
         ".config/homestar/homestar.toml",
         "[network]\nrelay = true\n",
     );
-    let _relay = Running::new(&networks, "outside", &outside, &[]);
+    let _relay = networks.node("outside", &outside, &[]);
     // Where a node listens is known one after the other.
     let addresses = || outside.run(&["node", "info", "--json"]).json()["ok"]["addresses"].clone();
     let is_known = |all: serde_json::Value| {
@@ -162,7 +134,7 @@ fn a_node_behind_a_nat_says_so_and_is_reached_through_a_relay() {
     let said = home.run(&["add", "file"]);
     let cid = said.stdout().split_whitespace().next().unwrap().to_owned();
     assert_eq!(home.run(&["share", "add", &cid]).code, Some(0));
-    let node = Running::new(&networks, "home", &home, &["--relay", through]);
+    let node = networks.node("home", &home, &["--relay", through]);
     // The socket is a file, so the node is asked from anywhere.
     let status = || home.run(&["status", "--json"]);
     let said = std::iter::repeat_with(status).find(|said| {
@@ -172,7 +144,7 @@ fn a_node_behind_a_nat_says_so_and_is_reached_through_a_relay() {
     });
     let said = said.unwrap();
     assert!(said.stdout().contains("\"addresses\":[]"), "{said}");
-    let id = node.addresses[0].rsplit('/').next().unwrap();
+    let id = node.address.rsplit('/').next().unwrap();
     let circuit = format!("{through}/p2p-circuit/p2p/{id}");
     let cat = ["cat", &cid, "--peer", &circuit];
     // On a busy machine the way may take longer than one who asks waits.

@@ -1,7 +1,7 @@
 //! Nodes on one machine, each with a home of its own, and what their owners do with them.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::environment::Environment;
 
@@ -16,7 +16,11 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn new(it: &Environment, more: &[&str]) -> Self {
         let start = ["start", "--json", "--listen", "/ip4/127.0.0.1/tcp/0"];
-        let mut command = it.command(&[&start, more].concat());
+        Self::of(it.command(&[&start, more].concat()))
+    }
+
+    /// The node that a command starts.
+    pub(crate) fn of(mut command: Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());

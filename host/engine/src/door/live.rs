@@ -81,6 +81,7 @@ impl Live {
     ) -> wasmtime::Result<R> {
         let record = &mut self.record;
         write(args, &mut self.args, &mut |block| record.keep(block))?;
+        record.bytes += self.args.len() as u64;
         let value = work();
         write(&value, &mut self.answer, &mut |block| record.keep(block))?;
         record.call(WrittenCall {
@@ -166,9 +167,7 @@ impl Live {
         match done.written {
             Ok((answer, blocks)) => {
                 blocks.into_iter().for_each(|block| self.record.keep(block));
-                // The arguments were counted when they came.
                 let args = std::mem::take(&mut call.args);
-                self.record.bytes = self.record.bytes.saturating_sub(args.len() as u64);
                 self.record.call(WrittenCall {
                     number,
                     by: call.by,
@@ -210,9 +209,9 @@ impl Drop for Live {
 }
 
 impl Record {
+    /// Adds a call that was answered. Its arguments were counted when they came.
     fn call(&mut self, call: WrittenCall<'_>) {
-        let moved = call.args.len() + call.answer.map_or(0, <[u8]>::len);
-        self.bytes += EVENT_BYTES + moved as u64;
+        self.bytes += EVENT_BYTES + call.answer.map_or(0, <[u8]>::len) as u64;
         self.events.call(call);
     }
 

@@ -23,7 +23,7 @@ use homestar_net::{
 use super::clock::{Clock, seed};
 use super::ears::Ears;
 use super::lent::Lent;
-use super::letters::{Letters, Lost, MAIL_MAX, Mailbox, Told};
+use super::letters::{Letters, Lost, MAIL_MAX, Mailbox, Told, pass_on};
 
 /// How long a task may fetch what it links to, if nothing else ends it before.
 const LENT: Duration = Duration::from_secs(24 * 3600);
@@ -151,12 +151,8 @@ impl Errands {
         };
         let thread = thread::spawn(move || actor.run(&received));
         let passed = inputs.clone();
-        thread::spawn(move || {
-            while let Ok(message) = told.recv() {
-                if passed.send(Input::Told(message)).is_err() {
-                    return;
-                }
-            }
+        pass_on(told, move |message| {
+            passed.send(Input::Told(message)).is_ok()
         });
         Self {
             inputs,

@@ -1,7 +1,8 @@
 //! Messages out and in.
 
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use homestar_core::market::Message;
@@ -37,6 +38,17 @@ impl Mailbox {
             let _ = to.try_send(Told { from, message });
         }
     }
+}
+
+/// Passes on what comes, in a thread that may wait where who puts it must not, until nobody takes it any more.
+pub(super) fn pass_on(told: Receiver<Told>, mut pass: impl FnMut(Told) -> bool + Send + 'static) {
+    thread::spawn(move || {
+        while let Ok(message) = told.recv() {
+            if !pass(message) {
+                return;
+            }
+        }
+    });
 }
 
 /// Why a message didn't arrive.

@@ -21,7 +21,7 @@ use homestar_net::{Peers, did_of, peer_of};
 use super::announcer::Announcer;
 use super::clock::{Clock, seed};
 use super::lent::Lent;
-use super::letters::{Letters, MAIL_MAX, Told};
+use super::letters::{Letters, MAIL_MAX, Told, pass_on};
 
 /// How long who asked for a task may fetch what its receipt links to.
 const LENT: Duration = Duration::from_secs(600);
@@ -112,14 +112,9 @@ impl Worker {
             inputs: inputs.clone(),
         };
         let thread = thread::spawn(move || actor.run(&received));
-        // Who sends a message must not wait, and who ends a task must.
         let passed = inputs.clone();
-        thread::spawn(move || {
-            while let Ok(message) = told.recv() {
-                if passed.send(Input::Told(message)).is_err() {
-                    return;
-                }
-            }
+        pass_on(told, move |message| {
+            passed.send(Input::Told(message)).is_ok()
         });
         let worker = Self {
             inputs,

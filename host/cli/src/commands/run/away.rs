@@ -18,8 +18,8 @@ use homestar_core::unixfs::blocks_of_file;
 use homestar_core::wit::{self, Type, Value};
 use homestar_engine::{Blocks, Component, Done};
 use homestar_node::{
-    Errand, Errands, Lent, NotRun, PeerAddress, PeerId, Peers, PeersSettings, Ran, Record, did_of,
-    links_of, now_ms, peer_of, wait_for,
+    Errand, Errands, Lent, NotRun, PeerAddress, PeerId, Peers, PeersSettings, Ran, Record, Source,
+    did_of, links_of, now_ms, peer_of, wait_for,
 };
 
 use super::super::data::Data;
@@ -76,6 +76,9 @@ pub(crate) struct Away {
     /// Who is connected, and may be asked.
     candidates: Vec<Did>,
     key: SigningKey,
+    tokens: TokenOptions,
+    /// That are shown to them.
+    delegations: Arc<[Delegation]>,
 }
 
 impl Away {
@@ -120,6 +123,8 @@ impl Away {
             lent,
             candidates,
             key,
+            tokens: options.tokens.clone(),
+            delegations: request::delegations(&options.tokens)?.into(),
         }))
     }
 
@@ -148,7 +153,7 @@ impl Away {
             return Err(CommandError::usage(words).hint("`--receipt FILE` writes its receipt"));
         }
         let component = &loaded.component;
-        let Ran { by, receipt } = self.ran(options, loaded, instruction, &limits, data)?;
+        let Ran { by, receipt } = self.ran(loaded, instruction, &limits, data)?;
         fetch(&receipt, data)?;
         keep(&receipt, component, instruction, data)?;
         let outcome = whole(receipt.outcome(), component, instruction, &limits, data)?;
@@ -184,7 +189,6 @@ impl Away {
 
     fn ran(
         &self,
-        options: &Options,
         loaded: &Loaded,
         instruction: &Instruction,
         limits: &Limits,
@@ -193,13 +197,7 @@ impl Away {
         let (_, blocks) = blocks_of_file(&loaded.bytes()?);
         let content = data.content()?;
         content.put(&blocks).map_err(CommandError::host)?;
-        self.have_run(
-            &options.tokens,
-            &loaded.component,
-            instruction,
-            limits,
-            data,
-        )
+        self.have_run(&loaded.component, instruction, limits, data)
     }
 
     /// How many there are who may be asked.
@@ -210,13 +208,12 @@ impl Away {
     /// Has a task of a workflow run whose component is in the store, and fetches what came of it.
     pub(in crate::commands) fn receipt(
         &self,
-        tokens: &TokenOptions,
         component: &Component,
         instruction: &Instruction,
         limits: &Limits,
         data: &Data,
     ) -> Result<Receipt, CommandError> {
-        let ran = self.have_run(tokens, component, instruction, limits, data)?;
+        let ran = self.have_run(component, instruction, limits, data)?;
         fetch(&ran.receipt, data)?;
         Ok(ran.receipt)
     }
@@ -229,21 +226,19 @@ impl Away {
 
     fn have_run(
         &self,
-        tokens: &TokenOptions,
         component: &Component,
         instruction: &Instruction,
         limits: &Limits,
         data: &Data,
     ) -> Result<Ran, CommandError> {
-        let store = data.content()?.source().store();
-        self.lent.from_store(Arc::clone(store));
+        let source = data.content()?.source();
+        self.lent.from_store(Arc::clone(source.store()));
         let mut roots = vec![*component.cid()];
         let args = &instruction.input().args;
         args.iter().for_each(|arg| links(arg, &mut roots));
-        let size = |cid: &Cid| store.size(cid).ok().flatten().unwrap_or(0);
         let content = roots.iter().map(|cid| Content {
             cid: *cid,
-            bytes: size(cid),
+            bytes: size(source, cid),
         });
         let offer = Offer {
             on: self.candidates.clone(),
@@ -255,8 +250,8 @@ impl Away {
             ..Offer::new(*instruction.link().cid(), self.key.did())
         };
         let invoke = Invoker {
-            options: tokens.clone(),
-            delegations: request::delegations(tokens)?,
+            options: self.tokens.clone(),
+            delegations: Arc::clone(&self.delegations),
             key: self.key.clone(),
             instruction: instruction.clone(),
             limits: *limits,
@@ -278,7 +273,7 @@ impl Away {
 /// Signs invocations.
 struct Invoker {
     options: TokenOptions,
-    delegations: Vec<Delegation>,
+    delegations: Arc<[Delegation]>,
     key: SigningKey,
     instruction: Instruction,
     limits: Limits,
@@ -366,6 +361,15 @@ pub(super) fn nonce(component: &Component) -> Result<Nonce, CommandError> {
         true => Ok(Nonce::EMPTY),
         false => Nonce::bytes(&ucan::nonce()?).map_err(CommandError::host),
     }
+}
+
+/// Returns how many bytes content has, as far as the store knows: a file's are those of the whole.
+fn size(source: &Source, cid: &Cid) -> u64 {
+    let Ok(Some(block_bytes)) = source.store().size(cid) else {
+        return 0;
+    };
+    let whole = source.look(cid).ok().and_then(|look| look.content_bytes);
+    whole.unwrap_or(block_bytes)
 }
 
 /// Adds the links in a value.

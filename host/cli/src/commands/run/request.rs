@@ -30,7 +30,7 @@ use crate::{files, keyring, print};
 
 /// Tasks under tokens.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct TokenOptions {
+pub(super) struct TokenOptions {
     /// Run what an invocation in this container asks for, if it holds; - for standard input
     ///
     /// The invocation is one of /wasm/run, of what is this machine's, by whom it let. COMPONENT has to be the one that it

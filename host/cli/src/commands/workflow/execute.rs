@@ -11,7 +11,6 @@ use homestar_engine::{Answers, Call, CallError, Component};
 use homestar_node::{Execute, Executed, Trouble, Work};
 
 use super::super::run::away::{self, Away};
-use super::super::run::request::TokenOptions;
 use super::super::run::sign;
 use super::board::Board;
 use super::guests::Guests;
@@ -24,8 +23,8 @@ pub(super) struct Engine<'a> {
     pub(super) key: &'a SigningKey,
     /// Is told what tasks log.
     pub(super) board: &'a Board,
-    /// Who runs what is pure and not secret, if others do, and by which tokens they are asked.
-    pub(super) away: Option<(&'a Away, &'a TokenOptions)>,
+    /// Who runs what is pure and not secret, if others do.
+    pub(super) away: Option<&'a Away>,
 }
 
 impl Engine<'_> {
@@ -33,12 +32,11 @@ impl Engine<'_> {
     fn elsewhere(
         &self,
         away: &Away,
-        tokens: &TokenOptions,
         component: &Component,
         work: &Work,
     ) -> Result<Executed, CommandError> {
         let (instruction, data) = (&work.instruction, &self.guests.data);
-        let receipt = away.receipt(tokens, component, instruction, &work.how.limits, data);
+        let receipt = away.receipt(component, instruction, &work.how.limits, data);
         Ok(Executed {
             receipt: receipt?,
             blocks: vec![instruction.block().clone()],
@@ -50,11 +48,11 @@ impl Execute for Engine<'_> {
     fn execute(&self, work: &Work) -> Result<Executed, Trouble> {
         let cid = work.instruction.resource().cid();
         let component = self.guests.get(cid, &work.how.pin).map_err(unloaded)?;
-        if let Some((away, tokens)) = self.away
+        if let Some(away) = self.away
             && !work.is_secret
             && away::is_pure(&component)
         {
-            let done = self.elsewhere(away, tokens, &component, work);
+            let done = self.elsewhere(away, &component, work);
             return done.map_err(unloaded);
         }
         let mut call = Call::new(&work.instruction, &work.how.limits);

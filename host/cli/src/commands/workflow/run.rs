@@ -21,7 +21,6 @@ use homestar_node::{Ended, News, Run, RunLock, RunRecord, Store, now_ms};
 use super::super::data::Data;
 use super::super::load::Loading;
 use super::super::run::away::Away;
-use super::super::run::request::TokenOptions;
 use super::board::{Board, Style, time};
 use super::events::Events;
 use super::execute::Engine;
@@ -58,7 +57,6 @@ pub(crate) struct Options<'a> {
     pub(crate) looks_up: bool,
     /// Who runs what is pure and not secret, if others do.
     pub(crate) away: Option<Away>,
-    pub(crate) tokens: &'a TokenOptions,
 }
 
 /// Returns how tasks get their memory: from a pool, which many calls share, unless that would reserve more addresses than
@@ -159,7 +157,7 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
             guests: &guests,
             key: &key,
             board: &board,
-            away: options.away.as_ref().map(|away| (away, options.tokens)),
+            away: options.away.as_ref(),
         },
         telemetry: telemetry.as_ref(),
     };
