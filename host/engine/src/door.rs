@@ -21,6 +21,8 @@ use homestar_core::trace::{self, Events};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::drivers::Lane;
+
 pub(crate) use live::Live;
 pub(crate) use replay::{Divergence, Replay};
 
@@ -174,13 +176,13 @@ impl Door {
         }
     }
 
-    /// Asks what takes its time. `work` gets the number of the call, and doesn't run in a replay.
+    /// Asks what takes its time. `work` gets the number of the call and where it goes on, and doesn't run in a replay.
     pub(crate) fn ask<A, R, F>(
         &self,
         by: u32,
         name: &'static str,
         args: &A,
-        work: impl FnOnce(u64) -> F,
+        work: impl FnOnce(u64, &Lane) -> F,
     ) -> wasmtime::Result<Answered<R>>
     where
         A: Serialize,
@@ -192,7 +194,7 @@ impl Door {
         let args = match &mut state.side {
             Side::Live(live) => {
                 let args = live.written(args)?;
-                live.start(number, work(number));
+                live.start(number, |lane| work(number, lane))?;
                 args
             }
             Side::Replay(_) => replay::written(args)?,

@@ -13,8 +13,11 @@ pub mod resolver;
 pub mod state;
 pub mod vrf;
 
+mod background;
+mod lane;
 mod octets;
 mod shared;
 
+pub(crate) use lane::Lane;
 pub(crate) use shared::Drivers;
 pub use shared::{DriverSettings, NodeKey};

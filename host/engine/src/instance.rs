@@ -503,7 +503,7 @@ fn outside(
                 bytes: limits.call_bytes,
             };
             let drivers = component.drivers().clone();
-            let door = Door::live(Live::new(drivers.runtime()?.clone()), budget);
+            let door = Door::live(Live::new(drivers.clone()), budget);
             (door, grants, Some(drivers))
         }
         Answers::Recording(recording) => {

@@ -137,7 +137,7 @@ impl Outside {
         let allowed = self.told(part, "sleep");
         let answer = self
             .door
-            .ask(number(part), name, &(nanoseconds,), |_| async move {
+            .ask(number(part), name, &(nanoseconds,), |_, _| async move {
                 allowed?;
                 tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
                 Ok::<_, clock::Error>(NOTHING)

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
+use tokio::time::timeout;
 
 use crate::drivers::Drivers;
-use crate::drivers::http::{Body, Error, Pieces};
+use crate::drivers::http::{Body, Error, Pieces, PiecesSender};
 use crate::drivers::keys::Keys;
 
 /// A body that is read.
@@ -23,7 +22,7 @@ pub(crate) struct Incoming {
 /// The body of a request that is being sent.
 #[derive(Clone)]
 struct Upload {
-    pieces: mpsc::Sender<Result<Bytes, Error>>,
+    pieces: PiecesSender,
     /// Longest time for a piece to find room.
     timeout: Duration,
 }
@@ -138,29 +137,20 @@ impl Session {
             return Ok(self.open(part).uploads.remove(&call).is_some());
         };
         let upload = self.open(part).uploads.get(&call).cloned();
-        let Some(Upload { pieces, timeout }) = upload else {
+        let Some(upload) = upload else {
             return Ok(false);
         };
-        match pieces.send_timeout(Ok(piece), timeout).await {
-            Ok(()) => Ok(true),
-            Err(SendTimeoutError::Closed(_)) => Ok(false),
-            Err(SendTimeoutError::Timeout(_)) => {
-                self.fail_upload(part, call, Error::Timeout);
-                Err(Error::Timeout)
-            }
-        }
+        let sent = timeout(upload.timeout, upload.pieces.send(piece)).await;
+        sent.map_err(|_| {
+            self.fail_upload(part, call, Error::Timeout);
+            Error::Timeout
+        })
     }
 
     /// Breaks off a body, and so its request.
     pub(crate) fn fail_upload(&self, part: usize, call: u64, error: Error) {
-        let Some(Upload { pieces, .. }) = self.open(part).uploads.remove(&call) else {
-            return;
-        };
-        if let Err(TrySendError::Full(failure)) = pieces.try_send(Err(error))
-            && let Ok(runtime) = self.drivers.runtime()
-        {
-            // It is noticed once there is room for it, or nobody is there to notice.
-            runtime.spawn(async move { drop(pieces.send(failure).await) });
+        if let Some(upload) = self.open(part).uploads.remove(&call) {
+            upload.pieces.fail(error);
         }
     }
 

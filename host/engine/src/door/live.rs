@@ -1,25 +1,29 @@
-//! The outside itself: calls run on the drivers' threads, and what they answer is recorded.
+//! The outside itself: calls are answered by drivers, and what they answer is recorded.
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use homestar_core::ipld::{Block, Cid};
 use homestar_core::trace::{Events, WrittenCall};
 use serde::Serialize;
-use tokio::runtime::Handle;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use super::{Answer, Asked, Heard, Waited, write};
+use crate::drivers::{Drivers, Lane};
 
 /// The drivers' side of a door.
 pub(crate) struct Live {
-    runtime: Handle,
-    sender: mpsc::Sender<Done>,
-    receiver: mpsc::Receiver<Done>,
+    drivers: Arc<Drivers>,
+    /// Where calls go on. There is none before the first that may have to wait.
+    lane: Option<Lane>,
+    sender: UnboundedSender<Done>,
+    receiver: UnboundedReceiver<Done>,
     running: BTreeMap<u64, AbortHandle>,
     record: Record,
     /// Where arguments and answers are written before they become an event. They keep their memory.
@@ -47,11 +51,12 @@ struct Record {
 const EVENT_BYTES: u64 = 128;
 
 impl Live {
-    /// Returns a side whose calls run on `runtime`.
-    pub(crate) fn new(runtime: Handle) -> Self {
-        let (sender, receiver) = mpsc::channel();
+    /// Returns a side whose calls these answer.
+    pub(crate) fn new(drivers: Arc<Drivers>) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
         Self {
-            runtime,
+            drivers,
+            lane: None,
             sender,
             receiver,
             running: BTreeMap::new(),
@@ -102,14 +107,24 @@ impl Live {
         Ok(written)
     }
 
-    /// Runs `work`, and writes its answer down where it ran.
+    /// Runs `work`, and writes its answer down.
     ///
-    /// It begins here, on the guest's thread, so that what needs no waiting, such as reading on in a body that is
-    /// there, wakes no other thread. The answer waits for its turn like any other.
-    pub(super) fn start<R>(&mut self, number: u64, work: impl Future<Output = R> + Send + 'static)
+    /// It begins at once, and what has to wait goes on while the guest waits. The answer waits for its turn like any other.
+    pub(super) fn start<R, F>(
+        &mut self,
+        number: u64,
+        work: impl FnOnce(&Lane) -> F,
+    ) -> wasmtime::Result<()>
     where
         R: Serialize + Send + 'static,
+        F: Future<Output = R> + Send + 'static,
     {
+        let lane = match self.lane.take() {
+            Some(lane) => lane,
+            None => self.drivers.lane()?,
+        };
+        let lane = self.lane.insert(lane);
+        let work = work(lane);
         let mut answering = Box::pin(async move {
             let value = work.await;
             let (mut written, mut blocks) = (Vec::new(), Vec::new());
@@ -121,7 +136,7 @@ impl Live {
             }
         });
         let begun = {
-            let _inside = self.runtime.enter();
+            let _inside = lane.enter();
             let mut cx = Context::from_waker(Waker::noop());
             answering.as_mut().poll(&mut cx)
         };
@@ -130,12 +145,13 @@ impl Live {
             // Nobody listens any more once the task has ended.
             Poll::Ready(done) => drop(sender.send(done)),
             Poll::Pending => {
-                let task = self.runtime.spawn(async move {
+                let task = lane.spawn(async move {
                     drop(sender.send(answering.await));
                 });
-                self.running.insert(number, task.abort_handle());
+                self.running.insert(number, task);
             }
         }
+        Ok(())
     }
 
     /// Waits for an answer until something that sleeps is due, or no time is left.
@@ -146,9 +162,19 @@ impl Live {
         left: Duration,
     ) -> (Waited, u64) {
         let until = due.map_or(left, |(_, after)| after.min(left));
-        match self.receiver.recv_timeout(until) {
-            Ok(done) => self.hand_over(done, asked),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => match due {
+        let receiver = &mut self.receiver;
+        let done = match (receiver.try_recv(), &self.lane) {
+            (Ok(done), _) => Some(done),
+            // The timer is made where it runs.
+            (Err(_), Some(lane)) => {
+                lane.wait(async { timeout(until, receiver.recv()).await.ok()? })
+            }
+            // Whoever asked has a lane.
+            (Err(_), None) => None,
+        };
+        match done {
+            Some(done) => self.hand_over(done, asked),
+            None => match due {
                 Some((at, after)) if after <= left => {
                     self.record.events.time(at);
                     (Waited::Slept(at), 0)
@@ -205,6 +231,9 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.running.values().for_each(AbortHandle::abort);
+        if let Some(lane) = self.lane.take() {
+            self.drivers.keep(lane);
+        }
     }
 }
 

@@ -33,7 +33,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::{Host, Url};
 
-pub use self::body::{Body, Pieces};
+pub use self::body::{Body, Pieces, PiecesSender};
 pub use self::settings::{HttpError, HttpSettings};
 pub use self::types::{Error, Head, Request};
 
@@ -43,15 +43,20 @@ use self::fault::fault;
 use self::prepare::{HEADER_BYTES_MAX, HEADERS_MAX, Prepared, granted, prepare};
 use super::resolver::Resolver;
 
-/// The driver. It is shared by all tasks.
+/// The driver.
 pub struct Http {
+    trust: Arc<Trust>,
+    resolver: Arc<Resolver>,
+    clients: Clients,
+}
+
+/// Whom to trust.
+struct Trust {
     /// The operator's own; the system's are read when they are first needed.
     roots: RootCertStore,
     tls: OnceLock<Result<ClientConfig, rustls::Error>>,
     /// For requests in the clear, which trust nobody.
     plain: OnceLock<Result<ClientConfig, rustls::Error>>,
-    resolver: Arc<Resolver>,
-    clients: Clients,
 }
 
 /// A response: its head, and the body that is still to come.
@@ -68,13 +73,26 @@ pub struct Response {
 impl Http {
     /// Makes the driver. Of files, it reads those that the settings name.
     pub fn new(settings: &HttpSettings, resolver: Arc<Resolver>) -> Result<Self, HttpError> {
-        Ok(Self {
+        let trust = Trust {
             roots: settings::roots(&settings.authorities)?,
             tls: OnceLock::new(),
             plain: OnceLock::new(),
+        };
+        Ok(Self {
+            trust: Arc::new(trust),
             resolver,
             clients: Clients::default(),
         })
+    }
+
+    /// Returns one that trusts the same and has connections of its own.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self {
+            trust: Arc::clone(&self.trust),
+            resolver: Arc::clone(&self.resolver),
+            clients: Clients::default(),
+        }
     }
 
     /// Sends a request and returns the response, as soon as its head is there.
@@ -178,12 +196,12 @@ impl Http {
 
     /// What TLS takes. Reading the system's authorities takes some milliseconds, and is left until it is needed.
     fn tls(&self, url: &Url) -> Result<&ClientConfig, Error> {
+        let Trust { roots, tls, plain } = &*self.trust;
         let config = if url.scheme() == "https" {
-            let roots = || settings::with_system(self.roots.clone());
-            self.tls.get_or_init(|| settings::tls(roots()))
+            let roots = || settings::with_system(roots.clone());
+            tls.get_or_init(|| settings::tls(roots()))
         } else {
-            self.plain
-                .get_or_init(|| settings::tls(RootCertStore::empty()))
+            plain.get_or_init(|| settings::tls(RootCertStore::empty()))
         };
         config
             .as_ref()
@@ -194,7 +212,7 @@ impl Http {
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http")
-            .field("authorities", &self.roots.len())
+            .field("authorities", &self.trust.roots.len())
             .field("resolver", &self.resolver)
             .finish_non_exhaustive()
     }

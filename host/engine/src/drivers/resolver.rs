@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -20,6 +21,7 @@ use hickory_resolver::proto::rr::Name;
 use tokio::sync::OnceCell;
 use url::{Host, Url};
 
+use super::background::Background;
 use super::dns::{Answer, Error, RecordType};
 use super::http::settings;
 
@@ -63,8 +65,15 @@ pub enum Servers {
 /// Most addresses of one name that are used. Names that are served from many places have a dozen.
 const ADDRESSES_MAX: usize = 32;
 
-/// Looks names up. Nothing is read or opened before the first name.
+/// Looks names up, on a thread of its own: what one task asked answers the next. Nothing is read or opened before the first
+/// name.
 pub struct Resolver {
+    asked: Arc<Asked>,
+    background: Background,
+}
+
+/// Who is asked.
+struct Asked {
     settings: ResolverSettings,
     inner: OnceCell<TokioResolver>,
 }
@@ -73,8 +82,11 @@ impl Resolver {
     /// Makes a resolver.
     pub fn new(settings: ResolverSettings) -> Self {
         Self {
-            settings,
-            inner: OnceCell::new(),
+            asked: Arc::new(Asked {
+                settings,
+                inner: OnceCell::new(),
+            }),
+            background: Background::new("homestar-names"),
         }
     }
 
@@ -85,8 +97,9 @@ impl Resolver {
         if name == "localhost" || name.ends_with(".localhost") {
             return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
         }
-        let found = self.inner().await?.lookup_ip(absolute(&name)?).await;
-        let found = found.map_err(|error| failure(&error))?;
+        let name = absolute(&name)?;
+        let found = self.ask(async move |asked: TokioResolver| asked.lookup_ip(name).await);
+        let found = found.await?.map_err(|error| failure(&error))?;
         let addresses: Vec<_> = found.iter().take(ADDRESSES_MAX).collect();
         if addresses.is_empty() {
             return Err(Error::NotFound);
@@ -98,7 +111,9 @@ impl Resolver {
     pub async fn lookup(&self, name: &str, record_type: RecordType) -> Result<Vec<Answer>, Error> {
         let name = check(name)?;
         let wanted = record_type.into();
-        let lookup = match self.inner().await?.lookup(absolute(&name)?, wanted).await {
+        let name = absolute(&name)?;
+        let lookup = self.ask(async move |asked: TokioResolver| asked.lookup(name, wanted).await);
+        let lookup = match lookup.await? {
             Ok(lookup) => lookup,
             Err(error) if error.is_no_records_found() && !error.is_nx_domain() => {
                 return Ok(vec![]);
@@ -117,8 +132,26 @@ impl Resolver {
         Ok(answers)
     }
 
-    async fn inner(&self) -> Result<&TokioResolver, Error> {
-        self.inner.get_or_try_init(|| build(&self.settings)).await
+    /// Asks on the resolver's thread, where its connections are.
+    async fn ask<R, F>(
+        &self,
+        ask: impl FnOnce(TokioResolver) -> F + Send + 'static,
+    ) -> Result<R, Error>
+    where
+        R: Send + 'static,
+        F: Future<Output = R> + Send,
+    {
+        let asked = Arc::clone(&self.asked);
+        let asking = self.background.run(async move {
+            let inner = asked
+                .inner
+                .get_or_try_init(|| build(&asked.settings))
+                .await?;
+            Ok(ask(inner.clone()).await)
+        });
+        let failed = |words: String| Error::Failed(format!("the resolver can't work: {words}"));
+        let ended = asking.map_err(|error| failed(error.to_string()))?.await;
+        ended.map_err(|error| failed(error.to_string()))?
     }
 }
 
@@ -131,7 +164,7 @@ impl Default for Resolver {
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolver")
-            .field("settings", &self.settings)
+            .field("settings", &self.asked.settings)
             .finish_non_exhaustive()
     }
 }

@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use homestar_core::grant::Secrets;
+use homestar_core::grant::{Permit, Secrets};
 use homestar_core::key::SigningKey;
 use ring::rand::SystemRandom;
-use tokio::runtime::{Handle, Runtime};
 
-use super::http::{Http, HttpSettings};
+use super::background::Background;
+use super::http::{Error, Http, HttpSettings, Pieces, Request, Response};
 use super::keys::{Kept, Keys};
+use super::lane::Lane;
 use super::resolver::{Resolver, ResolverSettings};
 use super::state::State;
-use crate::instance::Diverged;
 
 /// What the drivers use. By default they have no folders and no key, and the system's resolver and authorities.
 #[derive(Clone, Debug, Default)]
@@ -52,49 +53,85 @@ impl fmt::Debug for NodeKey {
 /// The drivers of one engine. What takes time to set up is set up when it is first needed.
 pub(crate) struct Drivers {
     settings: DriverSettings,
-    runtime: OnceLock<Runtime>,
     node: OnceLock<Result<SigningKey, String>>,
     pub(crate) resolver: Arc<Resolver>,
-    http: OnceLock<Result<Http, String>>,
+    /// Of the background. Lanes have their own.
+    http: OnceLock<Result<Arc<Http>, String>>,
+    background: Background,
+    /// Those that no task has, and since when: the last is the one that was used last.
+    lanes: Mutex<Vec<(Lane, Instant)>>,
     pub(crate) random: SystemRandom,
 }
 
-/// Threads that drivers run on. They wait more than they work.
-const THREADS: usize = 2;
+/// Lanes that are kept while no task has them.
+const LANES_MAX: usize = 64;
+/// How long one is kept. Nobody looks after its connections meanwhile, and servers close those that nobody uses.
+const LANE_IDLE: Duration = Duration::from_secs(60);
 
 impl Drivers {
     pub(crate) fn new(settings: DriverSettings) -> Self {
         Self {
             resolver: Arc::new(Resolver::new(settings.resolver.clone())),
             http: OnceLock::new(),
+            background: Background::new("homestar-driver"),
             settings,
-            runtime: OnceLock::new(),
             node: OnceLock::new(),
+            lanes: Mutex::default(),
             random: SystemRandom::new(),
         }
     }
 
-    /// Returns where drivers run.
-    pub(crate) fn runtime(&self) -> Result<&Handle, Diverged> {
-        if let Some(runtime) = self.runtime.get() {
-            return Ok(runtime.handle());
+    /// Returns a lane for a task: the one that was used last, whose connections are the likeliest to be open.
+    pub(crate) fn lane(&self) -> wasmtime::Result<Lane> {
+        let kept = {
+            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            lanes.retain(|(_, since)| since.elapsed() < LANE_IDLE);
+            lanes.pop()
+        };
+        if let Some((lane, _)) = kept {
+            return Ok(lane);
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("homestar-driver")
-            .enable_all()
-            .build()
-            .map_err(|error| Diverged(format!("the drivers' threads can't be started: {error}")))?;
-        Ok(self.runtime.get_or_init(|| runtime).handle())
+        let http = self.http().map(|http| http.apart());
+        Lane::open(http).map_err(|error| wasmtime::format_err!("the drivers can't begin: {error}"))
     }
 
-    /// Returns HTTP.
-    pub(crate) fn http(&self) -> Result<&Http, String> {
+    /// Returns HTTP with connections that all tasks share.
+    fn http(&self) -> Result<Arc<Http>, String> {
         let http = self.http.get_or_init(|| {
-            Http::new(&self.settings.http, self.resolver.clone())
-                .map_err(|error| with_causes(&error))
+            let http = Http::new(&self.settings.http, self.resolver.clone());
+            http.map(Arc::new).map_err(|error| with_causes(&error))
         });
-        http.as_ref().map_err(Clone::clone)
+        http.clone()
+    }
+
+    /// Sends a request whose body is made meanwhile. It may be answered before its end, and its task may end before it, so
+    /// that its rest goes on in the background.
+    pub(crate) async fn send_streaming(
+        &self,
+        permit: Permit,
+        request: Request,
+        pieces: Pieces,
+    ) -> Result<Response, Error> {
+        let http = self.http().map_err(Error::Connection)?;
+        let secrets = self.secrets().clone();
+        let sending = self.background.run(async move {
+            let sent = http.send_streaming(&permit, &secrets, &request, pieces);
+            sent.await
+        });
+        let failed = |words: String| Error::Connection(words);
+        let sent = sending.map_err(|error| failed(error.to_string()))?.await;
+        sent.map_err(|error| failed(error.to_string()))?
+    }
+
+    /// Keeps a lane for the next task. What still goes on in it was stopped.
+    pub(crate) fn keep(&self, lane: Lane) {
+        if !lane.settle() {
+            return;
+        }
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if lanes.len() < LANES_MAX {
+            lanes.push((lane, Instant::now()));
+        }
     }
 
     /// Returns what placeholders stand for.
@@ -131,15 +168,6 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         cause = next.source();
     }
     text
-}
-
-impl Drop for Drivers {
-    fn drop(&mut self) {
-        // Nothing that still runs is worth waiting for: its task has ended.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 impl fmt::Debug for Drivers {

@@ -28,13 +28,14 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
             let outside = outside(&store)?;
             let allowed = permitted::<Error>(&outside.door, outside.permit(part).clock("sleep"));
             let name = "homestar:driver/clock.sleep";
-            let slept = outside
-                .door
-                .ask(number(part), name, &(nanoseconds,), |_| async move {
-                    allowed?;
-                    tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
-                    Ok::<_, Error>(NOTHING)
-                })?;
+            let slept =
+                outside
+                    .door
+                    .ask(number(part), name, &(nanoseconds,), |_, _| async move {
+                        allowed?;
+                        tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
+                        Ok::<_, Error>(NOTHING)
+                    })?;
             Ok((slept.await?.map(|_| ()),))
         })
     })

@@ -18,7 +18,7 @@ pub(super) fn add(instance: &mut Instance<'_>, part: usize) -> wasmtime::Result<
                 let call = "homestar:driver/dns.lookup";
                 let answers = outside
                     .door
-                    .ask(number(part), call, &args, |_| async move {
+                    .ask(number(part), call, &args, |_, _| async move {
                         allowed?;
                         let session = session?;
                         dns::lookup(&session.drivers.resolver, &permit, &name, kind).await

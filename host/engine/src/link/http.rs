@@ -8,6 +8,7 @@ use serde_bytes::ByteBuf;
 
 use super::{Instance, outside, permitted};
 use crate::door::{Answered, Door};
+use crate::drivers::Lane;
 use crate::drivers::http::{Error, Head, Request};
 use crate::outside::{Outside, number};
 use crate::session::Session;
@@ -67,16 +68,19 @@ impl Asker {
         self.ask(
             "homestar:driver/http.send",
             &(asked,),
-            move |call| async move {
-                let session = live?;
-                let http = session.drivers.http().map_err(Error::Connection)?;
-                let secrets = session.drivers.secrets();
-                let response = http.send(&permit, secrets, request).await?;
-                Ok(Head {
-                    status: response.status,
-                    headers: response.headers,
-                    body: session.keep_body(part, call, response.body),
-                })
+            move |number, lane| {
+                let http = lane.http();
+                async move {
+                    let session = live?;
+                    let http = http.map_err(Error::Connection)?;
+                    let secrets = session.drivers.secrets();
+                    let response = http.send(&permit, secrets, request).await?;
+                    Ok(Head {
+                        status: response.status,
+                        headers: response.headers,
+                        body: session.keep_body(part, number, response.body),
+                    })
+                }
             },
         )
     }
@@ -93,20 +97,19 @@ impl Asker {
             .as_ref()
             .ok()
             .map(|session| session.start_upload(part, number, timeout));
-        let head = self.ask(name, &(asked,), move |call| async move {
+        let head = self.ask(name, &(asked,), move |number, _| async move {
             let session = live?;
-            let http = session.drivers.http().map_err(Error::Connection)?;
-            let secrets = session.drivers.secrets();
             let pieces = pieces.ok_or(Error::Closed)?;
-            let sent = http
-                .send_streaming(&permit, secrets, &request, pieces)
+            let sent = session
+                .drivers
+                .send_streaming(permit, request, pieces)
                 .await;
             // A server may answer while the request still goes on.
-            let response = sent.inspect_err(|_| session.end_upload(part, call))?;
+            let response = sent.inspect_err(|_| session.end_upload(part, number))?;
             Ok(Head {
                 status: response.status,
                 headers: response.headers,
-                body: session.keep_body(part, call, response.body),
+                body: session.keep_body(part, number, response.body),
             })
         })?;
         Ok((number, head))
@@ -129,7 +132,7 @@ impl Asker {
             None => Ok(()),
         };
         let name = "homestar:driver/http-streams.write";
-        self.ask(name, &(upload, digest), move |_| async move {
+        self.ask(name, &(upload, digest), move |_, _| async move {
             let session = session.ok_or_else(nobody)?;
             match allowed {
                 Ok(()) => session.write_upload(part, upload, piece).await,
@@ -156,7 +159,7 @@ impl Asker {
         self.ask(
             "homestar:driver/http.read",
             &(body, at_most),
-            move |_| async move {
+            move |_, _| async move {
                 let bytes = live?.read_body(part, body, length).await?;
                 Ok(ByteBuf::from(bytes))
             },
@@ -169,7 +172,7 @@ impl Asker {
         self.ask(
             "homestar:driver/http-streams.read",
             &(body,),
-            move |_| async move {
+            move |_, _| async move {
                 let piece = live?.next_piece(part, body).await?;
                 Ok(piece.map(|piece| ByteBuf::from(piece.to_vec())))
             },
@@ -194,7 +197,7 @@ impl Asker {
         &self,
         name: &'static str,
         args: &impl serde::Serialize,
-        work: impl FnOnce(u64) -> F,
+        work: impl FnOnce(u64, &Lane) -> F,
     ) -> wasmtime::Result<Answer<T>>
     where
         T: serde::Serialize + serde::de::DeserializeOwned + Send + 'static,

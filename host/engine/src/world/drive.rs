@@ -115,39 +115,41 @@ fn drive_with_tasks<F: Future>(future: F, idle: &Idle) -> wasmtime::Result<F::Ou
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .on_thread_park({
-            let (parked, idle) = (parked.clone(), idle.clone());
-            move || parked.pass(&idle)
+            let parked = parked.clone();
+            move || parked.tell()
         })
         .build()?;
     let mut future = pin!(future);
-    runtime.block_on(poll_fn(|cx| {
-        if let Some(stop) = parked.wait_with(cx) {
-            return Poll::Ready(Err(stop.into()));
+    loop {
+        let output = runtime.block_on(poll_fn(|cx| match parked.hear(cx) {
+            true => Poll::Ready(None),
+            false => future.as_mut().poll(cx).map(Some),
+        }));
+        match output {
+            Some(output) => return Ok(output),
+            // Outside of the runtime, since drivers wait in one of their own.
+            None => idle.pass()?,
         }
-        future.as_mut().poll(cx).map(Ok)
-    }))
+    }
 }
 
-/// What happens when no task of a runtime can go on.
+/// Whether no task of a runtime can go on, and who waits for that.
 #[derive(Default)]
-struct Parked(Mutex<(Option<Stop>, Option<Waker>)>);
+struct Parked(Mutex<(bool, Option<Waker>)>);
 
 impl Parked {
-    fn pass(&self, idle: &Idle) {
-        let result = idle.pass();
+    fn tell(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 = result.err();
-        if state.0.is_some()
-            && let Some(waker) = state.1.take()
-        {
+        state.0 = true;
+        if let Some(waker) = state.1.take() {
             waker.wake();
         }
     }
 
-    fn wait_with(&self, cx: &Context<'_>) -> Option<Stop> {
+    fn hear(&self, cx: &Context<'_>) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.1 = Some(cx.waker().clone());
-        state.0.take()
+        std::mem::take(&mut state.0)
     }
 }
 

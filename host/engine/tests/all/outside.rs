@@ -1,17 +1,20 @@
 //! Effects over their drivers, with real servers on loopback: what they answer is recorded, and replays.
 
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use homestar_core::ipld::Ipld;
 use homestar_core::key::SigningKey;
-use homestar_core::outcome::{Failure, Outcome};
+use homestar_core::outcome::{Failure, Kind, Outcome};
 use homestar_core::unixfs::cid_of_file;
 use homestar_engine::drivers::resolver::{ResolverSettings, Servers};
 use homestar_engine::{Done, DriverSettings, LoadError, NodeKey};
 
-use crate::net_server::{Wire, answer, name_server, read_request, records, serve, serve_tls};
+use crate::net_server::{
+    Wire, answer, name_server, read_request, records, serve, serve_at, serve_tls, wait_for_end,
+};
 use crate::replay::{built_in, effect, effect_on, replay, run, run_twice};
 use crate::*;
 
@@ -117,6 +120,74 @@ fn a_response_that_never_ends_is_cut() {
         &[&grant],
     ));
     assert!(failure.message.contains("too-large"), "{}", failure.message);
+}
+
+/// Gets a page by tasks of an engine whose drivers no other test uses, one task after the other.
+fn pages_in_turn(port: u16, mut between: impl FnMut()) {
+    let engine = crate::engine_with(DriverSettings::default());
+    let https = effect_on(&engine, "https");
+    let url = format!("http://127.0.0.1:{port}/");
+    let grant = format!("https=http://127.0.0.1:{port}");
+    let instruction = instruction(&https, Input::new("get", vec![text(&url)]));
+    for _ in 0..3 {
+        let response = ok_of(run(&https, &instruction, &[&grant]));
+        assert_eq!(field(&response, "body"), &Ipld::Bytes(b"hello".to_vec()));
+        between();
+    }
+}
+
+#[test]
+fn a_connection_is_kept_for_the_next_task() {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = opened.clone();
+    let port = serve(move |wire| {
+        count.fetch_add(1, Ordering::Relaxed);
+        answer(page("hello"))(wire);
+    });
+    pages_in_turn(port, || {});
+    assert_eq!(opened.load(Ordering::Relaxed), 1);
+}
+
+/// A server closes a connection while no task looks after it.
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_opened_anew() {
+    let (ended, closed) = std::sync::mpsc::channel();
+    let port = serve_at("127.0.0.1", move |mut stream| {
+        if read_request(&mut stream).is_some() {
+            stream.write_all(page("hello").as_bytes()).unwrap();
+        }
+        drop(stream);
+        let _ = ended.send(());
+    });
+    pages_in_turn(port, || closed.recv().unwrap());
+}
+
+/// What a task doesn't read to its end is closed when the task ends, though nobody asks the drivers for anything then.
+#[test]
+fn a_response_that_nobody_reads_on_is_closed_with_its_task() {
+    let (ended, closed) = std::sync::mpsc::channel();
+    let port = serve(move |wire| {
+        if read_request(wire).is_some() {
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+            wire.write_all(head.as_bytes()).unwrap();
+            wait_for_end(wire);
+            let _ = ended.send(());
+        }
+    });
+    let url = format!("http://127.0.0.1:{port}/");
+    let grant = format!("https=http://127.0.0.1:{port}");
+    let engine = crate::engine_with(DriverSettings::default());
+    let https = effect_on(&engine, "https");
+    let instruction = instruction(&https, Input::new("get", vec![text(&url)]));
+    let limits = Limits {
+        time: std::time::Duration::from_millis(50),
+        ..limits()
+    };
+    let mut call = Call::new(&instruction, &limits);
+    call.answers = homestar_engine::Answers::Drivers(crate::replay::grants(&[&grant]));
+    let done = engine.call(&https, call).expect("a task that runs");
+    assert_eq!(error_of(done).kind, Kind::Time);
+    closed.recv().unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -173,15 +173,43 @@ where
 
 /// A body for [`Http::send_streaming`](super::Http::send_streaming) that another part of the program fills.
 ///
-/// It ends when the sender is dropped, and fails if the sender sends an error.
+/// It ends when the sender is dropped, and fails if the sender was told to.
 #[derive(Debug)]
-pub struct Pieces(mpsc::Receiver<Result<Bytes, Error>>);
+pub struct Pieces {
+    pieces: mpsc::Receiver<Bytes>,
+    failure: Arc<OnceLock<Error>>,
+}
+
+/// Fills [`Pieces`].
+#[derive(Clone, Debug)]
+pub struct PiecesSender {
+    pieces: mpsc::Sender<Bytes>,
+    failure: Arc<OnceLock<Error>>,
+}
 
 impl Pieces {
     /// Returns a body, and what fills it. The sender waits while `pieces_max` pieces weren't sent on yet.
-    pub fn channel(pieces_max: usize) -> (mpsc::Sender<Result<Bytes, Error>>, Self) {
-        let (sender, receiver) = mpsc::channel(pieces_max.max(1));
-        (sender, Self(receiver))
+    pub fn channel(pieces_max: usize) -> (PiecesSender, Self) {
+        let (sender, pieces) = mpsc::channel(pieces_max.max(1));
+        let failure = Arc::<OnceLock<_>>::default();
+        let sender = PiecesSender {
+            pieces: sender,
+            failure: Arc::clone(&failure),
+        };
+        (sender, Self { pieces, failure })
+    }
+}
+
+impl PiecesSender {
+    /// Adds a piece. Waits until there is room, and tells whether anybody reads on.
+    pub async fn send(&self, piece: Bytes) -> bool {
+        self.pieces.send(piece).await.is_ok()
+    }
+
+    /// Lets the body fail after the pieces that were sent, instead of ending.
+    pub fn fail(self, error: Error) {
+        // The first failure is the one that counts.
+        let _ = self.failure.set(error);
     }
 }
 
@@ -193,7 +221,11 @@ impl http_body::Body for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let piece = std::task::ready!(self.0.poll_recv(context));
-        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+        let piece = std::task::ready!(self.pieces.poll_recv(context));
+        Poll::Ready(match (piece, self.failure.get()) {
+            (Some(piece), _) => Some(Ok(Frame::data(piece))),
+            (None, Some(error)) => Some(Err(error.clone())),
+            (None, None) => None,
+        })
     }
 }
