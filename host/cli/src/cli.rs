@@ -8,7 +8,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::commands::content::{add, car, cat, gc, get, ls, pin, serve, share, stat, store};
 use crate::commands::project::{build, dev, new};
 use crate::commands::workflow::{check, explain, plan, runs};
-use crate::commands::{bind, completions, effect, inspect, key, node, receipt, replay, run, ucan};
+use crate::commands::{
+    bind, completions, config, effect, inspect, key, node, receipt, replay, run, ucan,
+};
 use crate::error::CommandError;
 use crate::print;
 
@@ -72,6 +74,7 @@ enum Command {
     Status(node::Status),
     Ping(node::Ping),
     Node(node::Options),
+    Config(config::Options),
     Key(key::Options),
     Ucan(ucan::Options),
     Completions(completions::Options),
@@ -122,6 +125,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Status(options) => ended(node::status(&options), options.plain.json),
         Command::Ping(options) => ended(node::ping(&options), options.plain.json),
         Command::Node(options) => ended(node::main(&options), options.json()),
+        Command::Config(options) => ended(config::main(&options), options.json()),
         Command::Key(options) => ended(key::main(&options), options.json()),
         Command::Ucan(options) => ended(ucan::main(&options), options.json()),
         Command::Completions(options) => ended(completions::main(&options, Cli::command()), false),

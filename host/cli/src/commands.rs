@@ -2,6 +2,7 @@
 
 pub(crate) mod bind;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod content;
 pub(crate) mod effect;
 pub(crate) mod inspect;

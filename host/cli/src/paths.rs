@@ -67,6 +67,16 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
+/// Returns all variables that begin as those of homestar do, with what they hold if that is a text.
+pub(crate) fn variables() -> Vec<(String, Option<String>)> {
+    let ours = env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        name.starts_with("HOMESTAR_")
+            .then(|| (name, value.into_string().ok()))
+    });
+    ours.collect()
+}
+
 /// Returns the folder of compiled code.
 pub(crate) fn code() -> Result<PathBuf, NoHome> {
     place("code", "XDG_CACHE_HOME", ".cache")

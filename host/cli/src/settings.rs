@@ -1,10 +1,11 @@
-//! What the operator of this machine decides: `homestar.toml`.
+//! What the operator of this machine decides: `homestar.toml`, and variables above it.
 //!
 //! It is read from the file that a person names, or from the user's. Never from the working directory: a folder from
 //! a stranger must not open anything.
 
 mod drivers;
 mod file;
+mod variables;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -13,10 +14,13 @@ use homestar_core::task::Limits;
 use homestar_core::ucan::Did;
 use homestar_engine::drivers::DriverSettings;
 use homestar_node::Believed;
+use toml::Table;
 
 use self::file::{File, LimitTable};
 use crate::error::{Caused, CommandError};
 use crate::{files, paths};
+
+pub(crate) use self::variables::{KEYS, Key, Said};
 
 /// Most bytes of the file: nobody writes a longer one by hand.
 const BYTES_MAX: u64 = 1 << 20;
@@ -26,28 +30,59 @@ const BYTES_MAX: u64 = 1 << 20;
 pub(crate) struct Settings {
     /// Where it stands, if there is a file.
     path: Option<PathBuf>,
+    /// What stands in the file.
+    text: String,
+    /// What variables say.
+    said: Vec<Said>,
+    /// Both together.
     file: File,
 }
 
 impl Settings {
-    /// Reads the file that was named, or the user's. Without one, nothing was decided.
+    /// Reads the file that was named, or the user's, and what the environment says. Without either, nothing was decided.
     pub(crate) fn read(named: Option<&Path>) -> Result<Self, CommandError> {
         let path = match (named, paths::settings()) {
-            (Some(named), _) => named.to_owned(),
-            (None, Ok(path)) if !is_absent(&path) => path,
-            (None, _) => return Ok(Self::default()),
+            (Some(named), _) => Some(named.to_owned()),
+            (None, Ok(path)) if !is_absent(&path) => Some(path),
+            (None, _) => None,
         };
-        let bytes = files::read(&path, BYTES_MAX)?;
+        let (text, file) = match &path {
+            Some(path) => text_and_file(path)?,
+            None => (String::new(), File::default()),
+        };
         let bad = |words: String| {
-            let error = Caused::new(format!("can't use {}", path.display()), words);
-            CommandError::input(error).hint("docs/config.md tells what may stand there")
+            let error = Caused::new("can't use what the environment says", words);
+            CommandError::input(error)
+                .hint("`homestar config --help` tells what variables there are")
         };
-        let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
-        let file = parse(&text).map_err(bad)?;
+        let said = variables::said(paths::variables()).map_err(bad)?;
+        let file = match said.is_empty() {
+            true => file,
+            false => variables::merged(table(&text), &said).map_err(bad)?,
+        };
         Ok(Self {
-            path: Some(path),
+            path,
+            text,
+            said,
             file,
         })
+    }
+
+    /// Returns where the file stands, if there is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Returns what variables say.
+    pub(crate) fn said(&self) -> &[Said] {
+        &self.said
+    }
+
+    /// Returns all that is said, as it is written.
+    pub(crate) fn table(&self) -> Table {
+        let mut table = table(&self.text);
+        self.said.iter().for_each(|said| said.put(&mut table));
+        table
     }
 
     /// Returns what is said in the file.
@@ -55,11 +90,13 @@ impl Settings {
         &self.file
     }
 
-    /// Returns how the file is called in a message.
+    /// Returns how the settings are called in a message.
     pub(crate) fn name(&self) -> String {
-        match &self.path {
-            Some(path) => path.display().to_string(),
-            None => "homestar.toml".to_owned(),
+        match (&self.path, self.said.is_empty()) {
+            (Some(path), true) => path.display().to_string(),
+            (Some(path), false) => format!("{} and the environment", path.display()),
+            (None, true) => "homestar.toml".to_owned(),
+            (None, false) => "the environment".to_owned(),
         }
     }
 
@@ -84,6 +121,14 @@ impl Settings {
     /// Returns what drivers use. Secrets are fetched only if `sends`, since nothing else needs them.
     pub(crate) fn drivers(&self, sends: bool) -> Result<DriverSettings, CommandError> {
         drivers::settings(self, sends)
+    }
+
+    /// Returns what is wrong with secrets.
+    pub(crate) fn secrets_wrong(&self) -> Vec<CommandError> {
+        let mut wrong = Vec::new();
+        let had = drivers::secrets(self, &mut |missing| wrong.push(missing));
+        wrong.extend(had.err());
+        wrong
     }
 
     /// Returns whose receipts count as one's own.
@@ -132,6 +177,23 @@ fn is_absent(path: &Path) -> bool {
     }
 }
 
+/// Reads a file.
+fn text_and_file(path: &Path) -> Result<(String, File), CommandError> {
+    let bytes = files::read(path, BYTES_MAX)?;
+    let bad = |words: String| {
+        let error = Caused::new(format!("can't use {}", path.display()), words);
+        CommandError::input(error).hint("docs/config.md tells what may stand there")
+    };
+    let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
+    let file = parse(&text).map_err(bad)?;
+    Ok((text, file))
+}
+
+/// Reads a text that was understood before, as it is written.
+fn table(text: &str) -> Table {
+    text.parse().unwrap_or_default()
+}
+
 /// Reads what stands in a file, or says in which line it goes wrong.
 fn parse(text: &str) -> Result<File, String> {
     toml::from_str(text).map_err(|error| {
@@ -172,6 +234,7 @@ mod tests {
         let settings = Settings {
             path: Some(PathBuf::from("/etc/homestar/homestar.toml")),
             file: parse(documented()[0]).unwrap(),
+            ..Settings::default()
         };
         let file = settings.file();
         assert!(file.ceiling.is_some() && !file.grant.is_empty());

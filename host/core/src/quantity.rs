@@ -10,6 +10,20 @@ const THOUSANDS: [(&str, u64); 5] = [
     ("T", 1_000_000_000_000),
 ];
 
+/// The binary ones come first.
+const BYTES: [(&str, u64); 8] = [
+    ("", 1),
+    ("B", 1),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+];
+/// How many of them are binary.
+const BINARY: usize = 5;
+
 /// Reads an amount of fuel: `2_000_000`, or with one of the units k, M, G, T for thousands.
 pub fn fuel(text: &str) -> Result<u64, String> {
     whole(text, &THOUSANDS).map_err(|fault| fault.words("fuel", "2_000_000, 500k, 10M, 3G or 1T"))
@@ -22,17 +36,7 @@ pub fn count(text: &str) -> Result<u64, String> {
 
 /// Reads an amount of memory or text: `64MiB`, `1GB`.
 pub fn bytes(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 8] = [
-        ("", 1),
-        ("B", 1),
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-    ];
-    whole(text, &UNITS).map_err(|fault| fault.words("a size", "4096, 512KiB, 64MiB or 1GB"))
+    whole(text, &BYTES).map_err(|fault| fault.words("a size", "4096, 512KiB, 64MiB or 1GB"))
 }
 
 /// Reads a time, which needs a unit: `200ms`, `1h`.
@@ -49,6 +53,32 @@ pub fn time(text: &str) -> Result<Duration, String> {
         .filter(|number| *number >= 0.0)
         .ok_or_else(|| fault(Fault::Form))?;
     Duration::try_from_secs_f64(number * seconds).map_err(|_| fault(Fault::Large))
+}
+
+/// Writes how many of something, with the largest unit of which it is a multiple: `10k`.
+pub fn write_count(amount: u64) -> String {
+    written(amount, &THOUSANDS)
+}
+
+/// Writes an amount of memory or text in the same way: `64MiB`.
+pub fn write_bytes(amount: u64) -> String {
+    written(amount, &BYTES[..BINARY])
+}
+
+/// Writes a time in the same way: `90s`, `2m`.
+pub fn write_time(time: Duration) -> String {
+    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    written(milliseconds, &UNITS)
+}
+
+fn written(amount: u64, units: &[(&str, u64)]) -> String {
+    let mut whole = units
+        .iter()
+        .rev()
+        .filter(|(_, factor)| amount.is_multiple_of(*factor));
+    let (unit, factor) = whole.next().filter(|_| amount > 0).unwrap_or(&units[0]);
+    format!("{}{unit}", amount / factor)
 }
 
 enum Fault {
@@ -140,6 +170,42 @@ mod tests {
                 "not a size such as 4096, 512KiB, 64MiB or 1GB",
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        for (amount, words) in [
+            (0, "0"),
+            (999, "999"),
+            (10_000, "10k"),
+            (1_500_000, "1500k"),
+            (1 << 40, "1099511627776"),
+        ] {
+            assert_eq!(write_count(amount), words);
+            assert_eq!(count(words), Ok(amount));
+        }
+        for (amount, words) in [
+            (0, "0"),
+            (7, "7B"),
+            (64 << 20, "64MiB"),
+            (3 << 30, "3GiB"),
+            (1_000, "1000B"),
+        ] {
+            assert_eq!(write_bytes(amount), words);
+            assert_eq!(bytes(words), Ok(amount));
+        }
+        for (amount, words) in [
+            (0, "0ms"),
+            (200, "200ms"),
+            (30_000, "30s"),
+            (60_000, "1m"),
+            (90_000, "90s"),
+            (720 * 3_600_000, "720h"),
+        ] {
+            let amount = Duration::from_millis(amount);
+            assert_eq!(write_time(amount), words);
+            assert_eq!(time(words), Ok(amount));
         }
     }
 

@@ -121,7 +121,7 @@ pub(super) struct CompileOptions {
 }
 
 /// Where the operator's decisions stand.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct ConfigOptions {
     /// Settings to go by, instead of the user's homestar.toml
     #[arg(long, value_name = "FILE")]

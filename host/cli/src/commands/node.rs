@@ -22,7 +22,7 @@ use crate::settings::Settings;
 use crate::{interrupt, keyring, paths, print};
 
 /// Where a node listens, unless somebody says otherwise.
-const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/4808/quic-v1", "/ip4/0.0.0.0/tcp/4808"];
+pub(super) const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/4808/quic-v1", "/ip4/0.0.0.0/tcp/4808"];
 
 /// Run a node: be among peers, until Ctrl-C or `homestar stop`
 ///
@@ -32,7 +32,7 @@ const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/4808/quic-v1", "/ip4/0.0.0.0/tcp/48
 /// It is known by your key. It listens at the addresses of --listen, or of homestar.toml, or at port 4808 of TCP and of UDP.
 ///
 /// Ctrl-C or SIGTERM ends it in order; the second one ends it at once.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(after_long_help = "\
 Examples:
   homestar start
@@ -216,6 +216,11 @@ fn not_started(error: NodeError) -> CommandError {
         ),
         false => error,
     }
+}
+
+/// Returns how a node is among peers by its settings alone.
+pub(super) fn peers_of(settings: &Settings) -> Result<PeersSettings, CommandError> {
+    peers(&Start::default(), settings)
 }
 
 fn peers(options: &Start, settings: &Settings) -> Result<PeersSettings, CommandError> {

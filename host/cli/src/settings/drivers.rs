@@ -20,7 +20,10 @@ pub(super) fn settings(settings: &Settings, sends: bool) -> Result<DriverSetting
     let file = settings.file();
     let authorities: Vec<PathBuf> = file.https.ca.iter().map(|ca| settings.place(ca)).collect();
     let secrets = match sends {
-        true => secrets(settings)?,
+        true => {
+            // Not every task needs every secret.
+            secrets(settings, &mut |missing| print::warning(&missing.message()))?
+        }
         false => Secrets::default(),
     };
     Ok(DriverSettings {
@@ -41,15 +44,18 @@ pub(super) fn settings(settings: &Settings, sends: bool) -> Result<DriverSetting
     })
 }
 
-/// Returns the secrets that can be had. One that can't is warned of: not every task needs every secret.
-fn secrets(settings: &Settings) -> Result<Secrets, CommandError> {
+/// Returns the secrets that can be had, and tells of those that can't.
+pub(super) fn secrets(
+    settings: &Settings,
+    missing: &mut dyn FnMut(CommandError),
+) -> Result<Secrets, CommandError> {
     let mut secrets = Secrets::default();
     for (name, table) in &settings.file().secret {
         let value = match value(settings, table) {
             Ok(value) => value,
             Err(error) => {
                 let words = format!("the secret {name} can't be had: {}", error.message());
-                print::warning(&words);
+                missing(CommandError::input(words));
                 continue;
             }
         };

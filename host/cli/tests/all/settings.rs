@@ -237,3 +237,104 @@ fn a_secret_that_is_not_there_is_warned_of_where_it_may_be_sent() {
     --- exit code 4
     "#);
 }
+
+#[test]
+fn a_variable_stands_above_the_file() {
+    let it = Environment::new().with_dice();
+    it.put(USERS, "grant = [\"clock\"]\nlimits.fuel = 1");
+    let roll = |variables: &[(&str, &str)]| {
+        let mut command = it.command(&["run", "dice.wasm", "roll"]);
+        it.said(command.envs(variables.iter().copied()))
+    };
+    assert_eq!(roll(&[]).code, Some(3));
+    let fuel = ("HOMESTAR_LIMITS_FUEL", "1G");
+    assert_eq!(roll(&[fuel]).code, Some(1));
+    let grant = ("HOMESTAR_GRANT", "[\"clock\", \"random\"]");
+    assert_eq!(roll(&[fuel, grant]).code, Some(0));
+    let ceiling = ("HOMESTAR_CEILING", "clock");
+    assert_eq!(roll(&[fuel, grant, ceiling]).code, Some(1));
+    // One that is empty counts as not set.
+    assert_eq!(roll(&[fuel, grant, ("HOMESTAR_CEILING", "")]).code, Some(0));
+    assert_snapshot!(roll(&[("HOMESTAR_LIMITS_FULE", "1")]).stderr, @r#"
+    error: can't use what the environment says
+      because: HOMESTAR_LIMITS_FULE is no setting; there are HOMESTAR_LIMITS_FUEL, HOMESTAR_LIMITS_MEMORY, HOMESTAR_LIMITS_TIME, HOMESTAR_LIMITS_OUTPUT, HOMESTAR_LIMITS_STORAGE, HOMESTAR_LIMITS_LOG, HOMESTAR_LIMITS_CALLS, HOMESTAR_LIMITS_CALL_BYTES, HOMESTAR_LIMITS_MAX_FUEL, HOMESTAR_LIMITS_MAX_MEMORY, HOMESTAR_LIMITS_MAX_TIME, HOMESTAR_LIMITS_MAX_OUTPUT, HOMESTAR_LIMITS_MAX_STORAGE, HOMESTAR_LIMITS_MAX_LOG, HOMESTAR_LIMITS_MAX_CALLS, HOMESTAR_LIMITS_MAX_CALL_BYTES
+    hint: `homestar config --help` tells what variables there are
+    "#);
+    // Others may have variables that begin alike.
+    assert_eq!(roll(&[fuel, ("HOMESTAR_LIMITLESS", "1")]).code, Some(1));
+}
+
+#[test]
+fn what_is_shown_is_what_counts_and_can_be_read_again() {
+    let it = Environment::new();
+    let file = "grant = ['random']\n[limits]\nmemory = 4096\n[pin]\n\"acme:weather/forecast\" = 'weather'\n\
+        [secret.token]\nenv = \"TOKEN\"\nhosts = [\"api.example.com\"]";
+    it.put(USERS, file);
+    let mut command = it.command(&["config", "show"]);
+    command
+        .env("HOMESTAR_LIMITS_TIME", "5s")
+        .env("TOKEN", "s3cr3t");
+    let shown = it.said(&mut command);
+    assert_eq!(shown.code, Some(0), "{shown}");
+    let text = shown.stdout();
+    assert!(text.starts_with(&format!("# {}\n", it.path(USERS).display())));
+    for line in [
+        "# ceiling is not set",
+        "grant = [\"random\"]",
+        "gateways = []  # default",
+        "limits.fuel = \"1T\"  # default",
+        "limits.memory = 4096",
+        "limits.time = \"5s\"  # HOMESTAR_LIMITS_TIME",
+        "limits.max.memory = \"4GiB\"  # default",
+        "# limits.max.fuel is not set",
+        "pin.\"acme:weather/forecast\" = \"weather\"",
+        "secret.token.env = \"TOKEN\"",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("s3cr3t"));
+    it.put("again.toml", text);
+    let again = it.run(&["config", "show", "--config", "again.toml", "--json"]);
+    let again = again.json();
+    let settings = &again["ok"]["settings"];
+    assert_eq!(again["ok"]["file"], "again.toml");
+    assert_eq!(settings["limits.time"]["value"], "5s");
+    assert_eq!(settings["limits.time"]["from"], "file");
+    assert_eq!(settings["store.quota"]["value"], serde_json::Value::Null);
+    assert_eq!(settings["store.quota"]["from"], "default");
+}
+
+#[test]
+fn a_check_tells_all_that_is_wrong_at_once() {
+    let it = Environment::new();
+    let check = || it.run(&["config", "check"]);
+    assert_snapshot!(check(), @r#"
+    there is no $HOME/.config/homestar/homestar.toml, so nothing is granted and all is as usual
+    --- exit code 0
+    "#);
+    it.put(USERS, "grant = ['random']");
+    assert_snapshot!(check(), @r#"
+    $HOME/.config/homestar/homestar.toml is good
+    --- exit code 0
+    "#);
+    let file = "gateways = ['ftp://x']\nlimits.fuel = 5\nlimits.max.fuel = 4\nhttps.ca = ['none.pem']\n\
+        [effect.radnom]\ngrant = []\n[network]\npeers = ['nobody']\nbelieved = ['him']\n[work]\nfor = ['her']\n\
+        [secret.token]\nenv = 'NO_SUCH_TOKEN'\nhosts = ['api.example.com']";
+    it.put(USERS, file);
+    assert_snapshot!(check(), @r#"
+    --- stderr
+    error: there are 8 things wrong with $HOME/.config/homestar/homestar.toml
+      can't use [network] of $HOME/.config/homestar/homestar.toml: `him` is no signer, such as did:key:z6Mk…
+      can't use [network] of $HOME/.config/homestar/homestar.toml: `nobody` is no address of a peer, such as /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…
+      `for` under [work] of $HOME/.config/homestar/homestar.toml names `her`, and those are did:key:…, trusted, delegated and anyone
+      there is no effect radnom, to which $HOME/.config/homestar/homestar.toml grants something
+      no certificates could be read from $HOME/.config/homestar/none.pem; it should hold them in PEM: I/O error: No such file or directory (os error 2)
+      can't use a gateway of $HOME/.config/homestar/homestar.toml: "ftp://x" is no gateway: its scheme should be https
+      the secret token can't be had: NO_SUCH_TOKEN is not set to a text
+      limits.fuel is above limits.max.fuel, which is what counts
+    --- exit code 4
+    "#);
+    let wrong = it.run(&["config", "check", "--json"]).json();
+    let problems = wrong["error"]["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 8);
+}
