@@ -292,14 +292,13 @@ impl Inner {
             let known = Known::find(connection, &key)?;
             Ok((known, Totals::read(connection)?.epoch))
         })?;
-        let is_well = |known: &Known| match &known.place {
-            Place::Inline(there) => there == block.bytes(),
-            place => self.read_place(cid, place).is_ok(),
-        };
-        let (is_repair, content) = match &known {
-            Some(known) if is_well(known) && known.touched >= epoch => return Ok(None),
-            Some(known) if is_well(known) => (false, Content::Known),
-            _ => (known.is_some(), self.content(block)?),
+        let well = known
+            .as_ref()
+            .filter(|known| self.holds(&known.place, block));
+        let (is_repair, content) = match well {
+            Some(well) if well.touched >= epoch => return Ok(None),
+            Some(_) => (false, Content::Known),
+            None => (known.is_some(), self.content(block)?),
         };
         Ok(Some(Entry {
             key,
@@ -423,6 +422,18 @@ impl Inner {
             if flaw != Flaw::Missing || tries == READ_TRIES {
                 let cid = *cid;
                 return Err(StoreError::Corrupt { cid, flaw });
+            }
+        }
+    }
+
+    /// Tells whether a block can be read there. What is there is compared, which takes less than hashing it.
+    fn holds(&self, place: &Place, block: &Block) -> bool {
+        match place {
+            Place::Inline(bytes) => bytes == block.bytes(),
+            Place::Lost => false,
+            Place::Segment(spot) => {
+                let file = self.segments.file(spot.segment).ok().flatten();
+                file.is_some_and(|file| segment::holds(&*file, spot.offset, block))
             }
         }
     }

@@ -116,6 +116,33 @@ pub(super) fn read_block(
     length: u32,
     cid: &Cid,
 ) -> Result<Block, Flaw> {
+    check_header(file, offset, length, cid)?;
+    read_bytes(file, offset, length, cid)
+}
+
+/// Tells whether a block lies where its record begins at `offset`.
+pub(super) fn holds(file: &dyn IoFile, offset: u64, block: &Block) -> bool {
+    let bytes = block.bytes();
+    let Ok(length) = u32::try_from(bytes.len()) else {
+        return false;
+    };
+    if check_header(file, offset, length, block.cid()).is_err() {
+        return false;
+    }
+    let mut there = vec![0; bytes.len().min(COMPARED_BYTES)];
+    let mut at = offset + HEADER_BYTES as u64;
+    bytes.chunks(COMPARED_BYTES).all(|piece| {
+        let there = &mut there[..piece.len()];
+        let is_read = read_exact(file, there, at);
+        at += piece.len() as u64;
+        is_read.is_ok_and(|is_whole| is_whole) && there == piece
+    })
+}
+
+/// Bytes that are compared at a time: few enough to stay near the processor.
+const COMPARED_BYTES: usize = 64 << 10;
+
+fn check_header(file: &dyn IoFile, offset: u64, length: u32, cid: &Cid) -> Result<(), Flaw> {
     let unreadable = |error: io::Error| Flaw::Unreadable(error.to_string());
     let mut header = [0; HEADER_BYTES];
     if !read_exact(file, &mut header, offset).map_err(unreadable)? {
@@ -123,10 +150,10 @@ pub(super) fn read_block(
     }
     let key = Key::of(cid);
     let is_its = |header: Header| Some(header.key) == key && header.length == length;
-    if !Header::decode(&header).is_some_and(is_its) {
-        return Err(Flaw::Header);
+    match Header::decode(&header).is_some_and(is_its) {
+        true => Ok(()),
+        false => Err(Flaw::Header),
     }
-    read_bytes(file, offset, length, cid)
 }
 
 /// Reads a block whose record begins at `offset`, whatever its header says.
@@ -238,6 +265,27 @@ mod tests {
         let mut newer = segment_header(3);
         newer[16] = 9;
         assert_eq!(segment_version(&newer), Some(9));
+    }
+
+    #[test]
+    fn a_block_lies_where_all_of_it_does() {
+        let bytes = vec![7; 3 * COMPARED_BYTES + 5];
+        let block = Block::raw(bytes.clone());
+        let folder = tempfile::tempdir().unwrap();
+        let file = Os.open(&folder.path().join("x"), Mode::CreateNew).unwrap();
+        assert!(!holds(&*file, 0, &block));
+        let record = record(&bytes);
+        file.write_at(&record, 0).unwrap();
+        assert!(holds(&*file, 0, &block));
+        let last = record.len() - 1;
+        for at in [0, HEADER_BYTES, HEADER_BYTES + COMPARED_BYTES, last] {
+            file.write_at(&[record[at] ^ 1], at as u64).unwrap();
+            assert!(!holds(&*file, 0, &block), "byte {at}");
+            file.write_at(&record[at..=at], at as u64).unwrap();
+        }
+        assert!(holds(&*file, 0, &block));
+        assert!(!holds(&*file, 1, &block));
+        assert!(!holds(&*file, 0, &Block::raw(bytes[1..].to_vec())));
     }
 
     /// A file with these pieces behind a segment's header, and the blocks that are found in it.
