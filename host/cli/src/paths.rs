@@ -7,6 +7,7 @@
 //! | other keys, and those of guests | `$HOMESTAR_HOME/keys` | `${XDG_CONFIG_HOME:-~/.config}/homestar/keys` |
 //! | state of guests | `$HOMESTAR_HOME/state` | `${XDG_STATE_HOME:-~/.local/state}/homestar/state` |
 //! | socket of the node | `$HOMESTAR_HOME/node.sock` | `${XDG_STATE_HOME:-~/.local/state}/homestar/node.sock` |
+//! | log of a node that runs by itself | `$HOMESTAR_HOME/node.log` | `${XDG_STATE_HOME:-~/.local/state}/homestar/node.log` |
 //! | store | `$HOMESTAR_HOME/store` | `${XDG_DATA_HOME:-~/.local/share}/homestar/store` |
 //! | effects | `$HOMESTAR_HOME/effects` | `${XDG_DATA_HOME:-~/.local/share}/homestar/effects` |
 //! | compiled code | `$HOMESTAR_HOME/code` | `${XDG_CACHE_HOME:-~/.cache}/homestar/code` |
@@ -60,6 +61,16 @@ pub(crate) fn collector() -> Option<String> {
 /// Returns where the user's node listens.
 pub(crate) fn socket() -> Result<PathBuf, NoHome> {
     place("node.sock", "XDG_STATE_HOME", ".local/state")
+}
+
+/// Returns where the user's node logs to if it runs by itself.
+pub(crate) fn log() -> Result<PathBuf, NoHome> {
+    place("node.log", "XDG_STATE_HOME", ".local/state")
+}
+
+/// Returns where a supervisor wants to hear that the program is ready, if one does: a path of a socket, or its name behind `@`.
+pub(crate) fn supervisor() -> Option<OsString> {
+    env::var_os("NOTIFY_SOCKET").filter(|it| !it.is_empty())
 }
 
 /// Returns a variable that the user's settings name, if it holds a text.

@@ -51,7 +51,8 @@
 //! - [`Peers`], [`PeersSettings`], [`PeerAddress`], [`Served`], [`PeersStatus`]: by libp2p
 //! - [`Listener`], [`Topic`], [`Verdict`]: what else peers say, to one and to all
 //! - [`GatewayServer`], [`ServerSettings`], [`BlockSource`]: for others
-//! - [`LocalNode`], [`Api`], [`ApiRequest`], [`ApiAnswer`]: between the programs of one person on one machine
+//! - [`Api`], [`ApiHead`], [`Ticket`], [`ApiRequest`], [`ApiAnswer`], [`Feed`], [`Rates`]: what else a server answers, and whom
+//! - [`LocalNode`], [`RemoteNode`], [`Said`]: nodes as their owners' programs ask them
 
 mod authorities;
 mod bitswap;
@@ -77,7 +78,7 @@ pub use self::error::{Fault, FetchError, What};
 pub use self::fetch::{Fetch, Fetching, wait, wait_for, wait_until};
 pub use self::gateways::{Gateway, GatewayError, Gateways, GatewaysSettings, Standing};
 pub use self::in_turn::InTurn;
-pub use self::local::LocalNode;
+pub use self::local::{LocalNode, NodeUrlError, RemoteNode, Said};
 pub use self::peers::{
     Candidate, Counts, GOSSIP_BYTES_MAX, Hint, LOOKUP_MAX, Listener, MESSAGE_BYTES_MAX,
     PeerAddress, PeerAddressError, PeerStatus, Peers, PeersError, PeersSettings, PeersStatus,
@@ -86,8 +87,8 @@ pub use self::peers::{
 pub use self::post::Poster;
 pub use self::scope::{EntityBytes, Scope, ScopeError};
 pub use self::server::{
-    Api, ApiAnswer, ApiRequest, BlockSource, GatewayServer, ServerError, ServerSettings,
-    SourceError,
+    Answer, Api, ApiAnswer, ApiHead, ApiRequest, BlockSource, Caller, Feed, GatewayServer, Rates,
+    ServerError, ServerSettings, SourceError, Ticket,
 };
 pub use self::walk::{Given, Walk, WalkError};
 pub use libp2p::{Multiaddr, PeerId};

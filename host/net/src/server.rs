@@ -2,21 +2,27 @@
 //!
 //! ```text
 //! accept ─→ connection ─→ Wanted ─→ answer ─→ BlockSource      a job for each connection; blocks are read on threads for that
+//!                 └─────→ api ────→ Api                        where there is more to be asked
 //! ```
 //!
 //! **It serves everything that its source gives, to everybody who reaches it.** There is no list of what is private: who
-//! makes the [`BlockSource`] decides, block by block. It binds to this machine unless told otherwise.
+//! makes the [`BlockSource`] decides, block by block. It binds to this machine unless told otherwise. Where there is an
+//! [`Api`], that is asked first whether somebody gets anything at all; its owner does, who comes by a socket in the file system.
 
 mod answer;
 mod api;
+mod door;
+mod feed;
+mod follow;
 mod local;
+mod rates;
 mod request;
 mod source;
 mod stream;
 mod wire;
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -33,9 +39,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-pub use self::local::{Api, ApiAnswer, ApiRequest};
+pub use self::api::{Answer, Api, ApiAnswer, ApiHead, ApiRequest, Caller, Ticket};
+pub use self::feed::Feed;
+pub use self::rates::Rates;
 pub use self::source::{BlockSource, SourceError};
 
+use self::door::Door;
+use self::follow::Following;
 use self::local::Local;
 use self::source::Reader;
 use self::wire::Wire;
@@ -74,8 +84,8 @@ impl Default for ServerSettings {
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Headers of a request.
 const HEADERS_MAX: usize = 64;
-/// Threads for what isn't reading of blocks, so that it is answered while all of those are read.
-const API_THREADS: usize = 4;
+/// Threads for what isn't reading of blocks, so that it is answered while all of those are read. Some answers take long.
+const API_THREADS: usize = 32;
 /// For who comes when there are too many.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
@@ -117,8 +127,22 @@ pub struct GatewayServer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
+    /// Nobody else comes in.
+    Soon,
+    /// Answers that are under way end.
     InOrder,
     Now,
+}
+
+/// Whether those who are in are to go.
+fn is_last(end: &Option<End>) -> bool {
+    matches!(end, Some(End::InOrder | End::Now))
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<(SocketAddr, Listener)> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok((listener.local_addr()?, Listener::Tcp(listener)))
 }
 
 impl GatewayServer {
@@ -131,14 +155,35 @@ impl GatewayServer {
             address: settings.address,
             source,
         };
-        let listener = TcpListener::bind(settings.address).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let server = Self::start(
-            Listener::Tcp(listener),
-            settings,
-            Served { source, api: None },
-        )?;
+        let (address, listener) = listen(settings.address).map_err(failed)?;
+        let served = Served {
+            source,
+            api: None,
+            door: None,
+        };
+        let server = Self::start(listener, settings, served)?;
+        Ok((address, server))
+    }
+
+    /// Starts a server that asks `api` of every request whether it is answered, and returns where it listens. Requests are for
+    /// an address, `localhost` or one of `hosts`, and no page of a browser makes them.
+    pub fn spawn_api(
+        settings: ServerSettings,
+        hosts: Vec<String>,
+        source: Arc<dyn BlockSource>,
+        api: Arc<dyn Api>,
+    ) -> Result<(SocketAddr, Self), ServerError> {
+        let failed = |source| ServerError::Listen {
+            address: settings.address,
+            source,
+        };
+        let (address, listener) = listen(settings.address).map_err(failed)?;
+        let served = Served {
+            source,
+            api: Some(api),
+            door: Some(Door::new(hosts)),
+        };
+        let server = Self::start(listener, settings, served)?;
         Ok((address, server))
     }
 
@@ -154,12 +199,12 @@ impl GatewayServer {
             path: path.to_owned(),
             source,
         })?;
-        let api = Some(api);
-        Self::start(
-            Listener::Unix(listener, local),
-            settings,
-            Served { source, api },
-        )
+        let served = Served {
+            source,
+            api: Some(api),
+            door: None,
+        };
+        Self::start(Listener::Unix(listener, local), settings, served)
     }
 
     fn start(
@@ -184,6 +229,11 @@ impl GatewayServer {
             });
         let thread = Some(spawned.map_err(ServerError::Threads)?);
         Ok(Self { end, thread })
+    }
+
+    /// Takes no more connections from now on. Those that are there are served until the [end](Self::shutdown).
+    pub fn close(&self) {
+        let _ = self.end.send(Some(End::Soon));
     }
 
     /// Ends it in order: takes no more connections, lets answers end that are under way, for as long as the settings say,
@@ -211,6 +261,8 @@ impl Drop for GatewayServer {
 struct Served {
     source: Arc<dyn BlockSource>,
     api: Option<Arc<dyn Api>>,
+    /// What requests have to be, unless they are the owner's.
+    door: Option<Door>,
 }
 
 /// What is served, to be shared by connections.
@@ -218,6 +270,7 @@ struct Served {
 struct Service {
     reader: Reader,
     api: Option<Arc<dyn Api>>,
+    door: Option<Arc<Door>>,
 }
 
 enum Listener {
@@ -237,6 +290,7 @@ fn run(
         let service = Service {
             reader: Reader::new(served.source, settings.reads_max.max(1)),
             api: served.api,
+            door: served.door.map(Arc::new),
         };
         let connections = accept(listener, &settings, service, end.clone()).await;
         finish(connections, settings.shutdown_timeout, end).await;
@@ -252,7 +306,7 @@ enum Accept {
 
 /// A connection that came.
 enum Accepted {
-    Tcp(TcpStream),
+    Tcp(TcpStream, IpAddr),
     Unix(UnixStream),
 }
 
@@ -268,7 +322,10 @@ impl Accept {
 
     async fn accept(&self) -> std::io::Result<Accepted> {
         match self {
-            Self::Tcp(listener) => Ok(Accepted::Tcp(listener.accept().await?.0)),
+            Self::Tcp(listener) => {
+                let (stream, from) = listener.accept().await?;
+                Ok(Accepted::Tcp(stream, from.ip()))
+            }
             Self::Unix(listener, local) => {
                 let (stream, _) = listener.accept().await?;
                 // The folder keeps others away; this does where it doesn't.
@@ -284,7 +341,7 @@ impl Accept {
 impl Accepted {
     fn turn_away(&self) {
         let _ = match self {
-            Self::Tcp(stream) => stream.try_write(BUSY),
+            Self::Tcp(stream, _) => stream.try_write(BUSY),
             Self::Unix(stream) => stream.try_write(BUSY),
         };
     }
@@ -296,11 +353,11 @@ impl Accepted {
         end: watch::Receiver<Option<End>>,
     ) {
         match self {
-            Self::Tcp(stream) => {
+            Self::Tcp(stream, from) => {
                 let _ = stream.set_nodelay(true);
-                connection(stream, settings, service, end).await;
+                connection(stream, Some(from), settings, service, end).await;
             }
-            Self::Unix(stream) => connection(stream, settings, service, end).await,
+            Self::Unix(stream) => connection(stream, None, settings, service, end).await,
         }
     }
 }
@@ -347,25 +404,30 @@ async fn accept(
 }
 
 /// Serves one connection until it ends, or the answer that it is at if the server does.
-async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
+    from: Option<IpAddr>,
     settings: &ServerSettings,
     service: Service,
     mut end: watch::Receiver<Option<End>>,
 ) {
     let wire = TokioIo::new(Wire::new(stream, settings.write_timeout));
+    let following = Following::default();
+    let left = Arc::clone(&following);
     let answers = service_fn(move |request| {
-        let service = service.clone();
-        async move { Ok::<_, Infallible>(api::answer(request, service).await) }
+        let (service, left) = (service.clone(), Arc::clone(&left));
+        async move { Ok::<_, Infallible>(api::answer(request, from, service, &left).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(wire, answers);
+        .serve_connection(wire, answers)
+        .with_upgrades();
+    let told = end.clone();
     let mut served = std::pin::pin!(served);
-    let mut ended = std::pin::pin!(end.wait_for(Option::is_some));
+    let mut ended = std::pin::pin!(end.wait_for(is_last));
     let mut is_told = false;
     // How a connection ends is its client's affair.
     let _ = std::future::poll_fn(|context| {
@@ -376,6 +438,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
         served.as_mut().poll(context)
     })
     .await;
+    follow::go_on(&following, told).await;
 }
 
 /// Waits for connections to end, not for long, and closes what is left.
@@ -384,7 +447,7 @@ async fn finish(
     time: Duration,
     mut end: watch::Receiver<Option<End>>,
 ) {
-    let how = end.wait_for(Option::is_some).await.map(|end| *end);
+    let how = end.wait_for(is_last).await.map(|end| *end);
     if let Ok(Some(End::InOrder)) = how {
         let all = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(time, all).await;

@@ -19,17 +19,20 @@
 //! - [`Source`], [`SourceError`]: blocks from here or elsewhere
 //! - [`Content`]: the same, for tasks
 //! - [`Node`], [`Shared`]: a node among others, and what it gives them
-//! - [`Run`], [`Execute`], [`RunRecord`]: workflows at work
+//! - [`Run`], [`Execute`], [`RunRecord`], [`Events`]: workflows at work
+//! - [`Manager`], [`Prepared`], [`Fault`]: workflows that a node runs since it is asked to
 //! - [`Elsewhere`], [`Believed`], [`Heard`]: receipts of others, and whose count
 //! - [`Worker`], [`Errands`]: tasks that are run for others, and by others
 //! - [`seen`]: invocations that were carried out
 //! - [`Tokens`]: delegations and revocations that are kept
 
+mod api;
 mod blocks;
 mod content;
 mod dag;
 mod elsewhere;
 mod export;
+mod facts;
 mod heard;
 mod import;
 mod market;
@@ -37,11 +40,13 @@ mod node;
 mod read;
 mod reference;
 mod run;
+mod runs;
 pub mod seen;
 mod shared;
 mod staging;
 mod tokens;
 
+pub use self::api::{Fault, FaultKind, command_of};
 pub use self::blocks::{Source, SourceError};
 pub use self::content::Content;
 pub use self::dag::{FromCar, ReadCarError, WriteCarError, gc, pin, read_car, write_car};
@@ -52,21 +57,22 @@ pub use self::import::{ImportError, ImportOptions, Importer, Watch};
 pub use self::market::{
     Admitted, Broken, Errand, Errands, Invoke, Lent, NotRun, Order, Ran, Worker, Workshop,
 };
-pub use self::node::{Node, NodeConfig, NodeError};
+pub use self::node::{ApiConfig, Node, NodeConfig, NodeError};
 pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_of};
 pub use self::reference::{ContentPath, Reference, ReferenceError};
 pub use self::run::{
-    Canceller, Ended, Execute, Executed, News, Run, RunEnd, RunLock, RunRecord, RunRecordError,
-    RunTask, Trouble, Work, now_ms,
+    Canceller, Ended, Events, Execute, Executed, News, OpenRun, OpenRunError, Run, RunEnd, RunLock,
+    RunRecord, RunRecordError, RunTask, Sharing, Trouble, Work, now_ms,
 };
+pub use self::runs::{Manager, Prepared, scheduling};
 pub use self::shared::{Kept, Shared, share, share_receipts, shared, shared_receipts, unshare};
 pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 
 pub use homestar_net::{
-    ApiAnswer, AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads,
-    DownloadsSettings, Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings,
-    InTurn, Listener, LocalNode, Multiaddr, PeerAddress, PeerAddressError, PeerId, Peers,
-    PeersError, PeersSettings, PeersStatus, Poster, Served, ServerError, ServerSettings,
+    AuthoritiesError, BlockSource, DownloadUrl, DownloadUrlError, Downloads, DownloadsSettings,
+    Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, InTurn, Listener,
+    LocalNode, Multiaddr, NodeUrlError, PeerAddress, PeerAddressError, PeerId, Peers, PeersError,
+    PeersSettings, PeersStatus, Poster, RemoteNode, Said, Served, ServerError, ServerSettings,
     SourceError as ServeError, What, did_of, peer_of, wait_for,
 };
 pub use homestar_store::{

@@ -5,49 +5,44 @@
 //!              ↑
 //!            Source: the store, then peers, then gateways
 //!              ↑
-//! socket ──→ GatewayServer, Api: blocks, and what people ask about the node
+//! socket ──→ GatewayServer ──→ About: blocks, runs, and what people ask about the node
+//! TCP ─────→ GatewayServer ───────↑   whoever shows leave for it
 //! ```
 
-use std::collections::HashSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use homestar_core::ipld::{Block, Cid, Ipld, Link};
-use homestar_core::json;
+use homestar_core::ipld::{Block, Cid};
 use homestar_core::key::SigningKey;
-use homestar_core::market::{Announcement, ExecutorSettings};
-use homestar_core::receipt::Receipt;
-use homestar_core::task::Instruction;
+use homestar_core::market::ExecutorSettings;
 use homestar_net::{
-    Api, ApiAnswer, ApiRequest, AuthoritiesError, BlockSource, Counts, Fetch, FetchError, Fetching,
-    GatewayServer, Gateways, GatewaysSettings, InTurn, PeerAddress, PeerStatus, Peers, PeersError,
-    PeersSettings, PeersStatus, Reached, Served, ServerError, ServerSettings,
-    SourceError as ServeError, Topic, peer_of, wait_for,
+    Api, AuthoritiesError, BlockSource, Fetch, FetchError, Fetching, GatewayServer, Gateways,
+    GatewaysSettings, InTurn, Peers, PeersError, PeersSettings, PeersStatus, Served, ServerError,
+    ServerSettings, SourceError as ServeError, Topic, wait_for,
 };
 use homestar_store::Store;
 use thiserror::Error;
 
-use crate::elsewhere::{ASKED_AT_ONCE, read_links};
-use crate::heard::{self, NAMED_MAX};
+use crate::api::About;
+use crate::api::gate::Gate;
 use crate::market::{Announced, Ears, Lent, Mailbox, Worker, Workshop};
-use crate::{
-    Believed, Elsewhere, Heard, Kept, Shared, Source, SourceError, Way, shared, shared_receipts,
-};
+use crate::runs::{Manager, Runs};
+use crate::{Believed, Elsewhere, Heard, Kept, Shared, Source, SourceError, Way};
 
-/// Shared receipts that others are told of by the names of their instructions. What others remember of one node is bounded, and files are to
-/// have room there too; whoever is connected is asked directly.
-const TOLD_MAX: usize = 256;
-/// Messages by which new receipts are told of at one time. Others hear a few of one author each second.
-const MESSAGES_MAX: usize = 4;
 /// Blocks that this machine's programs ask for at one time.
 const READS_MAX: usize = 64;
+/// Connections over TCP at one time.
+const CONNECTIONS_MAX: usize = 64;
 
 /// What a node is to be.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
     /// Where its owner's programs find it.
     pub socket: PathBuf,
+    /// Where others find it who show leave for what they ask, if they do.
+    pub api: Option<ApiConfig>,
     /// Where it listens, and whom it knows.
     pub peers: PeersSettings,
     /// Whom it asks for what no peer has.
@@ -62,12 +57,23 @@ pub struct NodeConfig {
     pub version: &'static str,
 }
 
+/// Where a node is asked over TCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// Names that requests may be for, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
+}
+
 /// A node that runs.
 #[must_use = "the node ends at once when this is dropped; `shutdown` ends it in order"]
 pub struct Node {
     worker: Arc<OnceLock<Worker>>,
     peers: Peers,
     local: GatewayServer,
+    api: Option<(SocketAddr, GatewayServer)>,
+    about: Arc<About>,
     source: Arc<Source>,
     shared: Arc<Shared>,
     lent: Arc<Lent>,
@@ -111,36 +117,76 @@ impl Node {
         }
         let source = Arc::new(Source::new(store, InTurn::of(ways)));
         let ways = vec![Way::Peers(peers.clone(), known)];
-        let elsewhere = Elsewhere::new(config.believed, Arc::clone(&source), ways);
+        let elsewhere = Elsewhere::new(config.believed.clone(), Arc::clone(&source), ways);
+        let elsewhere = Arc::new(elsewhere.with_heard(Arc::clone(&heard)));
         let worker = Arc::<OnceLock<Worker>>::default();
-        let api = About {
+        let runs = Runs::new(
+            Arc::clone(&source),
+            &config.believed,
+            Arc::clone(&elsewhere),
+            config.shares_receipts,
+        );
+        let about = Arc::new(About {
             worker: Arc::clone(&worker),
             announced,
-            elsewhere: elsewhere.with_heard(Arc::clone(&heard)),
+            elsewhere,
             heard,
             shares_receipts: config.shares_receipts,
             told: Mutex::default(),
             peers: peers.clone(),
             source: Arc::clone(&source),
+            runs: Arc::new(runs),
+            gate: Gate::new(key.did(), Arc::clone(source.store())),
+            metrics: Default::default(),
+            is_closing: Default::default(),
             on_stop: Box::new(on_stop),
             version: config.version,
-        };
-        api.provide();
+        });
+        about.provide();
         let settings = ServerSettings {
             reads_max: READS_MAX,
             ..ServerSettings::default()
         };
-        let blocks = Arc::new(Everything(Arc::clone(&source)));
-        let local = GatewayServer::spawn_local(&config.socket, settings, blocks, Arc::new(api))?;
+        let blocks: Arc<dyn BlockSource> = Arc::new(Everything(Arc::clone(&source)));
+        let asked: Arc<dyn Api> = about.clone();
+        let api = config.api.map(|api| {
+            let settings = ServerSettings {
+                address: api.address,
+                connections_max: CONNECTIONS_MAX,
+                ..settings.clone()
+            };
+            let (blocks, asked) = (Arc::clone(&blocks), Arc::clone(&asked));
+            GatewayServer::spawn_api(settings, api.hosts, blocks, asked)
+        });
+        let api = api.transpose()?;
+        let local = GatewayServer::spawn_local(&config.socket, settings, blocks, asked)?;
         Ok(Self {
             worker,
             peers,
             local,
+            api,
+            about,
             source,
             shared,
             lent,
             mailbox,
         })
+    }
+
+    /// Where it is asked over TCP, if it is.
+    pub fn api(&self) -> Option<SocketAddr> {
+        self.api.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Where what workflows read is: the store, and whomever the node asks.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// From now on workflows are run that `manager` makes ready. Goes on with those that had not ended. Locks of runs are in the
+    /// folder `locks`.
+    pub fn run_workflows(&self, manager: Arc<dyn Manager>, locks: PathBuf) {
+        self.about.runs.open(manager, locks);
     }
 
     /// Returns whom to ask for what tasks of others read: what is shared here, then whomever the node asks.
@@ -172,10 +218,20 @@ impl Node {
         Ok(wait_for(self.peers.status())?)
     }
 
-    /// Ends it in order: no more is asked of it, answers end that are under way, connections are closed, and what was fetched
-    /// is safe.
+    /// Ends it in order: no more is asked of it; runs stop where they can be gone on with, when the tasks that run have ended;
+    /// answers end that are under way; so does work for others; connections are closed, and what was fetched is safe.
     pub fn shutdown(self) {
+        self.about.close();
+        self.about.runs.close();
+        self.local.close();
+        if let Some((_, api)) = &self.api {
+            api.close();
+        }
+        self.about.runs.wait();
         self.local.shutdown();
+        if let Some((_, api)) = self.api {
+            api.shutdown();
+        }
         if let Some(worker) = self.worker.get() {
             worker.end();
         }
@@ -233,245 +289,4 @@ impl BlockSource for Everything {
             Err(error) => Err(ServeError::Failed(error.to_string())),
         }
     }
-}
-
-/// What can be asked about a node, and said to it.
-struct About {
-    worker: Arc<OnceLock<Worker>>,
-    announced: Arc<Announced>,
-    peers: Peers,
-    source: Arc<Source>,
-    elsewhere: Elsewhere,
-    heard: Arc<Heard>,
-    shares_receipts: bool,
-    /// What others were told of.
-    told: Mutex<HashSet<Cid>>,
-    on_stop: Box<dyn Fn() + Send + Sync>,
-    version: &'static str,
-}
-
-impl fmt::Debug for About {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "About({:?})", self.peers)
-    }
-}
-
-impl Api for About {
-    fn answer(&self, request: &ApiRequest) -> ApiAnswer {
-        let (status, value) = match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/v1/ping") => (200, Ok(Ipld::Map([].into()))),
-            ("GET", "/v1/node") => (200, self.node()),
-            ("GET", "/v1/peers") => (200, self.peers()),
-            ("GET", "/v1/workers") => (200, Ok(self.workers())),
-            ("POST", "/v1/connect") => (200, self.connect(&request.body)),
-            ("POST", "/v1/shared") => {
-                self.provide();
-                (200, Ok(Ipld::Map([].into())))
-            }
-            ("POST", "/v1/receipts") => (200, self.receipts(&request.body)),
-            ("POST", "/v1/stop") => {
-                (self.on_stop)();
-                (200, Ok(Ipld::Map([].into())))
-            }
-            _ => (404, Err("there is nothing of that name".to_owned())),
-        };
-        let (status, value) = match value {
-            Ok(value) => (status, value),
-            Err(words) => (
-                if status == 200 { 502 } else { status },
-                map([("error", Ipld::String(words))]),
-            ),
-        };
-        let body = json::to_string(&value).unwrap_or_else(|_| "{}".to_owned());
-        ApiAnswer {
-            status,
-            body: body.into_bytes(),
-        }
-    }
-}
-
-impl About {
-    fn status(&self) -> Result<PeersStatus, String> {
-        wait_for(self.peers.status()).map_err(|error| error.to_string())
-    }
-
-    fn node(&self) -> Result<Ipld, String> {
-        let status = self.status()?;
-        let addresses = status
-            .addresses
-            .iter()
-            .map(|at| Ipld::String(at.to_string()));
-        let shared = shared(&**self.source.store()).map_err(|error| error.to_string())?;
-        let room = self.worker.get().and_then(Worker::room).unwrap_or_default();
-        Ok(map([
-            ("addresses", Ipld::List(addresses.collect())),
-            ("counts", self.counts(&status.counts)),
-            ("reached", reached(&status.reached)),
-            ("id", Ipld::String(status.id.to_string())),
-            ("peers", number(status.peers.len() as u64)),
-            ("pid", number(std::process::id().into())),
-            ("queued", number(room.waiting)),
-            ("shared", number(shared.len() as u64)),
-            ("version", Ipld::String(self.version.to_owned())),
-            ("wanted", number(status.wanted as u64)),
-            ("working", number(room.running)),
-        ]))
-    }
-
-    fn counts(&self, counts: &Counts) -> Ipld {
-        map([
-            ("accepted", number(counts.accepted)),
-            ("gossips", number(counts.gossips as u64)),
-            ("ignored", number(counts.ignored)),
-            ("lookups", number(counts.lookups)),
-            ("messages", number(counts.messages)),
-            ("provided", number(counts.provided as u64)),
-            ("receipts_heard", number(self.heard.count() as u64)),
-            ("receipts_taken", number(self.elsewhere.taken())),
-            ("records", number(counts.records as u64)),
-            ("rejected", number(counts.rejected)),
-            ("shunned", number(counts.shunned as u64)),
-            ("table", number(counts.table as u64)),
-            ("topics", number(counts.topics as u64)),
-        ])
-    }
-
-    fn peers(&self) -> Result<Ipld, String> {
-        let peers = self.status()?.peers;
-        Ok(Ipld::List(peers.iter().map(peer).collect()))
-    }
-
-    /// What nodes said that they can do.
-    fn workers(&self) -> Ipld {
-        let texts = |texts: &[String]| texts.iter().cloned().map(Ipld::String).collect();
-        let worker = |said: Announcement| {
-            let id = peer_of(&said.who)?;
-            let effects = said.effects.into_iter();
-            let effects = effects.map(|(name, cid)| (name, Ipld::Link(cid)));
-            Some(map([
-                ("addresses", Ipld::List(texts(&said.addresses))),
-                ("effects", Ipld::Map(effects.collect())),
-                ("id", Ipld::String(id.to_string())),
-                ("jobs", number(said.room.jobs)),
-                ("memory", number(said.room.memory)),
-                ("running", number(said.room.running)),
-                ("signer", Ipld::String(said.who.to_string())),
-                ("waiting", number(said.room.waiting)),
-            ]))
-        };
-        Ipld::List(
-            self.announced
-                .all()
-                .into_iter()
-                .filter_map(worker)
-                .collect(),
-        )
-    }
-
-    fn connect(&self, body: &[u8]) -> Result<Ipld, String> {
-        let text = str::from_utf8(body).unwrap_or_default();
-        let address: PeerAddress = text.trim().parse().map_err(|error| format!("{error}"))?;
-        let connected = wait_for(self.peers.connect(address.clone()));
-        connected.map_err(|error| format!("{address} {error}"))?;
-        Ok(map([("id", Ipld::String(address.id().to_string()))]))
-    }
-
-    /// Looks for receipts of instructions among peers, and names all that there are then.
-    fn receipts(&self, body: &[u8]) -> Result<Ipld, String> {
-        let links = read_links(body).filter(|links| links.len() <= ASKED_AT_ONCE);
-        let links = links
-            .ok_or_else(|| format!("a list of at most {ASKED_AT_ONCE} links belongs there"))?;
-        let ran: Vec<Link<Instruction>> = links.into_iter().map(Link::new).collect();
-        self.elsewhere.look(&ran, &[]);
-        let found = self.source.store().receipts_of(&ran);
-        let found = found.map_err(|error| error.to_string())?;
-        let found = found.iter().flatten().filter(|it| it.is_reusable());
-        let links = found.map(|it| Ipld::Link(*it.link().cid()));
-        Ok(Ipld::List(links.collect()))
-    }
-
-    /// Tells others what is shared. That of a store that can't be read is told when somebody shares something.
-    fn provide(&self) {
-        for cid in shared(&**self.source.store()).unwrap_or_default() {
-            self.provide_once(cid);
-        }
-        if self.shares_receipts {
-            self.tell_receipts();
-        }
-    }
-
-    fn provide_once(&self, cid: Cid) {
-        if self.is_new(cid) {
-            let _ = wait_for(self.peers.provide(cid));
-        }
-    }
-
-    /// Tells others of receipts that are shared since the last time: all who follow, and those who keep who provides what.
-    fn tell_receipts(&self) {
-        let store = self.source.store();
-        let shared = shared_receipts(&**store).unwrap_or_default();
-        let mut new = Vec::new();
-        for cid in shared.iter().take(TOLD_MAX) {
-            let block = store.get(cid).ok().flatten();
-            let receipt = block.and_then(|block| Receipt::decode(block.bytes()).ok());
-            if let Some(receipt) = receipt
-                && self.is_new(*cid)
-            {
-                self.provide_once(*receipt.ran().cid());
-                new.push((*receipt.ran(), receipt.link()));
-            }
-        }
-        for some in new.chunks(NAMED_MAX).take(MESSAGES_MAX) {
-            if let Some(message) = heard::write(some) {
-                // Who isn't there to hear it asks when they need one.
-                let _ = wait_for(self.peers.publish(Topic::Receipts, message));
-            }
-        }
-    }
-
-    /// Notes that something is told now. False if it was before.
-    fn is_new(&self, cid: Cid) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.insert(cid)
-    }
-}
-
-fn reached(reached: &Reached) -> Ipld {
-    let texts = |texts: Vec<String>| Ipld::List(texts.into_iter().map(Ipld::String).collect());
-    let addresses = reached.addresses.iter().map(ToString::to_string);
-    let relays = reached.relays.iter().map(ToString::to_string);
-    map([
-        ("addresses", texts(addresses.collect())),
-        ("in_vain", Ipld::Bool(reached.is_in_vain)),
-        ("relays", texts(relays.collect())),
-    ])
-}
-
-fn peer(peer: &PeerStatus) -> Ipld {
-    let rtt = peer
-        .rtt
-        .map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
-    map([
-        ("address", Ipld::String(peer.address.to_string())),
-        ("agent", peer.agent.clone().map_or(Ipld::Null, Ipld::String)),
-        ("came_bytes", number(peer.came_bytes)),
-        ("id", Ipld::String(peer.id.to_string())),
-        ("incoming", Ipld::Bool(peer.is_incoming)),
-        ("rtt_us", rtt.map_or(Ipld::Null, number)),
-        ("score", Ipld::Integer(peer.score.into())),
-        ("went_bytes", number(peer.went_bytes)),
-    ])
-}
-
-fn map<const N: usize>(entries: [(&str, Ipld); N]) -> Ipld {
-    Ipld::Map(
-        entries
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect(),
-    )
-}
-
-fn number(number: u64) -> Ipld {
-    Ipld::Integer(number.into())
 }

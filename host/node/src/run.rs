@@ -11,9 +11,13 @@
 //! is durable. A crash in between costs what ran in the last moments, which is run again. Nothing that was told of is
 //! lost.
 
+mod events;
+mod facts;
 mod journal;
 mod lock;
+mod open;
 mod record;
+mod sharing;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,8 +34,13 @@ use homestar_core::schedule::{Event, Schedule, Source, Step, Summary, TaskId, Ti
 use homestar_core::task::Instruction;
 use homestar_store::{Record, Recorded, Store, StoreError};
 
+pub use self::events::Events;
+pub(crate) use self::events::counts;
 pub use self::lock::RunLock;
+pub use self::open::{OpenRun, OpenRunError};
+pub(crate) use self::record::workflow_of;
 pub use self::record::{Ended, RunEnd, RunRecord, RunRecordError, RunTask};
+pub use self::sharing::Sharing;
 
 use self::journal::{Journal, Note};
 use crate::Elsewhere;

@@ -222,10 +222,10 @@ fn usual(path: &str) -> Option<Ipld> {
         return amount(name, &Limits::default());
     }
     match path {
-        "grant" | "gateways" | "https.ca" | "work.for" => Some(Ipld::List(Vec::new())),
+        "api.hosts" | "grant" | "gateways" | "https.ca" | "work.for" => Some(Ipld::List(Vec::new())),
         "network.peers" | "network.trusted" | "network.blocked" | "network.relays"
         | "network.believed" => Some(Ipld::List(Vec::new())),
-        "network.listen" => Some(print::texts(node::LISTEN.map(str::to_owned))),
+        "network.listen" => Some(print::texts(node::start::LISTEN.map(str::to_owned))),
         "network.relay" | "network.nearby" | "network.share-receipts" => Some(Ipld::Bool(false)),
         "store.path" => paths::store()
             .ok()
@@ -302,7 +302,7 @@ fn wrong(settings: &Settings) -> Vec<Listed> {
     let file = settings.file();
     let mut tried = vec![
         settings.believed().map(drop),
-        node::peers_of(settings).map(drop),
+        node::start::peers_of(settings).map(drop),
         WorksFor::parse(&[], settings).map(drop),
         effects(settings),
         drivers(settings),

@@ -117,22 +117,27 @@ fn list(options: &List) -> Result<(), CommandError> {
     let mut effects = folders::effects(&[]);
     Authority::new(&options.config.settings()?, &[], &[]).give(&mut effects)?;
     if options.json {
-        let listed = effects.iter().map(|effect| {
-            print::map([
-                ("asks", print::texts(effect.asks().map(str::to_owned))),
-                ("built_in", Ipld::Bool(effect.is_built_in())),
-                ("drivers", print::texts(effect.drivers().map(str::to_owned))),
-                ("effect", Ipld::Link(*effect.cid())),
-                ("file", Ipld::String(effect.path().display().to_string())),
-                ("name", Ipld::String(effect.name().to_owned())),
-                ("offers", print::texts(effect.offers().map(str::to_owned))),
-            ])
-        });
+        let listed = effects.iter().map(facts);
         let answer = print::map([("ok", Ipld::List(listed.collect()))]);
         return print::out(print::json_line(&answer)?.as_bytes());
     }
     let texts = effects.iter().map(|effect| text(&effects, effect));
     print::out(texts.collect::<Vec<_>>().join("\n").as_bytes())
+}
+
+/// Returns what there is to say of an effect.
+pub(super) fn facts(effect: &Effect) -> Ipld {
+    let granted = effect.grants().map(ToString::to_string);
+    print::map([
+        ("asks", print::texts(effect.asks().map(str::to_owned))),
+        ("built_in", Ipld::Bool(effect.is_built_in())),
+        ("drivers", print::texts(effect.drivers().map(str::to_owned))),
+        ("effect", Ipld::Link(*effect.cid())),
+        ("file", Ipld::String(effect.path().display().to_string())),
+        ("granted", granted.map_or(Ipld::Null, Ipld::String)),
+        ("name", Ipld::String(effect.name().to_owned())),
+        ("offers", print::texts(effect.offers().map(str::to_owned))),
+    ])
 }
 
 fn text(effects: &Effects, effect: &Effect) -> String {

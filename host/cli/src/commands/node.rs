@@ -1,94 +1,37 @@
-//! `homestar start`, `stop`, `status`, `ping` and `node`: the node of this machine
+//! `homestar start`, `stop`, `status`, `ping` and `node`: nodes, this machine's above all
 
-use std::collections::HashSet;
-use std::num::NonZero;
-use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+pub(crate) mod start;
+
+mod ask;
+mod detach;
+mod notify;
+mod token;
+
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
-use homestar_core::json;
-use homestar_node::{
-    LocalNode, Multiaddr, Node, NodeConfig, NodeError, PeerAddress, PeerAddressError, PeerId,
-    PeersError, PeersSettings,
-};
+use homestar_node::{Multiaddr, PeerAddress};
 
-use super::limits::ConfigOptions;
-use super::run::works::{self, WorksFor};
-use super::storage::StorageOptions;
-use crate::error::{Caused, CommandError};
-use crate::settings::Settings;
-use crate::{interrupt, keyring, paths, print};
-
-/// Where a node listens, unless somebody says otherwise.
-pub(super) const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/4808/quic-v1", "/ip4/0.0.0.0/tcp/4808"];
-
-/// Run a node: be among peers, until Ctrl-C or `homestar stop`
-///
-/// Peers get what is shared (`homestar share add`), and those that homestar.toml names as trusted get everything that is in
-/// the store. While the node runs, commands of yours that need content ask it for what isn't in the store.
-///
-/// It is known by your key. It listens at the addresses of --listen, or of homestar.toml, or at port 4808 of TCP and of UDP.
-///
-/// Ctrl-C or SIGTERM ends it in order; the second one ends it at once.
-#[derive(Args, Debug, Default)]
-#[command(after_long_help = "\
-Examples:
-  homestar start
-  homestar start --listen /ip4/127.0.0.1/tcp/0 --peer /ip4/192.0.2.1/tcp/4808/p2p/12D3KooW…")]
-pub(crate) struct Start {
-    /// Where to listen, as a multiaddress; may be given more than once
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Vec<Multiaddr>,
-
-    /// A peer to connect to, again and again, besides those of homestar.toml; may be given more than once
-    #[arg(long, value_name = "ADDRESS")]
-    peer: Vec<PeerAddress>,
-
-    /// A relay through which others reach this node if they can't otherwise, besides those of homestar.toml; may be given more than
-    /// once
-    #[arg(long, value_name = "ADDRESS")]
-    relay: Vec<PeerAddress>,
-
-    /// A gateway to ask for what no peer has, before those of homestar.toml; may be given more than once
-    #[arg(long, value_name = "URL")]
-    gateway: Vec<String>,
-
-    /// The folder of the store, instead of the user's
-    #[arg(long, value_name = "FOLDER")]
-    store: Option<PathBuf>,
-
-    /// Run tasks for somebody, besides those of homestar.toml: a signer as did:key:…, trusted, delegated or anyone; may be given more
-    /// than once
-    ///
-    /// trusted are the peers that homestar.toml names so, delegated those who show a delegation of /wasm/run by your key. Their
-    /// tasks use what they ask for, up to `[limits.max]`, reach what your settings grant and they show delegations for, and
-    /// read what they send or anybody may have.
-    #[arg(long, value_name = "WHO", help_heading = "Work")]
-    work_for: Vec<String>,
-
-    /// How many tasks of others run at a time [default: as many as there are processors]
-    #[arg(long, value_name = "COUNT", help_heading = "Work")]
-    jobs: Option<NonZero<u16>>,
-
-    #[command(flatten)]
-    config: ConfigOptions,
-
-    /// Print one JSON object when it runs: {"ok": {"id": …, "addresses": […]}}
-    #[arg(long)]
-    pub(crate) json: bool,
-}
+use self::ask::{Asked, NodeOptions};
+use crate::error::CommandError;
+use crate::print;
 
 /// What commands to a node take.
 #[derive(Args, Debug)]
 pub(crate) struct Plain {
+    #[command(flatten)]
+    whom: NodeOptions,
+
     /// Print one JSON object: {"ok": …}, or {"error": {"kind": …, "message": …}}
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 /// End the node of this machine, in order
+///
+/// It takes nothing on any more. Runs stop when the tasks that run have ended, and the node goes on with them when it is started
+/// again. Then answers end that are under way, for ten seconds at most, connections are closed, and what was fetched is safe.
 #[derive(Args, Debug)]
 pub(crate) struct Stop {
     #[command(flatten)]
@@ -126,6 +69,7 @@ enum Command {
     Workers(Plain),
     /// Connect it to a peer
     Connect(Connect),
+    Token(token::Options),
 }
 
 #[derive(Args, Debug)]
@@ -143,167 +87,13 @@ impl Options {
         match &self.command {
             Command::Info(plain) | Command::Peers(plain) | Command::Workers(plain) => plain.json,
             Command::Connect(connect) => connect.plain.json,
+            Command::Token(token) => token.json,
         }
-    }
-}
-
-pub(crate) fn start(options: &Start) -> Result<(), CommandError> {
-    let settings = options.config.settings()?;
-    let socket = paths::socket().map_err(CommandError::input)?;
-    if LocalNode::find(&socket).is_some() {
-        let error = CommandError::input("a node of yours runs on this machine");
-        return Err(error.hint("`homestar stop` ends it, `homestar status` says how it is"));
-    }
-    let storage = StorageOptions::of(options.store.clone(), options.gateway.clone());
-    let works_for = WorksFor::parse(&options.work_for, &settings)?;
-    let config = NodeConfig {
-        works: !works_for.is_nobody(),
-        socket,
-        peers: peers(options, &settings)?,
-        gateways: storage.gateways(&settings)?,
-        believed: settings.believed()?,
-        shares_receipts: settings.file().network.share_receipts,
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    let store = Arc::new(storage.disk(&settings)?);
-    let (ask, asked) = mpsc::channel();
-    let stop = ask.clone();
-    interrupt::on_first(move || {
-        // The receiver is there for as long as the node is.
-        let _ = ask.send(());
-    })?;
-    let node = Node::spawn(
-        config,
-        &keyring::key()?,
-        Arc::clone(&store) as _,
-        move || {
-            let _ = stop.send(());
-        },
-    );
-    let node = node.map_err(not_started)?;
-    if !works_for.is_nobody() {
-        let jobs = options.jobs.or(settings.file().work.jobs);
-        let place = storage.place(&settings).map_err(CommandError::input)?;
-        works::begin(&node, works_for, jobs, &settings, store, &place)?;
-    }
-    let status = node.status().map_err(CommandError::host)?;
-    if options.json {
-        let addresses = status.addresses.iter().map(ToString::to_string);
-        let facts = print::map([
-            ("addresses", print::texts(addresses)),
-            ("id", Ipld::String(status.id.to_string())),
-        ]);
-        print::ok(facts)?;
-    } else {
-        print::line(&format!("{} listens at", status.id))?;
-        for address in &status.addresses {
-            print::line(&format!("  {address}"))?;
-        }
-    }
-    if asked.recv().is_ok() {
-        print::note("the node ends");
-        node.shutdown();
-    }
-    Ok(())
-}
-
-fn not_started(error: NodeError) -> CommandError {
-    let is_taken = matches!(&error, NodeError::Peers(PeersError::Listen { .. }));
-    let error = CommandError::input(Caused::new("can't start a node", error));
-    match is_taken {
-        true => error.hint(
-            "`--listen ADDRESS`, or `listen` under [network] in homestar.toml, names another place",
-        ),
-        false => error,
-    }
-}
-
-/// Returns how a node is among peers by its settings alone.
-pub(super) fn peers_of(settings: &Settings) -> Result<PeersSettings, CommandError> {
-    peers(&Start::default(), settings)
-}
-
-fn peers(options: &Start, settings: &Settings) -> Result<PeersSettings, CommandError> {
-    let table = &settings.file().network;
-    let bad = |error: Box<dyn std::error::Error + Send + Sync>| {
-        let words = format!("can't use [network] of {}", settings.name());
-        CommandError::input(Caused::new(words, error))
-    };
-    let mut listen = options.listen.clone();
-    if listen.is_empty() {
-        let texts = table.listen.clone();
-        let texts = texts.unwrap_or_else(|| LISTEN.map(str::to_owned).into());
-        for text in texts {
-            let address = text.parse().map_err(|_| {
-                bad(
-                    format!("`{text}` is no address to listen at, such as /ip4/0.0.0.0/tcp/4808")
-                        .into(),
-                )
-            })?;
-            listen.push(address);
-        }
-    }
-    let addresses = |texts: &[String]| -> Result<Vec<PeerAddress>, CommandError> {
-        let parsed = texts.iter().map(|text| text.parse());
-        parsed
-            .map(|it| it.map_err(|error: PeerAddressError| bad(Box::new(error))))
-            .collect()
-    };
-    let ids = |texts: &[String]| -> Result<HashSet<PeerId>, CommandError> {
-        let no_id = |text| bad(format!("`{text}` is no peer's id, such as 12D3KooW…").into());
-        let parsed = texts
-            .iter()
-            .map(|text| text.parse().map_err(|_| no_id(text)));
-        parsed.collect()
-    };
-    let mut peers = options.peer.clone();
-    peers.extend(addresses(&table.peers)?);
-    let mut relays = options.relay.clone();
-    relays.extend(addresses(&table.relays)?);
-    Ok(PeersSettings {
-        listen,
-        peers,
-        trusted: ids(&table.trusted)?,
-        blocked: ids(&table.blocked)?,
-        allowed: table.allowed.as_deref().map(ids).transpose()?,
-        relays,
-        is_relay: table.relay,
-        looks_nearby: table.nearby,
-        ..PeersSettings::default()
-    })
-}
-
-/// Returns the node of this machine.
-fn node() -> Result<LocalNode, CommandError> {
-    let socket = paths::socket().map_err(CommandError::input)?;
-    LocalNode::find(&socket).ok_or_else(|| {
-        let error = CommandError::input("no node of yours runs on this machine");
-        error.hint("`homestar start` starts one")
-    })
-}
-
-/// Asks the node for something, and returns what it answers.
-fn ask(node: &LocalNode, method: &str, path: &str, body: &str) -> Result<Ipld, CommandError> {
-    let answer = node.ask(method, path, body.as_bytes().to_vec());
-    let answer = answer.map_err(|what| CommandError::host(format!("the node {what}")))?;
-    let text = String::from_utf8_lossy(&answer.body);
-    let value = json::parse(&text).map_err(|error| {
-        CommandError::host(Caused::new("the node answers what isn't understood", error))
-    })?;
-    match (answer.status, value) {
-        (200, value) => Ok(value),
-        (_, Ipld::Map(mut map)) => Err(CommandError::input(match map.remove("error") {
-            Some(Ipld::String(words)) => words,
-            _ => format!("the node answered with status {}", answer.status),
-        })),
-        (status, _) => Err(CommandError::host(format!(
-            "the node answered with status {status}"
-        ))),
     }
 }
 
 pub(crate) fn stop(options: &Stop) -> Result<(), CommandError> {
-    ask(&node()?, "POST", "/v1/stop", "")?;
+    options.plain.whom.node()?.ask("POST", "/v1/stop", "")?;
     match options.plain.json {
         true => print::ok(print::map([])),
         false => print::line("the node ends"),
@@ -315,9 +105,9 @@ pub(crate) fn status(options: &Status) -> Result<(), CommandError> {
 }
 
 pub(crate) fn ping(options: &Ping) -> Result<(), CommandError> {
-    let node = node()?;
+    let node = options.plain.whom.node()?;
     let start = Instant::now();
-    ask(&node, "GET", "/v1/ping", "")?;
+    node.ask("GET", "/v1/health", "")?;
     let time = start.elapsed();
     match options.plain.json {
         true => {
@@ -334,11 +124,12 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         Command::Peers(plain) => list(plain),
         Command::Workers(plain) => workers(plain),
         Command::Connect(options) => connect(options),
+        Command::Token(options) => token::main(options),
     }
 }
 
 fn info(options: &Plain) -> Result<(), CommandError> {
-    let facts = ask(&node()?, "GET", "/v1/node", "")?;
+    let facts = options.whom.node()?.ask("GET", "/v1/node", "")?;
     if options.json {
         return print::ok(facts);
     }
@@ -354,6 +145,7 @@ fn info(options: &Plain) -> Result<(), CommandError> {
     rows.push(("shared", text(&facts, "shared")));
     let (working, queued) = (text(&facts, "working"), text(&facts, "queued"));
     rows.push(("for others", format!("{working} tasks run, {queued} wait")));
+    rows.push(("workflows", format!("{} at work", text(&facts, "runs"))));
     rows.extend(counts(&facts));
     rows.push(("process", text(&facts, "pid")));
     rows.push(("version", text(&facts, "version")));
@@ -424,7 +216,7 @@ fn counts(facts: &Ipld) -> Vec<(&'static str, String)> {
 }
 
 fn list(options: &Plain) -> Result<(), CommandError> {
-    let facts = ask(&node()?, "GET", "/v1/peers", "")?;
+    let facts = options.whom.node()?.ask("GET", "/v1/peers", "")?;
     if options.json {
         return print::ok(facts);
     }
@@ -443,7 +235,7 @@ fn list(options: &Plain) -> Result<(), CommandError> {
 }
 
 fn workers(options: &Plain) -> Result<(), CommandError> {
-    let facts = ask(&node()?, "GET", "/v1/workers", "")?;
+    let facts = options.whom.node()?.ask("GET", "/v1/workers", "")?;
     if options.json {
         return print::ok(facts);
     }
@@ -462,7 +254,9 @@ fn workers(options: &Plain) -> Result<(), CommandError> {
 }
 
 fn connect(options: &Connect) -> Result<(), CommandError> {
-    let facts = ask(&node()?, "POST", "/v1/connect", &options.peer.to_string())?;
+    let peer = print::map([("peer", Ipld::String(options.peer.to_string()))]);
+    let node = options.plain.whom.node()?;
+    let facts = node.ask("POST", "/v1/connect", &print::json_line(&peer)?)?;
     match options.plain.json {
         true => print::ok(facts),
         false => print::line(&format!("connected to {}", options.peer.id())),
@@ -480,7 +274,7 @@ fn text(facts: &Ipld, name: &str) -> String {
 
 /// Returns where those are that say to the node of this machine that they run tasks for others.
 pub(super) fn announced() -> Vec<PeerAddress> {
-    let facts = node().and_then(|node| ask(&node, "GET", "/v1/workers", ""));
+    let facts = Asked::here().and_then(|node| node.ask("GET", "/v1/workers", ""));
     let Ok(Ipld::List(workers)) = facts else {
         return Vec::new();
     };
@@ -497,7 +291,7 @@ pub(super) fn announced() -> Vec<PeerAddress> {
 
 /// Returns the peers with which the node of this machine has a connection that it made itself, so where they are is known.
 pub(super) fn connected() -> Vec<PeerAddress> {
-    let facts = node().and_then(|node| ask(&node, "GET", "/v1/peers", ""));
+    let facts = Asked::here().and_then(|node| node.ask("GET", "/v1/peers", ""));
     let Ok(Ipld::List(peers)) = facts else {
         return Vec::new();
     };
@@ -525,8 +319,8 @@ fn list_of(facts: &Ipld, name: &str) -> Vec<String> {
 
 /// Tells the node of this machine, if one runs, that something else is shared.
 pub(super) fn tell_shared() {
-    if let Ok(node) = node() {
+    if let Ok(node) = Asked::here() {
         // It finds out by itself when somebody asks for it.
-        let _ = ask(&node, "POST", "/v1/shared", "");
+        let _ = node.ask("POST", "/v1/shared", "");
     }
 }

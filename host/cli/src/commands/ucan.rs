@@ -66,5 +66,5 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     }
 }
 
-pub(super) use self::make::{nonce, time};
+pub(super) use self::make::{invoked, nonce, time};
 pub(super) use self::tokens::{Sources, container, now};

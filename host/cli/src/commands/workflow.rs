@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! file ── read ─→ Workflow ── find, guests ─→ Plan ──┬─→ check, plan: printed
-//!                                                     └─→ run: node's Run ─→ board, results
+//!                                                     ├─→ run: node's Run ─→ board, results
+//!                                                     └─→ manage: a Run in this machine's node
 //! ```
 
 pub(crate) mod check;
@@ -16,9 +17,9 @@ mod events;
 mod execute;
 mod find;
 mod guests;
+mod manage;
 mod prepare;
 mod results;
-mod sharing;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::settings::Settings;
 
 use self::guests::Guests;
 
+pub(crate) use self::manage::Workflows;
 pub(crate) use self::prepare::{STDIN, is_workflow};
 
 /// What the commands take that look at a workflow and run nothing.

@@ -32,6 +32,7 @@ pub(crate) struct File {
     /// Whom to ask for content that isn't in the store, in that order.
     pub(crate) gateways: Vec<String>,
     pub(crate) network: NetworkTable,
+    pub(crate) api: ApiTable,
     pub(crate) work: WorkTable,
     /// By name.
     pub(crate) secret: BTreeMap<String, SecretTable>,
@@ -105,6 +106,16 @@ pub(crate) struct NetworkTable {
     pub(crate) believed: Vec<String>,
     /// Whether receipts of workflows are for everybody.
     pub(crate) share_receipts: bool,
+}
+
+/// Where a node is asked over TCP.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ApiTable {
+    /// Where it listens; without it, nowhere.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Names that requests may be for, besides addresses and `localhost`.
+    pub(crate) hosts: Vec<String>,
 }
 
 /// Which tasks of others a node runs.

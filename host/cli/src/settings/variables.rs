@@ -40,7 +40,7 @@ const fn key(path: &'static str, form: Form) -> Key {
 }
 
 /// All that there are, in the order in which people are shown them.
-pub(crate) const KEYS: [Key; 35] = [
+pub(crate) const KEYS: [Key; 37] = [
     key("ceiling", Form::List),
     key("grant", Form::List),
     key("gateways", Form::List),
@@ -72,6 +72,8 @@ pub(crate) const KEYS: [Key; 35] = [
     key("network.nearby", Form::Switch),
     key("network.believed", Form::List),
     key("network.share-receipts", Form::Switch),
+    key("api.listen", Form::Text),
+    key("api.hosts", Form::List),
     key("work.for", Form::List),
     key("work.jobs", Form::Number),
     key("https.ca", Form::Paths),

@@ -1,5 +1,6 @@
 //! The command from outside: the real program, in an environment that holds nothing but what a test puts there.
 
+mod api;
 mod away;
 mod book;
 mod cache;

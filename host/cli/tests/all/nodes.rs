@@ -10,6 +10,8 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     /// Where it listens.
     pub(crate) address: String,
+    /// Where it is asked over TCP, if it is: an address with a port.
+    pub(crate) api: String,
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -28,9 +30,12 @@ impl Running {
         stdout.read_line(&mut line).unwrap();
         let said: serde_json::Value = serde_json::from_str(&line).unwrap();
         let address = said["ok"]["addresses"][0].as_str().unwrap().to_owned();
+        let api = said["ok"]["api"].as_str().unwrap_or_default();
+        let api = api.trim_start_matches("http://").to_owned();
         Self {
             child,
             address,
+            api,
             _stdout: stdout,
         }
     }

@@ -94,7 +94,7 @@ fn a_mistake_is_named_with_its_line() {
     assert_snapshot!(it.run(&add), @r#"
     --- stderr
     error: can't use $HOME/.config/homestar/homestar.toml
-      because: line 2: unknown field `cieling`, expected one of `ceiling`, `grant`, `effect`, `pin`, `limits`, `https`, `dns`, `store`, `gateways`, `network`, `work`, `secret`
+      because: line 2: unknown field `cieling`, expected one of `ceiling`, `grant`, `effect`, `pin`, `limits`, `https`, `dns`, `store`, `gateways`, `network`, `api`, `work`, `secret`
     hint: docs/config.md tells what may stand there
     --- exit code 4
     "#);

@@ -1,37 +1,10 @@
 //! A socket in the file system, for who started the server and nobody else.
 
-use std::fmt;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-
-/// What a server answers besides giving blocks: everything under `/v1/`.
-pub trait Api: Send + Sync + fmt::Debug {
-    /// Answers a request. Called on threads that may wait.
-    fn answer(&self, request: &ApiRequest) -> ApiAnswer;
-}
-
-/// A request to an [`Api`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiRequest {
-    /// `GET`, `POST`.
-    pub method: String,
-    /// The path, with its `/` at the beginning.
-    pub path: String,
-    /// What came with it, of at most 64 KiB.
-    pub body: Vec<u8>,
-}
-
-/// What an [`Api`] answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiAnswer {
-    /// The status, as in HTTP.
-    pub status: u16,
-    /// JSON.
-    pub body: Vec<u8>,
-}
 
 /// A socket that is listened on. It is removed with this.
 #[derive(Debug)]

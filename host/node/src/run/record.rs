@@ -87,6 +87,18 @@ pub enum Ended {
     Cancelled,
 }
 
+impl Ended {
+    /// Returns how a run ended, which may have been stopped before all of its tasks had.
+    pub fn of(summary: &Summary, was_stopped: bool) -> Self {
+        let is_whole = summary.counts.ended() == summary.counts.all;
+        match (summary.is_success(), is_whole) {
+            (true, _) => Self::Well,
+            (false, false) if was_stopped => Self::Cancelled,
+            (false, _) => Self::Failed,
+        }
+    }
+}
+
 /// A task of a run that ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -248,9 +260,7 @@ impl RunRecord {
 
     fn tasks_so_far(&self, store: &dyn Store, id: &str) -> Result<Vec<RunTask>, RunRecordError> {
         let mut known = Journal::open(store, id)?.tasks(store)?;
-        let bytes = read_file(store, &self.file)?;
-        let damaged = RunRecordError::Workflow { cid: self.file };
-        let workflow = Workflow::decode(&bytes).map_err(|_| damaged)?;
+        let workflow = workflow_of(store, self)?;
         let waiting = |label: String| RunTask {
             label,
             status: status(Status::Waiting).to_owned(),
@@ -304,6 +314,16 @@ pub(super) fn forget_oldest(store: &dyn Store, kept: usize) -> Result<(), StoreE
         store.set_name(name, None)?;
     }
     Ok(())
+}
+
+/// Returns the workflow of a run.
+pub(crate) fn workflow_of(
+    store: &dyn Store,
+    record: &RunRecord,
+) -> Result<Workflow, RunRecordError> {
+    let bytes = read_file(store, &record.file)?;
+    let damaged = RunRecordError::Workflow { cid: record.file };
+    Workflow::decode(&bytes).map_err(|_| damaged)
 }
 
 /// Returns the bytes of a file that the store has.

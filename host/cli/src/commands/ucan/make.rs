@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use homestar_core::ipld::{Block, Cid, Ipld};
 use homestar_core::json;
+use homestar_core::key::SigningKey;
 use homestar_core::quantity;
 use homestar_core::ucan::chain::{self, Wanted};
 use homestar_core::ucan::delegation;
@@ -18,7 +19,7 @@ use super::keep::keep_own;
 use super::tokens::{self, KeptOptions, container, now, put};
 use crate::error::{Caused, CommandError};
 use crate::keyring::SignerOptions;
-use crate::print;
+use crate::{keyring, print};
 
 /// Let somebody do something, by a token that your key signs
 ///
@@ -272,21 +273,63 @@ pub(super) fn invoke(options: &Invoke) -> Result<(), CommandError> {
         }
     };
     let arguments: BTreeMap<String, Ipld> = arguments;
-    let key = options.signer.key()?;
-    let issuer = key.did();
+    let asking = Asking {
+        command: options.command.clone(),
+        arguments,
+        to: options.to,
+        end: options.expires.end(),
+    };
     let proof = options.proof.as_deref();
-    let chain = Chain::to(&issuer, &options.command, proof, &options.kept)?;
-    let mut payload = invocation::Payload::statement(issuer, options.command.clone(), arguments);
-    payload.subject = chain.subject(&issuer);
-    payload.audience = options.to;
-    payload.proofs = chain.cids();
-    payload.nonce = nonce()?;
-    payload.expiration = options.expires.end();
-    payload.issued_at = Some(now());
-    let invocation = Invocation::sign(payload, &key).map_err(CommandError::input)?;
-    let cid = *invocation.cid();
-    let all = chain.with(invocation.into_block());
+    let (cid, all) = asking.sign(&options.signer.key()?, proof, &options.kept)?;
     put(all, &cid, options.output.as_ref(), options.json)
+}
+
+/// What is asked for.
+struct Asking {
+    command: Command,
+    arguments: BTreeMap<String, Ipld>,
+    to: Option<Did>,
+    end: Option<i64>,
+}
+
+impl Asking {
+    /// Signs it, and returns it with what it rests on.
+    fn sign(
+        self,
+        key: &SigningKey,
+        proof: Option<&str>,
+        kept: &KeptOptions,
+    ) -> Result<(Cid, Vec<Block>), CommandError> {
+        let issuer = key.did();
+        let chain = Chain::to(&issuer, &self.command, proof, kept)?;
+        let mut payload = invocation::Payload::statement(issuer, self.command, self.arguments);
+        payload.subject = chain.subject(&issuer);
+        payload.audience = self.to;
+        payload.proofs = chain.cids();
+        payload.nonce = nonce()?;
+        payload.expiration = self.end;
+        payload.issued_at = Some(now());
+        let invocation = Invocation::sign(payload, key).map_err(CommandError::input)?;
+        let cid = *invocation.cid();
+        Ok((cid, chain.with(invocation.into_block()).collect()))
+    }
+}
+
+/// Signs by the user's key a request to do something with what is somebody's who let them, or with what is their own.
+pub(in crate::commands) fn invoked(
+    command: Command,
+    arguments: BTreeMap<String, Ipld>,
+    proof: Option<&str>,
+    expires: Duration,
+) -> Result<Container, CommandError> {
+    let asking = Asking {
+        command,
+        arguments,
+        to: None,
+        end: Expires(Some(expires)).end(),
+    };
+    let (_, all) = asking.sign(&keyring::key()?, proof, &KeptOptions::default())?;
+    Container::new(all).map_err(CommandError::input)
 }
 
 pub(in crate::commands) fn nonce() -> Result<Vec<u8>, CommandError> {

@@ -22,7 +22,7 @@ use crate::files::{self, Stdin};
 use crate::print;
 
 /// Where tokens are kept.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct KeptOptions {
     #[command(flatten)]
     config: ConfigOptions,

@@ -7,6 +7,7 @@ use homestar_core::outcome::{Failure, Kind};
 use homestar_core::plan::How;
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
+use homestar_core::ucan::Leave;
 use homestar_engine::{Answers, Call, CallError, Component};
 use homestar_node::{Execute, Executed, Trouble, Work};
 
@@ -25,6 +26,8 @@ pub(super) struct Engine<'a> {
     pub(super) board: &'a Board,
     /// Who runs what is pure and not secret, if others do.
     pub(super) away: Option<&'a Away>,
+    /// What whoever asked for the run lets its tasks do, if that was somebody else.
+    pub(super) leave: Option<&'a Arc<Leave>>,
 }
 
 impl Engine<'_> {
@@ -57,6 +60,7 @@ impl Execute for Engine<'_> {
         }
         let mut call = Call::new(&work.instruction, &work.how.limits);
         call.answers = Answers::Drivers(self.guests.loading.authority.task_with(&work.how.grants));
+        call.leave = self.leave.cloned();
         call.blocks = Some(Arc::clone(&self.guests.data) as _);
         call.on_log = self.board.logger(work);
         let done = self.guests.engine.call(&component, call);
@@ -73,7 +77,8 @@ impl Execute for Engine<'_> {
     }
 
     fn is_pure(&self, instruction: &Instruction, how: &How) -> bool {
-        self.guests.is_pure(instruction, how)
+        self.guests
+            .is_pure(instruction, how, self.leave.map(Arc::as_ref))
     }
 
     fn is_answer(&self, instruction: &Instruction, how: &How, receipt: &Receipt) -> bool {

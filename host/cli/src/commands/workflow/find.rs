@@ -19,6 +19,8 @@ pub(super) enum Files {
     Kept,
     /// They are looked at only. Each gets a CID that stands for its path.
     LookedAt,
+    /// There are none, nor places: whoever wrote the workflow may be somebody else, so it names content only.
+    Content,
 }
 
 /// What became of the names.
@@ -46,8 +48,17 @@ pub(super) fn names(workflow: &Workflow, folder: &Path, data: &Data, files: File
 }
 
 /// Returns what a text in a workflow names. Paths are those beside the workflow.
-pub(super) fn reference(text: &str, folder: &Path) -> Result<Reference, CommandError> {
+pub(super) fn reference(
+    text: &str,
+    folder: &Path,
+    files: Files,
+) -> Result<Reference, CommandError> {
     match text.parse().map_err(CommandError::input)? {
+        Reference::Path(_) | Reference::Url(_) if files == Files::Content => {
+            let words = format!("`{text}` is no CID, and there are no files beside this workflow");
+            Err(CommandError::input(words)
+                .hint("`homestar add FILE` puts a file into the store and says its CID"))
+        }
         Reference::Stdin => Err(CommandError::input(
             "a workflow doesn't read standard input",
         )),
@@ -63,9 +74,9 @@ fn one(
     data: &Data,
     files: Files,
 ) -> Result<Found, CommandError> {
-    let cid = match (reference(text, folder)?, files) {
+    let cid = match (reference(text, folder, files)?, files) {
         (Reference::Path(path), Files::LookedAt) => return look(&path, is_folder),
-        (Reference::Path(path), Files::Kept) => data.add_path(&real(&path)?)?,
+        (Reference::Path(path), _) => data.add_path(&real(&path)?)?,
         (Reference::Content(path), _) => data.resolve(&path)?,
         (Reference::Url(url), _) => data.download(&url, DOWNLOAD_BYTES_MAX)?,
         (other, _) => return Err(CommandError::input(format!("{other} is no file"))),

@@ -7,6 +7,7 @@ use homestar_core::ipld::Cid;
 use homestar_core::plan::How;
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
+use homestar_core::ucan::Leave;
 use homestar_core::unixfs::blocks_of_file;
 use homestar_engine::{Allocation, Blocks as _, Component, Engine};
 use homestar_node::Reference;
@@ -25,8 +26,8 @@ type Slot = Arc<OnceLock<Result<Component, CommandError>>>;
 /// Loads components, and keeps them.
 #[derive(Debug)]
 pub(super) struct Guests {
-    pub(super) engine: Engine,
-    pub(super) loading: Loading,
+    pub(super) engine: Arc<Engine>,
+    pub(super) loading: Arc<Loading>,
     pub(super) data: Arc<Data>,
     /// Whether others are to get them from the store.
     pub(super) are_lent: bool,
@@ -39,13 +40,19 @@ impl Guests {
         data: Arc<Data>,
         allocation: Allocation,
     ) -> Result<Self, CommandError> {
-        Ok(Self {
-            engine: loading.engine_with(allocation)?,
+        let engine = loading.engine_with(allocation)?;
+        Ok(Self::of(Arc::new(engine), Arc::new(loading), data))
+    }
+
+    /// Loads them by an engine that others use too.
+    pub(super) fn of(engine: Arc<Engine>, loading: Arc<Loading>, data: Arc<Data>) -> Self {
+        Self {
+            engine,
             loading,
             data,
             are_lent: false,
             loaded: Mutex::default(),
-        })
+        }
     }
 
     /// Loads the component that `named` names, whose CID isn't known yet, and keeps it under its CID.
@@ -83,9 +90,18 @@ impl Guests {
     }
 
     /// Whether a task would be wired to no driver.
-    pub(super) fn is_pure(&self, instruction: &Instruction, how: &How) -> bool {
+    pub(super) fn is_pure(
+        &self,
+        instruction: &Instruction,
+        how: &How,
+        leave: Option<&Leave>,
+    ) -> bool {
         let component = self.get(instruction.resource().cid(), &how.pin);
         let grants = self.loading.authority.task_with(&how.grants);
+        let grants = match leave {
+            Some(leave) => grants.within(leave),
+            None => grants,
+        };
         component.is_ok_and(|component| component.is_pure(&grants))
     }
 

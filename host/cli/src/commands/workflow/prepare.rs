@@ -53,14 +53,30 @@ pub(super) fn prepare(
     files: Files,
 ) -> Result<Prepared, CommandError> {
     let workflow = read(path)?;
+    let (plan, signatures) = planned(&workflow, path, guests, rules, files)?;
+    Ok(Prepared {
+        workflow,
+        plan,
+        signatures,
+    })
+}
+
+/// Checks a workflow that stands in a file, or is called as one.
+pub(super) fn planned(
+    workflow: &Workflow,
+    path: &Path,
+    guests: &Guests,
+    rules: &Rules,
+    files: Files,
+) -> Result<(Plan, Signatures), CommandError> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut names = find::names(&workflow, folder, &guests.data, files);
+    let mut names = find::names(workflow, folder, &guests.data, files);
     let mut signatures = Signatures::new();
     let mut troubles = Vec::new();
     for used in workflow.uses() {
         let named = match &used.component.name {
             ComponentName::Link(cid) => Ok(Reference::Content((*cid).into())),
-            ComponentName::Text(text) => find::reference(text, folder),
+            ComponentName::Text(text) => find::reference(text, folder, files),
         };
         match named.and_then(|named| load(guests, &named, &used.pin, files)) {
             Ok(component) => {
@@ -84,18 +100,13 @@ pub(super) fn prepare(
         }
     }
     let planned = workflow.plan(&names.resources, &signatures, rules);
-    let plan = match (planned, troubles.is_empty()) {
-        (Ok(plan), true) => plan,
+    match (planned, troubles.is_empty()) {
+        (Ok(plan), true) => Ok((plan, signatures)),
         (planned, _) => {
             let problems = planned.err().unwrap_or_default();
-            return Err(refused(path, problems, &names, &troubles));
+            Err(refused(path, problems, &names, &troubles))
         }
-    };
-    Ok(Prepared {
-        workflow,
-        plan,
-        signatures,
-    })
+    }
 }
 
 /// Reads the file of a workflow.

@@ -17,18 +17,6 @@ use crate::{files, print};
 /// Most characters of a result among several; one alone is printed whole.
 const CHARS_MAX: usize = 200;
 
-/// Returns the results for programs, by their labels. What is secret is null.
-pub(super) fn facts(schedule: &Schedule) -> Ipld {
-    let results = schedule.results().map(|(task, outcome)| {
-        let shown = match schedule.is_secret(task) {
-            true => Ipld::Null,
-            false => outcome.to_ipld(),
-        };
-        (schedule.label(task), shown)
-    });
-    Ipld::Map(results.collect())
-}
-
 /// Prints the results, or writes them to `output`: one to a file, several to files in a folder, by their labels.
 pub(super) fn show(
     schedule: &Schedule,

@@ -7,28 +7,26 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use homestar_core::ipld::Cid;
 use homestar_core::outcome::{Failure, Outcome};
 use homestar_core::plan::Rules;
 use homestar_core::receipt::Receipt;
 use homestar_core::schedule::{Options as Scheduling, RESULTS_MAX, Schedule, Summary, TaskId};
 use homestar_core::task::Limits;
 use homestar_core::ucan::Did;
-use homestar_core::workflow::Workflow;
 use homestar_engine::Allocation;
-use homestar_node::{Ended, News, Run, RunLock, RunRecord, Store, now_ms};
+use homestar_node::{Ended, Events, News, OpenRun, OpenRunError, Run, Sharing, now_ms, scheduling};
 
 use super::super::data::Data;
 use super::super::load::Loading;
+use super::super::node::tell_shared;
 use super::super::run::away::Away;
 use super::board::{Board, Style, time};
-use super::events::Events;
+use super::events::EventLines;
 use super::execute::Engine;
 use super::find::Files;
 use super::guests::Guests;
 use super::prepare::{self, prepare};
 use super::results;
-use super::sharing::Sharing;
 use crate::error::{Caused, CommandError, code_of};
 use crate::settings::Settings;
 use crate::telemetry::{Telemetry, Traced};
@@ -61,7 +59,7 @@ pub(crate) struct Options<'a> {
 
 /// Returns how tasks get their memory: from a pool, which many calls share, unless that would reserve more addresses than
 /// a machine may have.
-fn allocation(jobs: usize) -> Allocation {
+pub(super) fn allocation(jobs: usize) -> Allocation {
     match u32::try_from(jobs) {
         Ok(jobs) if jobs <= POOLED_MAX => Allocation::Pooling {
             // A composition of many parts takes the room of several.
@@ -76,9 +74,6 @@ const POOLED_MAX: u32 = 64;
 
 /// Room in the pool for each task at a time.
 const ROOM: u32 = 8;
-
-/// Tasks that are called or about to be, for each at a time.
-const QUEUED: usize = 4;
 
 /// As of a program that ended by SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -105,21 +100,16 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
     let key = keyring::key()?;
     let content = options.data.content()?;
     let store = Arc::clone(content.source().store());
-    let opened = Opened::open(
-        &*store,
-        &options.place,
-        &prepared.workflow,
-        options.looks_up,
-    )?;
-    let scheduling = Scheduling {
-        // Whoever has done with one finds the next at once.
-        calls_max: options.jobs.saturating_mul(QUEUED),
+    let locks = options.place.join(LOCKS);
+    // Without looking anything up, one begins anew.
+    let may = |_: &str| options.looks_up;
+    let opened = OpenRun::open(&*store, &locks, &prepared.workflow, may).map_err(not_opened)?;
+    let scheduled = Scheduling {
         looks_up: options.looks_up,
         fails_fast: options.fails_fast,
-        seed: now_ms(),
-        ..Scheduling::default()
+        ..scheduling(options.jobs)
     };
-    let mut schedule = Schedule::new(prepared.plan, scheduling);
+    let mut schedule = Schedule::new(prepared.plan, scheduled);
     if !options.results.is_empty() {
         let asked = asked(&schedule, options.results)?;
         schedule.give(&asked);
@@ -135,11 +125,13 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
     }));
     // Whoever is told that it begins may stop it.
     let was_interrupted = interruptible(&run, &board)?;
-    let mut events = options.json.then(Events::default);
+    let mut events = options.json.then(EventLines::default);
     let tasks = run.schedule().counts().all;
     let (id, workflow) = (&opened.id, &prepared.workflow);
     match &mut events {
-        Some(events) => events.begun(id, workflow.cid(), tasks, opened.is_resumed),
+        Some(events) => {
+            events.tell(&Events::begun(id, workflow.cid(), tasks, opened.is_resumed));
+        }
         None => {
             let title = prepare::title(options.file, workflow);
             let going_on = if opened.is_resumed {
@@ -158,6 +150,7 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
             key: &key,
             board: &board,
             away: options.away.as_ref(),
+            leave: None,
         },
         telemetry: telemetry.as_ref(),
     };
@@ -177,23 +170,23 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
             }
             tell(&board, events.as_mut(), schedule, news, &me);
             // Who can't be told of anything waits for nothing.
-            if events.as_ref().is_some_and(Events::is_unheard) {
+            if events.as_ref().is_some_and(EventLines::is_unheard) {
                 canceller.cancel();
             }
         })
     });
     board.clear();
     if let Some(sharing) = sharing {
-        sharing.end();
+        say_shared(sharing);
     }
     let summary = driven.map_err(|error| {
         let words = "the run ended, since its receipts can't be kept";
         let error = CommandError::host(Caused::new(words, error));
         error.hint("the same command goes on with it")
     })?;
-    let is_unheard = events.as_ref().is_some_and(Events::is_unheard);
+    let is_unheard = events.as_ref().is_some_and(EventLines::is_unheard);
     let was_stopped = is_unheard || was_interrupted.load(Ordering::Relaxed);
-    let how = how_it_ended(&summary, was_stopped);
+    let how = Ended::of(&summary, was_stopped);
     let schedule = run.schedule();
     // A run that was cancelled has not ended: the same command goes on with it.
     if how != Ended::Cancelled {
@@ -207,7 +200,7 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
     }
     match events {
         Some(mut events) => {
-            events.finished(&opened.id, how, &summary, results::facts(schedule));
+            events.tell(&Events::finished(&opened.id, how, schedule, &summary));
             if let Some(fault) = events.fault() {
                 return Err(fault);
             }
@@ -243,12 +236,14 @@ fn asked(schedule: &Schedule, labels: &[String]) -> Result<Vec<TaskId>, CommandE
     labels.iter().map(one).collect()
 }
 
-fn how_it_ended(summary: &Summary, was_stopped: bool) -> Ended {
-    let is_whole = summary.counts.ended() == summary.counts.all;
-    match (summary.is_success(), is_whole) {
-        (true, _) => Ended::Well,
-        (false, false) if was_stopped => Ended::Cancelled,
-        (false, _) => Ended::Failed,
+/// Tells the node of this machine, if one runs, and the person if something went wrong.
+fn say_shared(sharing: Sharing) {
+    let (count, fault) = sharing.end();
+    if count > 0 {
+        tell_shared();
+    }
+    if let Some(fault) = fault {
+        print::warning(&format!("not all receipts are shared: {fault}"));
     }
 }
 
@@ -260,66 +255,11 @@ fn say_end(summary: &Summary, spent: Duration) {
     print::err(&print::shown(&said));
 }
 
-/// A run that the store knows of, and that no other process drives.
-struct Opened {
-    id: String,
-    record: RunRecord,
-    is_resumed: bool,
-    _lock: RunLock,
-}
+/// The folder in that of the store in which locks of runs are.
+pub(crate) const LOCKS: &str = "locks";
 
-impl Opened {
-    /// Goes on with the latest run of the workflow that was interrupted, or begins one.
-    fn open(
-        store: &dyn Store,
-        place: &Path,
-        workflow: &Workflow,
-        looks_up: bool,
-    ) -> Result<Self, CommandError> {
-        let locks = place.join("locks");
-        let lock = |id: &str| {
-            let taken = RunLock::take(&locks, id);
-            taken.map_err(|error| {
-                let words = format!("can't lock run {id} in {}", locks.display());
-                CommandError::host(Caused::new(words, error))
-            })
-        };
-        let interrupted = match looks_up {
-            true => RunRecord::interrupted(store, workflow.cid()).map_err(CommandError::host)?,
-            false => Vec::new(),
-        };
-        for (id, begun) in interrupted {
-            let Some(lock) = lock(&id)? else { continue };
-            // It may have ended before it was locked.
-            let record = RunRecord::open(store, &id).map_err(CommandError::host)?;
-            let Some(record) = record.filter(|record| record.end.is_none()) else {
-                begun.close(store, &id).map_err(CommandError::host)?;
-                continue;
-            };
-            return Ok(Self {
-                id,
-                record,
-                is_resumed: true,
-                _lock: lock,
-            });
-        }
-        let mut nonce = [0; 8];
-        getrandom::fill(&mut nonce).map_err(|error| CommandError::host(error.to_string()))?;
-        let nonce = u64::from_le_bytes(nonce);
-        let (id, record) = RunRecord::new(workflow, now_ms(), nonce).map_err(CommandError::host)?;
-        let Some(lock) = lock(&id)? else {
-            return Err(CommandError::host(format!("run {id} is at work already")));
-        };
-        record
-            .begin(store, &id, workflow)
-            .map_err(CommandError::host)?;
-        Ok(Self {
-            id,
-            record,
-            is_resumed: false,
-            _lock: lock,
-        })
-    }
+fn not_opened(error: OpenRunError) -> CommandError {
+    CommandError::host(error)
 }
 
 /// Lets Ctrl-C end the run. Returns what says whether it did.
@@ -353,49 +293,29 @@ fn ticking<T>(board: &Board, work: impl FnOnce() -> T) -> T {
 
 fn tell(
     board: &Board,
-    mut events: Option<&mut Events>,
+    events: Option<&mut EventLines>,
     schedule: &Schedule,
     news: News<'_>,
     me: &Did,
 ) {
+    if let Some(events) = events {
+        events.hear(schedule, &news);
+    }
     match news {
-        News::Started(work) => {
-            board.started(work);
-            if let Some(events) = &mut events {
-                events.started(work);
-            }
-        }
+        News::Started(work) => board.started(work),
         News::Found(task, receipt) => {
             let how = match receipt.issuer() {
                 issuer if issuer == me => "memoised".to_owned(),
                 issuer => format!("memoised, signed by {issuer}"),
             };
             board_ended(board, schedule, task, receipt, &how);
-            if let Some(events) = &mut events {
-                events.found(schedule, task, receipt);
-            }
         }
-        News::Ran(task, receipt) => {
-            board_ended(board, schedule, task, receipt, "ran");
-            if let Some(events) = &mut events {
-                events.ran(schedule, task, receipt);
-            }
-        }
+        News::Ran(task, receipt) => board_ended(board, schedule, task, receipt, "ran"),
         News::Troubled(task, trouble) => {
             let words = failure(schedule, task, &trouble.failure);
             board.ended(task, &schedule.label(task), &words, true);
-            if let Some(events) = &mut events {
-                events.troubled(schedule, task, trouble);
-            }
         }
-        News::Recorded(receipts) => {
-            if let Some(events) = &mut events {
-                for (task, link) in receipts {
-                    let cid: &Cid = link.cid();
-                    events.recorded(*task, cid);
-                }
-            }
-        }
+        News::Recorded(_) => {}
     }
     board.draw(schedule.counts());
 }

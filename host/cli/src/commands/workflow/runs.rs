@@ -2,9 +2,10 @@
 
 use clap::{Args, Subcommand};
 use homestar_core::ipld::Ipld;
-use homestar_node::{Ended, RunLock, RunRecord, RunTask, Store};
+use homestar_node::{RunLock, RunRecord, RunTask, Store};
 
 use super::super::content::Common;
+use super::run::LOCKS;
 use crate::error::CommandError;
 use crate::print;
 
@@ -79,36 +80,11 @@ pub(super) struct Known {
 
 impl Known {
     fn state(&self) -> &'static str {
-        match (&self.record.end, self.is_at_work) {
-            (Some(end), _) => match end.how {
-                Ended::Well => "well",
-                Ended::Failed => "failed",
-                Ended::Cancelled => "cancelled",
-            },
-            (None, true) => "at work",
-            (None, false) => "interrupted",
-        }
+        self.record.state(self.is_at_work)
     }
 
     fn facts(&self) -> Ipld {
-        let record = &self.record;
-        let number = |number: u64| Ipld::Integer(number.into());
-        let end = record.end.as_ref();
-        let count = |count: fn(&homestar_node::RunEnd) -> u64| {
-            end.map_or(Ipld::Null, |end| number(count(end)))
-        };
-        print::map([
-            ("ended_ms", count(|end| end.ended_ms)),
-            ("failed", count(|end| end.failed)),
-            ("memoised", count(|end| end.memoised)),
-            ("name", record.name.clone().map_or(Ipld::Null, Ipld::String)),
-            ("ran", count(|end| end.ran)),
-            ("run", Ipld::String(self.id.clone())),
-            ("skipped", count(|end| end.skipped)),
-            ("started_ms", number(record.started_ms)),
-            ("state", Ipld::String(self.state().to_owned())),
-            ("workflow", Ipld::Link(record.workflow)),
-        ])
+        self.record.facts(&self.id, self.is_at_work)
     }
 }
 
@@ -118,7 +94,7 @@ pub(super) fn latest(
     common: &Common,
     count: usize,
 ) -> Result<Vec<Known>, CommandError> {
-    let locks = common.place()?.join("locks");
+    let locks = common.place()?.join(LOCKS);
     let latest = RunRecord::latest(store, count).map_err(CommandError::host)?;
     let known = latest.into_iter().map(|(id, record)| Known {
         is_at_work: record.end.is_none() && RunLock::is_taken(&locks, &id),
@@ -145,7 +121,7 @@ pub(super) fn one(
     let id = fit.pop().ok_or_else(none)?;
     let record = RunRecord::open(store, &id).map_err(CommandError::host)?;
     let record = record.ok_or_else(none)?;
-    let locks = common.place()?.join("locks");
+    let locks = common.place()?.join(LOCKS);
     Ok(Known {
         is_at_work: record.end.is_none() && RunLock::is_taken(&locks, &id),
         id,
@@ -190,7 +166,7 @@ fn show(asked: &One) -> Result<(), CommandError> {
     let tasks = run.record.tasks(&store, &run.id);
     let tasks = tasks.map_err(CommandError::host)?;
     if asked.common.json {
-        let tasks = Ipld::List(tasks.iter().map(task_facts).collect());
+        let tasks = Ipld::List(tasks.iter().map(RunTask::facts).collect());
         return print::ok(print::map([("run", run.facts()), ("tasks", tasks)]));
     }
     let record = &run.record;
@@ -221,18 +197,6 @@ fn show(asked: &One) -> Result<(), CommandError> {
         text += "it has not ended; its tasks are listed as far as they came\n";
     }
     print::out(text.as_bytes())
-}
-
-fn task_facts(task: &RunTask) -> Ipld {
-    print::map([
-        (
-            "because",
-            task.because.clone().map_or(Ipld::Null, Ipld::String),
-        ),
-        ("receipt", task.receipt.map_or(Ipld::Null, Ipld::Link)),
-        ("status", Ipld::String(task.status.clone())),
-        ("task", Ipld::String(task.label.clone())),
-    ])
 }
 
 fn forget(asked: &One) -> Result<(), CommandError> {

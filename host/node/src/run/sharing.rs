@@ -6,14 +6,14 @@ use std::sync::Arc;
 use homestar_core::ipld::Cid;
 use homestar_core::receipt::Receipt;
 use homestar_core::schedule::Schedule;
-use homestar_node::{News, Store, now_ms, share_receipts};
+use homestar_store::Store;
 
-use super::super::node::tell_shared;
-use crate::print;
+use super::{News, now_ms};
+use crate::share_receipts;
 
 /// Shares receipts as soon as they are kept: of what is pure and not secret.
 #[derive(Debug)]
-pub(super) struct Sharing {
+pub struct Sharing {
     store: Arc<dyn Store>,
     /// What ran and isn't kept yet.
     waiting: HashMap<Cid, Receipt>,
@@ -22,7 +22,8 @@ pub(super) struct Sharing {
 }
 
 impl Sharing {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    /// Shares in `store`.
+    pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             waiting: HashMap::new(),
@@ -31,7 +32,8 @@ impl Sharing {
         }
     }
 
-    pub(super) fn hear(&mut self, schedule: &Schedule, news: &News<'_>) {
+    /// Hears what happens in the run.
+    pub fn hear(&mut self, schedule: &Schedule, news: &News<'_>) {
         match news {
             News::Ran(task, receipt) if !schedule.is_secret(*task) => {
                 let cid = *receipt.link().cid();
@@ -55,13 +57,8 @@ impl Sharing {
         }
     }
 
-    /// Tells the node of this machine, if one runs, and the person if something went wrong.
-    pub(super) fn end(self) {
-        if self.shared > 0 {
-            tell_shared();
-        }
-        if let Some(fault) = self.fault {
-            print::warning(&format!("not all receipts are shared: {fault}"));
-        }
+    /// Returns how many were shared, and why not all were, if so.
+    pub fn end(self) -> (usize, Option<String>) {
+        (self.shared, self.fault)
     }
 }

@@ -1,0 +1,118 @@
+//! Who is asked: the node of this machine, or one that has an address, by tokens that the user's key signs.
+
+use std::time::Duration;
+
+use clap::Args;
+use homestar_core::ipld::Ipld;
+use homestar_core::json;
+use homestar_node::{LocalNode, RemoteNode};
+
+use super::token;
+use crate::error::{Caused, CommandError, Kind};
+use crate::paths;
+
+/// For how long a token holds that is used at once.
+const AT_ONCE: Duration = Duration::from_secs(60);
+
+/// Which node is asked.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct NodeOptions {
+    /// Ask the node at this URL, such as http://127.0.0.1:4807, instead of that of this machine, by tokens that your key signs
+    #[arg(long, value_name = "URL", help_heading = "Node")]
+    node: Option<String>,
+
+    /// What you rest on if that node isn't yours: a container with the delegations to you, or the CID of one that is kept here
+    #[arg(
+        long,
+        value_name = "FILE|CID",
+        requires = "node",
+        help_heading = "Node"
+    )]
+    proof: Option<String>,
+}
+
+/// A node that is asked.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Here(LocalNode),
+    There(RemoteNode, Option<String>),
+}
+
+impl NodeOptions {
+    pub(super) fn node(&self) -> Result<Asked, CommandError> {
+        match &self.node {
+            None => Asked::here(),
+            Some(url) => {
+                let node = RemoteNode::at(url).map_err(CommandError::usage)?;
+                Ok(Asked::There(node, self.proof.clone()))
+            }
+        }
+    }
+}
+
+impl Asked {
+    /// Returns the node of this machine.
+    pub(super) fn here() -> Result<Self, CommandError> {
+        let socket = paths::socket().map_err(CommandError::input)?;
+        let node = LocalNode::find(&socket).ok_or_else(|| {
+            let error = CommandError::input("no node of yours runs on this machine");
+            error.hint("`homestar start` starts one")
+        })?;
+        Ok(Self::Here(node))
+    }
+
+    /// Asks the node for something, and returns what it answers.
+    pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> Result<Ipld, CommandError> {
+        let bytes = body.as_bytes().to_vec();
+        let answer = match self {
+            Self::Here(node) => node.ask(method, path, bytes),
+            Self::There(node, proof) => {
+                let wanted = token::Wanted {
+                    method,
+                    path,
+                    body: &bytes,
+                };
+                let token = token::sign(&wanted, proof.as_deref(), AT_ONCE)?;
+                node.ask(method, path, &token, bytes)
+            }
+        };
+        let answer = answer.map_err(|what| CommandError::host(format!("the node {what}")))?;
+        let text = String::from_utf8_lossy(&answer.body);
+        let value = json::parse(&text).map_err(|error| {
+            CommandError::host(Caused::new("the node answers what isn't understood", error))
+        })?;
+        let words = format!("the node answered with status {}", answer.status);
+        match (answer.status, value) {
+            (200..=299, value) => Ok(value),
+            (_, Ipld::Map(mut map)) => {
+                let error = failed(map.remove("error"), &words);
+                Err(match (self, error.kind) {
+                    (Self::There(_, None), Kind::Denied) => error.hint(
+                        "`--proof FILE` shows what its owner lets you do: `homestar ucan delegate` there makes one",
+                    ),
+                    _ => error,
+                })
+            }
+            _ => Err(CommandError::host(words)),
+        }
+    }
+}
+
+/// Returns the error that a node tells of in JSON; `otherwise` is said if it tells of none.
+pub(super) fn failed(error: Option<Ipld>, otherwise: &str) -> CommandError {
+    let Some(Ipld::Map(error)) = error else {
+        return CommandError::host(otherwise.to_owned());
+    };
+    let text = |name: &str| match error.get(name) {
+        Some(Ipld::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let words = text("message").unwrap_or_else(|| otherwise.to_owned());
+    let failed = match text("kind").as_deref() {
+        Some("usage") => CommandError::usage(words),
+        Some("input") => CommandError::input(words),
+        Some("denied") => CommandError::denied(words),
+        _ => CommandError::host(words),
+    };
+    text("hint").into_iter().fold(failed, CommandError::hint)
+}

@@ -1,0 +1,204 @@
+//! Workflows that this machine's node runs since somebody asks it to.
+//!
+//! There is no folder beside them, so what they name is content. Those of the owner may reach what their files say, as with
+//! `homestar run`. Those of others reach nothing outside: who may have them run was not let to do more.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use homestar_core::ipld::{Block, Cid, Ipld};
+use homestar_core::key::SigningKey;
+use homestar_core::plan::{How, Rules};
+use homestar_core::receipt::Receipt;
+use homestar_core::task::Instruction;
+use homestar_core::ucan::verify::{LEEWAY, hold};
+use homestar_core::ucan::{Delegation, Did, Known, Leave, Policy, Request, Revoked, delegation};
+use homestar_core::workflow::Workflow;
+use homestar_engine::Engine as Wasm;
+use homestar_node::{
+    Execute, Executed, Fault, FaultKind, Manager, Node, Prepared, Source, Trouble, Work,
+};
+
+use super::super::data::Data;
+use super::super::load::Loading;
+use super::super::ucan;
+use super::board::{Board, Style};
+use super::execute::Engine;
+use super::find::Files;
+use super::guests::Guests;
+use super::prepare;
+use crate::authority::Authority;
+use crate::error::{CommandError, Kind};
+use crate::settings::Settings;
+use crate::{folders, keyring, print};
+
+/// The command by which tasks write content, which is what comes of them.
+const STORE: &str = "/blocks/put";
+
+/// Makes workflows ready to run in a node.
+#[derive(Debug)]
+pub(crate) struct Workflows {
+    key: Arc<SigningKey>,
+    loading: Arc<Loading>,
+    engine: Arc<Wasm>,
+    rules: Rules,
+    source: Arc<Source>,
+    jobs: usize,
+}
+
+impl Workflows {
+    /// Lets a node run workflows. Its store is in the folder `place`.
+    pub(crate) fn begin(
+        node: &Node,
+        settings: &Settings,
+        place: &Path,
+    ) -> Result<(), CommandError> {
+        let authority = Authority::new(settings, &[], &[]);
+        let rules = super::rules(settings, settings.limits(), authority.ceiling());
+        let loading = Loading {
+            use_cache: true,
+            compile_time: None,
+            compile_memory: None,
+            effects: Vec::new(),
+            drivers: settings.drivers(authority.sends())?,
+            authority,
+        };
+        let workflows = Self {
+            key: Arc::new(keyring::key()?),
+            engine: Arc::new(loading.engine()?),
+            loading: Arc::new(loading),
+            rules,
+            source: Arc::clone(node.source()),
+            jobs: thread::available_parallelism().map_or(1, NonZero::get),
+        };
+        let locks: PathBuf = place.join(super::run::LOCKS);
+        node.run_workflows(Arc::new(workflows), locks);
+        Ok(())
+    }
+
+    fn try_prepare(&self, workflow: &Workflow, by: Option<&Did>) -> Result<Prepared, CommandError> {
+        let source = Arc::clone(&self.source);
+        let data = Arc::new(Data::new(move || Ok(Arc::clone(&source).into()), None));
+        // Nothing that it reads or writes is collected while it runs.
+        data.content()?;
+        let (engine, loading) = (Arc::clone(&self.engine), Arc::clone(&self.loading));
+        let guests = Guests::of(engine, loading, data);
+        let file = Path::new("the workflow");
+        let (plan, _) = prepare::planned(workflow, file, &guests, &self.rules, Files::Content)?;
+        let leave = by.map(|by| lent(&self.key, by)).transpose()?;
+        Ok(Prepared {
+            plan,
+            execute: Box::new(Tasks {
+                guests,
+                key: Arc::clone(&self.key),
+                board: Board::new(Style::Silent),
+                leave,
+            }),
+            jobs: self.jobs,
+        })
+    }
+
+    fn try_effects(&self) -> Result<Ipld, CommandError> {
+        let mut effects = folders::effects(&[]);
+        self.loading.authority.give(&mut effects)?;
+        Ok(Ipld::List(
+            effects.iter().map(super::super::effect::facts).collect(),
+        ))
+    }
+}
+
+impl Manager for Workflows {
+    fn prepare(&self, workflow: &Workflow, by: Option<&Did>) -> Result<Prepared, Fault> {
+        self.try_prepare(workflow, by).map_err(fault)
+    }
+
+    fn effects(&self) -> Result<Ipld, Fault> {
+        self.try_effects().map_err(fault)
+    }
+
+    fn warn(&self, words: &str) {
+        print::warning(words);
+    }
+}
+
+fn fault(error: CommandError) -> Fault {
+    let kind = match error.kind {
+        Kind::Usage => FaultKind::Usage,
+        Kind::Input => FaultKind::Input,
+        Kind::Denied => FaultKind::Denied,
+        Kind::Host | Kind::Silent => FaultKind::Host,
+    };
+    let mut fault = Fault::new(kind, error.message());
+    let problems = error.listed.into_iter();
+    fault.problems = problems.map(|problem| problem.facts).collect();
+    fault.hint = error.hints.into_iter().next();
+    fault
+}
+
+/// Returns what somebody else's tasks may do: keep what they give, and nothing of the outside.
+fn lent(key: &SigningKey, by: &Did) -> Result<Arc<Leave>, CommandError> {
+    let own = key.did();
+    let payload = delegation::Payload {
+        issuer: own,
+        audience: *by,
+        subject: Some(own),
+        command: STORE.parse().map_err(CommandError::host)?,
+        policy: Policy::default(),
+        nonce: Vec::new(),
+        meta: None,
+        not_before: None,
+        expiration: None,
+    };
+    let delegation = Delegation::sign(payload, key).map_err(CommandError::host)?;
+    let cid = *delegation.cid();
+    let proofs: BTreeMap<Cid, Block> = [(cid, delegation.into_block())].into();
+    let request = Request {
+        executor: None,
+        now: ucan::now(),
+        leeway: LEEWAY,
+        proofs: &proofs,
+        revocations: &Revoked::new(),
+    };
+    let chain = hold(&[cid], &own, by, &request, &mut Known::default());
+    let chain = chain.map_err(CommandError::host)?;
+    Ok(Arc::new(Leave::new(vec![chain], LEEWAY)))
+}
+
+/// Runs the tasks of one workflow.
+#[derive(Debug)]
+struct Tasks {
+    guests: Guests,
+    key: Arc<SigningKey>,
+    /// Passes on what tasks log.
+    board: Board,
+    leave: Option<Arc<Leave>>,
+}
+
+impl Tasks {
+    fn engine(&self) -> Engine<'_> {
+        Engine {
+            guests: &self.guests,
+            key: &self.key,
+            board: &self.board,
+            away: None,
+            leave: self.leave.as_ref(),
+        }
+    }
+}
+
+impl Execute for Tasks {
+    fn execute(&self, work: &Work) -> Result<Executed, Trouble> {
+        self.engine().execute(work)
+    }
+
+    fn is_pure(&self, instruction: &Instruction, how: &How) -> bool {
+        self.engine().is_pure(instruction, how)
+    }
+
+    fn is_answer(&self, instruction: &Instruction, how: &How, receipt: &Receipt) -> bool {
+        self.engine().is_answer(instruction, how, receipt)
+    }
+}

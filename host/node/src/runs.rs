@@ -1,0 +1,666 @@
+//! Runs of workflows that a node drives, since somebody asked for them.
+//!
+//! ```text
+//! begin ──→ Manager: a plan, and who runs its tasks ──→ a thread with a Run ──→ Feed, for whoever follows
+//!              ↑                                              │
+//!   after a new start: those that had not ended         Store: receipts, the record
+//! ```
+//!
+//! A name in the store says of each run who asked for it. The node goes on with those that had not ended when it ends or
+//! dies; a run that a person began by the command is theirs to go on with.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+
+use homestar_core::ipld::{self, Block, Cid, Ipld};
+use homestar_core::json;
+use homestar_core::plan::Plan;
+use homestar_core::schedule::{Counts, Options, Schedule};
+use homestar_core::ucan::Did;
+use homestar_core::workflow::{Format, MAX_TEXT_BYTES, Problem, Workflow};
+use homestar_net::Feed;
+use homestar_store::Store;
+use serde::{Deserialize, Serialize};
+
+use crate::api::{Fault, FaultKind};
+use crate::facts::map;
+use crate::run::{Events, OpenRun, OpenRunError, counts, workflow_of};
+use crate::{
+    Believed, Canceller, Elsewhere, Ended, Execute, News, Run, RunLock, RunRecord, RunRecordError,
+    Sharing, Source, now_ms,
+};
+
+/// Runs at work at one time. Each has threads of its own, as many as there are processors.
+const RUNS_MAX: usize = 16;
+/// Runs at work that one signer asked for who isn't the owner.
+const RUNS_OF_ONE_MAX: usize = 4;
+/// Runs that ended and can still be followed.
+const ENDED_MAX: usize = 64;
+/// Runs that are looked through for those that somebody asked for.
+const LOOKED_AT_MAX: usize = 10_000;
+/// What names begin with that say who asked for a run: `asked/ID`.
+const NAME: &str = "asked/";
+
+/// Makes workflows ready to run, on this machine and with its settings.
+pub trait Manager: Send + Sync + fmt::Debug {
+    /// Checks a workflow that somebody asks for; nobody is the owner. Its names are CIDs: there is no folder beside it.
+    fn prepare(&self, workflow: &Workflow, by: Option<&Did>) -> Result<Prepared, Fault>;
+
+    /// Says which effects there are, what they offer and ask for, and what they are granted.
+    fn effects(&self) -> Result<Ipld, Fault>;
+
+    /// Is told of what went wrong and that nobody else hears of.
+    fn warn(&self, words: &str);
+}
+
+/// A workflow that is ready to run.
+pub struct Prepared {
+    /// What is to be done.
+    pub plan: Plan,
+    /// Who runs its tasks.
+    pub execute: Box<dyn Execute + Send>,
+    /// Tasks at a time.
+    pub jobs: usize,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prepared({:?})", self.plan)
+    }
+}
+
+/// What came of runs and of their tasks since the node began, by how they ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ran {
+    pub(crate) runs: BTreeMap<&'static str, u64>,
+    pub(crate) tasks: BTreeMap<&'static str, u64>,
+}
+
+/// What is noted of a run that somebody asked for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedFor {
+    run: String,
+    /// Who asked; nobody is the owner.
+    by: Option<String>,
+}
+
+/// A run that was begun.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) id: String,
+    pub(crate) workflow: Cid,
+    pub(crate) is_resumed: bool,
+}
+
+/// See the module.
+pub(crate) struct Runs {
+    source: Arc<Source>,
+    elsewhere: Option<Arc<Elsewhere>>,
+    shares_receipts: bool,
+    hands: OnceLock<Hands>,
+    state: Mutex<State>,
+    /// Whenever a run is not at work any more.
+    ended: Condvar,
+}
+
+/// What it takes to drive runs.
+#[derive(Debug)]
+struct Hands {
+    manager: Arc<dyn Manager>,
+    /// Where locks of runs are.
+    locks: PathBuf,
+}
+
+#[derive(Default)]
+struct State {
+    is_closing: bool,
+    /// Runs that are about to be at work, by who asked.
+    coming: Vec<Option<Did>>,
+    working: HashMap<String, Working>,
+    ended: VecDeque<(String, Option<Did>, Arc<Feed>)>,
+    ran: Ran,
+}
+
+/// A run at work.
+struct Working {
+    by: Option<Did>,
+    feed: Arc<Feed>,
+    canceller: Canceller,
+    is_cancelled: Arc<AtomicBool>,
+    counts: Arc<Mutex<Counts>>,
+}
+
+/// Room for one more run, until it is at work.
+struct Room<'a> {
+    runs: &'a Runs,
+    by: Option<Did>,
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        let mut state = self.runs.state();
+        let at = state.coming.iter().position(|by| *by == self.by);
+        if let Some(at) = at {
+            state.coming.swap_remove(at);
+        }
+    }
+}
+
+impl fmt::Debug for Runs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Runs({})", self.at_work())
+    }
+}
+
+impl Runs {
+    /// None yet. Receipts of those who are believed count, and are looked for `elsewhere`.
+    pub(crate) fn new(
+        source: Arc<Source>,
+        believed: &Believed,
+        elsewhere: Arc<Elsewhere>,
+        shares_receipts: bool,
+    ) -> Self {
+        Self {
+            source,
+            elsewhere: (!believed.is_nobody()).then_some(elsewhere),
+            shares_receipts,
+            hands: OnceLock::new(),
+            state: Mutex::default(),
+            ended: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn store(&self) -> &Arc<dyn Store> {
+        self.source.store()
+    }
+
+    fn hands(&self) -> Result<&Hands, Fault> {
+        let hands = self.hands.get();
+        hands.ok_or_else(|| Fault::busy("the node isn't ready to run workflows yet"))
+    }
+
+    /// From now on workflows are made ready by `manager`. Goes on with runs that had not ended.
+    pub(crate) fn open(self: &Arc<Self>, manager: Arc<dyn Manager>, locks: PathBuf) {
+        let _ = self.hands.set(Hands { manager, locks });
+        let runs = Arc::clone(self);
+        // What it takes to make them ready may have to be fetched.
+        thread::spawn(move || runs.go_on());
+    }
+
+    fn go_on(self: &Arc<Self>) {
+        let Ok(hands) = self.hands() else { return };
+        let asked = self.store().names_under(NAME).unwrap_or_default();
+        for (name, cid) in asked {
+            let id = &name[NAME.len()..];
+            let gone_on = self.go_on_with(id, &cid);
+            if let Err(fault) = gone_on {
+                let words = format!("can't go on with run {id}: {}", fault.message);
+                hands.manager.warn(&words);
+            }
+        }
+    }
+
+    fn go_on_with(self: &Arc<Self>, id: &str, asked: &Cid) -> Result<(), Fault> {
+        let by = self.asked_by(asked)?;
+        let record = RunRecord::open(&**self.store(), id).map_err(Fault::host)?;
+        let Some(record) = record else {
+            // It was forgotten.
+            let forgotten = self.store().set_name(&format!("{NAME}{id}"), None);
+            return forgotten.map(drop).map_err(Fault::host);
+        };
+        if record.end.is_some() {
+            return Ok(());
+        }
+        let room = self.room(by)?;
+        let workflow = workflow_of(&**self.store(), &record).map_err(Fault::host)?;
+        let hands = self.hands()?;
+        let prepared = hands.manager.prepare(&workflow, by.as_ref())?;
+        let open = OpenRun::resume(&**self.store(), &hands.locks, id).map_err(not_opened)?;
+        match open {
+            Some(open) => self.drive(open, by, prepared, room).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn asked_by(&self, asked: &Cid) -> Result<Option<Did>, Fault> {
+        let block = self.store().get(asked).map_err(Fault::host)?;
+        let block = block.ok_or_else(|| Fault::host(format!("block {asked} is missing")))?;
+        let asked: AskedFor = ipld::decode(block.bytes()).map_err(Fault::host)?;
+        let by = asked.by.map(|by| by.parse::<Did>());
+        by.transpose().map_err(Fault::host)
+    }
+
+    /// Begins a run of a workflow, or goes on with one of the same workflow that was interrupted.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        media_type: Option<&str>,
+        body: &[u8],
+        by: Option<Did>,
+    ) -> Result<Begun, Fault> {
+        let hands = self.hands()?;
+        let room = self.room(by)?;
+        let workflow = self.read(media_type, body)?;
+        let prepared = hands.manager.prepare(&workflow, by.as_ref())?;
+        let store = self.store();
+        // What one asked for is nobody else's; what a person began by the command is the owner's.
+        let may = |id: &str| match self.asked(id) {
+            Ok(Some(asked)) => asked == by,
+            Ok(None) => by.is_none(),
+            Err(_) => false,
+        };
+        let open = OpenRun::open(&**store, &hands.locks, &workflow, may).map_err(not_opened)?;
+        self.note(&open.id, by).map_err(Fault::host)?;
+        self.drive(open, by, prepared, room)
+    }
+
+    /// Returns who asked for a run, if that is known.
+    fn asked(&self, id: &str) -> Result<Option<Option<Did>>, Fault> {
+        let name = self.store().name(&format!("{NAME}{id}"));
+        let asked = name.map_err(Fault::host)?;
+        asked.map(|cid| self.asked_by(&cid)).transpose()
+    }
+
+    /// Notes who asked for a run.
+    fn note(&self, id: &str, by: Option<Did>) -> Result<(), RunRecordError> {
+        let store = self.store();
+        let block = Block::of_dag_cbor(&AskedFor {
+            run: id.to_owned(),
+            by: by.map(|by| by.to_string()),
+        })?;
+        let _session = store.session()?;
+        store.put(std::slice::from_ref(&block))?;
+        store.set_name(&format!("{NAME}{id}"), Some(block.cid()))?;
+        Ok(())
+    }
+
+    fn room(&self, by: Option<Did>) -> Result<Room<'_>, Fault> {
+        let mut state = self.state();
+        if state.is_closing {
+            return Err(Fault::busy("the node ends"));
+        }
+        let working = state.working.values().map(|it| it.by);
+        let all: Vec<_> = working.chain(state.coming.iter().copied()).collect();
+        let of_one = all.iter().filter(|it| **it == by).count();
+        if all.len() >= RUNS_MAX || (by.is_some() && of_one >= RUNS_OF_ONE_MAX) {
+            let words = format!(
+                "{} runs are at work, and no more begin until one ends",
+                all.len()
+            );
+            return Err(Fault::busy(words));
+        }
+        state.coming.push(by);
+        Ok(Room { runs: self, by })
+    }
+
+    /// Reads a workflow: its text, its encoded form, or where that is.
+    fn read(&self, media_type: Option<&str>, body: &[u8]) -> Result<Workflow, Fault> {
+        let encoded = |bytes: &[u8]| Workflow::decode(bytes).map_err(wrong);
+        match media_type {
+            Some("application/vnd.ipld.dag-cbor") => return encoded(body),
+            Some("application/json" | "application/vnd.ipld.dag-json") => {}
+            _ => {
+                let words = "a workflow is application/json or application/vnd.ipld.dag-cbor";
+                return Err(Fault::usage(words).status(415));
+            }
+        }
+        let text = str::from_utf8(body).map_err(|_| Fault::usage("the workflow is not UTF-8"))?;
+        match json::parse(text) {
+            Ok(Ipld::Map(fields)) if fields.len() == 1 => match fields.get("workflow") {
+                Some(Ipld::Link(cid)) => encoded(&self.file(cid)?),
+                _ => Workflow::parse(text, Format::Json).map_err(wrong),
+            },
+            _ => Workflow::parse(text, Format::Json).map_err(wrong),
+        }
+    }
+
+    /// Reads a workflow that is content: a block, or a file of several.
+    fn file(&self, cid: &Cid) -> Result<Vec<u8>, Fault> {
+        let missing = |error: String| Fault::nothing(format!("can't read {cid}: {error}"));
+        if cid.codec() == ipld::DAG_CBOR {
+            let block = self.source.get(cid);
+            let block = block.map_err(|error| missing(error.to_string()))?;
+            return Ok(block.bytes().to_vec());
+        }
+        let (mut bytes, mut stream) = (Vec::new(), self.source.open(cid, 0..u64::MAX));
+        loop {
+            let chunk = stream.chunk().map_err(|error| missing(error.to_string()))?;
+            if chunk.is_empty() {
+                return Ok(bytes);
+            }
+            bytes.extend_from_slice(chunk);
+            if bytes.len() > MAX_TEXT_BYTES {
+                return Err(missing(format!("it has more than {MAX_TEXT_BYTES} bytes")));
+            }
+        }
+    }
+
+    fn drive(
+        self: &Arc<Self>,
+        open: OpenRun,
+        by: Option<Did>,
+        prepared: Prepared,
+        room: Room<'_>,
+    ) -> Result<Begun, Fault> {
+        let begun = Begun {
+            id: open.id.clone(),
+            workflow: open.record.workflow,
+            is_resumed: open.is_resumed,
+        };
+        let Prepared {
+            plan,
+            execute,
+            jobs,
+        } = prepared;
+        let schedule = Schedule::new(plan, scheduling(jobs));
+        let mut run = Run::new(schedule, Arc::clone(self.store()), jobs);
+        run.remember(&open.id).map_err(Fault::host)?;
+        if let Some(elsewhere) = &self.elsewhere {
+            run.look_elsewhere(Arc::clone(elsewhere));
+        }
+        let feed = Arc::<Feed>::default();
+        let (id, is_resumed) = (&open.id, open.is_resumed);
+        let tasks = run.schedule().counts().all;
+        let event = Events::begun(id, &open.record.workflow, tasks, is_resumed);
+        tell(&feed, &event);
+        let working = Working {
+            by,
+            feed: Arc::clone(&feed),
+            canceller: run.canceller(),
+            is_cancelled: Arc::default(),
+            counts: Arc::new(Mutex::new(run.schedule().counts())),
+        };
+        let driven = Driven {
+            runs: Arc::clone(self),
+            feed,
+            is_cancelled: Arc::clone(&working.is_cancelled),
+            counts: Arc::clone(&working.counts),
+            id: open.id.clone(),
+        };
+        if !self.takes(working, &begun.id) {
+            return Err(Fault::busy("the node ends"));
+        }
+        let thread = thread::Builder::new().name(format!("run-{}", open.id));
+        let spawned = thread.spawn(move || driven.drive(run, open, &*execute));
+        spawned.map_err(Fault::host)?;
+        drop(room);
+        Ok(begun)
+    }
+
+    /// Takes note of a run that is about to be at work, unless the node ends.
+    fn takes(&self, working: Working, id: &str) -> bool {
+        let mut state = self.state();
+        if !state.is_closing {
+            state.working.insert(id.to_owned(), working);
+        }
+        !state.is_closing
+    }
+
+    /// How many runs are at work.
+    pub(crate) fn at_work(&self) -> usize {
+        self.state().working.len()
+    }
+
+    /// What came of runs.
+    pub(crate) fn ran(&self) -> Ran {
+        self.state().ran.clone()
+    }
+
+    /// Which effects there are.
+    pub(crate) fn effects(&self) -> Result<Ipld, Fault> {
+        self.hands()?.manager.effects()
+    }
+
+    /// The latest runs: all for the owner, one's own for everybody else.
+    pub(crate) fn list(&self, by: Option<&Did>, limit: u64) -> Result<Ipld, Fault> {
+        let (store, limit) = (
+            &**self.store(),
+            usize::try_from(limit).unwrap_or(usize::MAX),
+        );
+        if by.is_none() {
+            let latest = RunRecord::latest(store, limit).map_err(Fault::host)?;
+            let facts = latest.iter().map(|(id, record)| self.facts(id, record));
+            return Ok(Ipld::List(facts.collect()));
+        }
+        let ids = RunRecord::ids(store).map_err(Fault::host)?;
+        let mut mine = Vec::new();
+        for id in ids.iter().take(LOOKED_AT_MAX) {
+            if mine.len() == limit {
+                break;
+            }
+            if self.asked(id)? == Some(by.copied())
+                && let Some(record) = RunRecord::open(store, id).map_err(Fault::host)?
+            {
+                mine.push(self.facts(id, &record));
+            }
+        }
+        Ok(Ipld::List(mine))
+    }
+
+    fn facts(&self, id: &str, record: &RunRecord) -> Ipld {
+        record.facts(id, self.is_at_work(id, record))
+    }
+
+    fn is_at_work(&self, id: &str, record: &RunRecord) -> bool {
+        let locks = self.hands.get().map(|hands| &hands.locks);
+        record.end.is_none() && locks.is_some_and(|locks| RunLock::is_taken(locks, id))
+    }
+
+    /// One run, with some of its tasks, and how far it is if the node is at work on it.
+    pub(crate) fn show(
+        &self,
+        id: &str,
+        by: Option<&Did>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Ipld, Fault> {
+        let record = self.record(id, by)?;
+        let tasks = record.tasks(&**self.store(), id).map_err(Fault::host)?;
+        let all = tasks.len() as u64;
+        let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let shown = tasks.iter().skip(whole(offset)).take(whole(limit));
+        let tasks = Ipld::List(shown.map(|task| task.facts()).collect());
+        let state = self.state();
+        let counted = state.working.get(id).map(|working| {
+            let counted = working.counts.lock();
+            counts(&counted.unwrap_or_else(PoisonError::into_inner))
+        });
+        drop(state);
+        Ok(map([
+            ("counts", counted.unwrap_or(Ipld::Null)),
+            ("run", self.facts(id, &record)),
+            ("tasks", tasks),
+            ("tasks_all", Ipld::Integer(all.into())),
+        ]))
+    }
+
+    /// Returns a run, if it is there and whoever asks may see it.
+    fn record(&self, id: &str, by: Option<&Did>) -> Result<RunRecord, Fault> {
+        let none = || Fault::nothing(format!("there is no run {id}"));
+        if by.is_some() && self.asked(id)? != Some(by.copied()) {
+            return Err(none());
+        }
+        let record = RunRecord::open(&**self.store(), id).map_err(Fault::host)?;
+        record.ok_or_else(none)
+    }
+
+    /// Returns what happens in a run that is at work in this node, or was not long ago.
+    pub(crate) fn follow(&self, id: &str, by: Option<&Did>) -> Result<Arc<Feed>, Fault> {
+        let state = self.state();
+        let is_mine = |of: &Option<Did>| by.is_none() || of.as_ref() == by;
+        let working = state.working.get(id).filter(|it| is_mine(&it.by));
+        let ended = || {
+            let mut ended = state.ended.iter();
+            let found = ended.find(|(it, of, _)| it == id && is_mine(of));
+            found.map(|(.., feed)| Arc::clone(feed))
+        };
+        let feed = working.map(|it| Arc::clone(&it.feed)).or_else(ended);
+        drop(state);
+        match feed {
+            Some(feed) => Ok(feed),
+            None => {
+                self.record(id, by)?;
+                let words = format!("run {id} is not at work in this node");
+                let fault = Fault::new(FaultKind::Input, words).status(409);
+                Err(fault.hint(format!("GET /v1/runs/{id} tells what came of it")))
+            }
+        }
+    }
+
+    /// Lets a run begin no more tasks, and end as one that was cancelled.
+    pub(crate) fn cancel(&self, id: &str, by: Option<&Did>) -> Result<(), Fault> {
+        let state = self.state();
+        if let Some(working) = state.working.get(id)
+            && (by.is_none() || working.by.as_ref() == by)
+        {
+            working.is_cancelled.store(true, Ordering::Relaxed);
+            working.canceller.cancel();
+            return Ok(());
+        }
+        drop(state);
+        self.record(id, by)?;
+        let words = format!("run {id} is not at work in this node");
+        Err(Fault::new(FaultKind::Input, words).status(409))
+    }
+
+    /// Begins no more, and lets those at work stop where they can be gone on with: when tasks that run have ended.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.is_closing = true;
+        for working in state.working.values() {
+            working.canceller.cancel();
+        }
+    }
+
+    /// Waits until no run is at work.
+    pub(crate) fn wait(&self) {
+        let mut state = self.state();
+        while !state.working.is_empty() {
+            let woken = self.ended.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Tasks that are called or about to be, for each at a time: whoever has done with one finds the next at once.
+const QUEUED: usize = 4;
+
+/// Returns how the tasks of a run are scheduled, so many at a time.
+pub fn scheduling(jobs: usize) -> Options {
+    Options {
+        calls_max: jobs.saturating_mul(QUEUED),
+        looks_up: true,
+        seed: now_ms(),
+        ..Options::default()
+    }
+}
+
+/// Returns the words of an error and of what caused it.
+fn words(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", words(cause)),
+        None => error.to_string(),
+    }
+}
+
+fn not_opened(error: OpenRunError) -> Fault {
+    Fault::host(words(&error))
+}
+
+fn wrong(problems: Vec<Problem>) -> Fault {
+    Fault::of_problems(&problems)
+}
+
+fn tell(feed: &Feed, event: &Ipld) {
+    if let Ok(text) = json::to_string(event) {
+        feed.tell(text);
+    }
+}
+
+/// A run, and what it tells.
+struct Driven {
+    runs: Arc<Runs>,
+    feed: Arc<Feed>,
+    is_cancelled: Arc<AtomicBool>,
+    counts: Arc<Mutex<Counts>>,
+    id: String,
+}
+
+impl Driven {
+    fn drive(self, mut run: Run, open: OpenRun, execute: &dyn Execute) {
+        let store = Arc::clone(self.runs.store());
+        let mut sharing = self
+            .runs
+            .shares_receipts
+            .then(|| Sharing::new(Arc::clone(&store)));
+        let mut events = Events::default();
+        let driven = run.drive(execute, &mut |schedule, news: News<'_>| {
+            if let Some(sharing) = &mut sharing {
+                sharing.hear(schedule, &news);
+            }
+            events.hear(schedule, &news, &mut |event| tell(&self.feed, &event));
+            *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = schedule.counts();
+        });
+        let summary = match driven {
+            Ok(summary) => summary,
+            Err(error) => return self.warn(&format!("its receipts can't be kept: {error}")),
+        };
+        let is_cancelled = self.is_cancelled.load(Ordering::Relaxed);
+        let is_closing = self.runs.state().is_closing;
+        let how = Ended::of(&summary, is_cancelled || is_closing);
+        if how == Ended::Cancelled && !is_cancelled {
+            tell(&self.feed, &Events::interrupted(&self.id));
+            return;
+        }
+        let schedule = run.schedule();
+        let ended = open.record.end(&*store, &self.id, schedule, how, now_ms());
+        if let Err(error) = ended {
+            self.warn(&format!("its end can't be kept: {error}"));
+        }
+        tell(
+            &self.feed,
+            &Events::finished(&self.id, how, schedule, &summary),
+        );
+        let counted = &summary.counts;
+        let mut state = self.runs.state();
+        *state.ran.runs.entry(how.as_str()).or_default() += 1;
+        for (word, count) in [
+            ("ran", counted.ran),
+            ("memoised", counted.memoised),
+            ("failed", counted.failed + counted.handled + counted.caught),
+            ("skipped", counted.skipped),
+        ] {
+            *state.ran.tasks.entry(word).or_default() += count as u64;
+        }
+    }
+
+    fn warn(&self, words: &str) {
+        if let Some(hands) = self.runs.hands.get() {
+            hands.manager.warn(&format!("run {}: {words}", self.id));
+        }
+    }
+}
+
+/// However it ended, it is not at work any more.
+impl Drop for Driven {
+    fn drop(&mut self) {
+        self.feed.end();
+        let mut state = self.runs.state();
+        let by = state.working.remove(&self.id).and_then(|it| it.by);
+        let ended = (self.id.clone(), by, Arc::clone(&self.feed));
+        state.ended.push_back(ended);
+        if state.ended.len() > ENDED_MAX {
+            state.ended.pop_front();
+        }
+        drop(state);
+        self.runs.ended.notify_all();
+    }
+}
