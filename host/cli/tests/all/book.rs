@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use homestar_core::outcome::Kind;
@@ -288,10 +289,13 @@ fn was_printed(line: &str, said: &[&str]) -> bool {
 
 /// Does what a page says, one after the other, as a reader would.
 fn follow(page: &str, it: &Projects) {
-    let text = fs::read_to_string(docs().join(page)).unwrap();
+    follow_text(page, &fs::read_to_string(docs().join(page)).unwrap(), it);
+}
+
+fn follow_text(page: &str, text: &str, it: &Projects) {
     let mut folder = PathBuf::new();
     let mut count = 0;
-    for shown in shown_on(&text) {
+    for shown in shown_on(text) {
         match shown {
             Shown::File { name, text } => {
                 it.put(&folder.join(name), text);
@@ -359,4 +363,30 @@ fn recipes_work() {
 #[test]
 fn components_of_others_run_as_told() {
     follow("bring-a-component.md", &with_guests());
+}
+
+/// A node that a page started ends with its test.
+struct Ending<'a>(&'a Projects);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.shell(Path::new(""), "homestar stop");
+    }
+}
+
+#[test]
+fn a_node_is_asked_as_told() {
+    if !has(&["curl"]) {
+        return;
+    }
+    let it = with_guests();
+    let text = fs::read_to_string(docs().join("node.md")).unwrap();
+    // Others on this machine may listen where the page does.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let text = text.replace("--api", "--listen /ip4/127.0.0.1/tcp/0 --api");
+    let text = text.replace(":4807", &format!(":{port}"));
+    let _ending = Ending(&it);
+    follow_text("node.md", &text, &it);
 }
