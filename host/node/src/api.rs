@@ -16,9 +16,10 @@ mod routes;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use homestar_core::ipld::{Cid, Ipld, Link, cid_of_raw};
 use homestar_core::json;
@@ -71,6 +72,8 @@ pub(crate) struct About {
     pub(crate) runs: Arc<Runs>,
     pub(crate) gate: Gate,
     pub(crate) metrics: Metrics,
+    /// Where it is asked over TCP, if it is.
+    pub(crate) address: OnceLock<SocketAddr>,
     /// Whether nothing more is taken on.
     pub(crate) is_closing: AtomicBool,
     pub(crate) on_stop: Box<dyn Fn() + Send + Sync>,
@@ -142,7 +145,7 @@ impl About {
             target: &target,
             changes: head.method == "POST",
         };
-        let leave = self.gate.open(bearer, &wanted, now())?;
+        let leave = self.gate.open(bearer, &wanted, now(), Instant::now())?;
         // Whoever has the node's key is its owner, wherever they are.
         let by = (leave.by != *self.gate.own()).then_some(leave.by);
         Ok(open(by, route.body_bytes_max, Some(leave.body)))
@@ -202,8 +205,10 @@ impl About {
         let addresses = status.addresses.iter().map(ToString::to_string);
         let shared = shared(&**self.source.store()).map_err(Fault::host)?;
         let room = self.worker.get().and_then(Worker::room).unwrap_or_default();
+        let api = self.address.get().map(|at| format!("http://{at}"));
         said(map([
             ("addresses", texts(addresses)),
+            ("api", or_null(api, Ipld::String)),
             ("counts", self.counts(&status.counts)),
             ("reached", reached(&status.reached)),
             ("id", text(status.id.to_string())),

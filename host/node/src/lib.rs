@@ -20,7 +20,7 @@
 //! - [`Content`]: the same, for tasks
 //! - [`Node`], [`Shared`]: a node among others, and what it gives them
 //! - [`Run`], [`Execute`], [`RunRecord`], [`Events`]: workflows at work
-//! - [`Manager`], [`Prepared`], [`Fault`]: workflows that a node runs since it is asked to
+//! - [`Manager`], [`Prepared`], [`RunTasks`], [`Fault`]: workflows that a node runs since it is asked to
 //! - [`Elsewhere`], [`Believed`], [`Heard`]: receipts of others, and whose count
 //! - [`Worker`], [`Errands`]: tasks that are run for others, and by others
 //! - [`seen`]: invocations that were carried out
@@ -64,7 +64,7 @@ pub use self::run::{
     Canceller, Ended, Events, Execute, Executed, News, OpenRun, OpenRunError, Run, RunEnd, RunLock,
     RunRecord, RunRecordError, RunTask, Sharing, Trouble, Work, now_ms,
 };
-pub use self::runs::{Manager, Prepared, scheduling};
+pub use self::runs::{Manager, Prepared, RunTasks, scheduling};
 pub use self::shared::{Kept, Shared, share, share_receipts, shared, shared_receipts, unshare};
 pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 

@@ -138,6 +138,7 @@ impl Node {
             runs: Arc::new(runs),
             gate: Gate::new(key.did(), Arc::clone(source.store())),
             metrics: Default::default(),
+            address: OnceLock::new(),
             is_closing: Default::default(),
             on_stop: Box::new(on_stop),
             version: config.version,
@@ -159,6 +160,9 @@ impl Node {
             GatewayServer::spawn_api(settings, api.hosts, blocks, asked)
         });
         let api = api.transpose()?;
+        if let Some((address, _)) = &api {
+            let _ = about.address.set(*address);
+        }
         let local = GatewayServer::spawn_local(&config.socket, settings, blocks, asked)?;
         Ok(Self {
             worker,

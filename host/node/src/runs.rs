@@ -19,7 +19,8 @@ use std::thread;
 use homestar_core::ipld::{self, Block, Cid, Ipld};
 use homestar_core::json;
 use homestar_core::plan::Plan;
-use homestar_core::schedule::{Counts, Options, Schedule};
+use homestar_core::receipt::Receipt;
+use homestar_core::schedule::{Counts, Options, Schedule, Summary};
 use homestar_core::ucan::Did;
 use homestar_core::workflow::{Format, MAX_TEXT_BYTES, Problem, Workflow};
 use homestar_net::Feed;
@@ -57,12 +58,24 @@ pub trait Manager: Send + Sync + fmt::Debug {
     fn warn(&self, words: &str);
 }
 
+/// Runs the tasks of one workflow, and hears how the run goes.
+pub trait RunTasks: Execute + Send {
+    /// The run begins.
+    fn begun(&mut self, run: &str, workflow: &Workflow, is_resumed: bool);
+
+    /// A task was answered by a receipt that was there.
+    fn found(&self, label: &str, is_secret: bool, receipt: &Receipt);
+
+    /// The run has ended.
+    fn ended(&mut self, how: Ended, summary: &Summary);
+}
+
 /// A workflow that is ready to run.
 pub struct Prepared {
     /// What is to be done.
     pub plan: Plan,
     /// Who runs its tasks.
-    pub execute: Box<dyn Execute + Send>,
+    pub tasks: Box<dyn RunTasks>,
     /// Tasks at a time.
     pub jobs: usize,
 }
@@ -226,7 +239,7 @@ impl Runs {
         let prepared = hands.manager.prepare(&workflow, by.as_ref())?;
         let open = OpenRun::resume(&**self.store(), &hands.locks, id).map_err(not_opened)?;
         match open {
-            Some(open) => self.drive(open, by, prepared, room).map(drop),
+            Some(open) => self.drive(open, &workflow, by, prepared, room).map(drop),
             None => Ok(()),
         }
     }
@@ -259,7 +272,7 @@ impl Runs {
         };
         let open = OpenRun::open(&**store, &hands.locks, &workflow, may).map_err(not_opened)?;
         self.note(&open.id, by).map_err(Fault::host)?;
-        self.drive(open, by, prepared, room)
+        self.drive(open, &workflow, by, prepared, room)
     }
 
     /// Returns who asked for a run, if that is known.
@@ -346,6 +359,7 @@ impl Runs {
     fn drive(
         self: &Arc<Self>,
         open: OpenRun,
+        workflow: &Workflow,
         by: Option<Did>,
         prepared: Prepared,
         room: Room<'_>,
@@ -357,9 +371,10 @@ impl Runs {
         };
         let Prepared {
             plan,
-            execute,
+            mut tasks,
             jobs,
         } = prepared;
+        tasks.begun(&open.id, workflow, open.is_resumed);
         let schedule = Schedule::new(plan, scheduling(jobs));
         let mut run = Run::new(schedule, Arc::clone(self.store()), jobs);
         run.remember(&open.id).map_err(Fault::host)?;
@@ -368,8 +383,8 @@ impl Runs {
         }
         let feed = Arc::<Feed>::default();
         let (id, is_resumed) = (&open.id, open.is_resumed);
-        let tasks = run.schedule().counts().all;
-        let event = Events::begun(id, &open.record.workflow, tasks, is_resumed);
+        let all = run.schedule().counts().all;
+        let event = Events::begun(id, workflow.cid(), all, is_resumed);
         tell(&feed, &event);
         let working = Working {
             by,
@@ -389,7 +404,7 @@ impl Runs {
             return Err(Fault::busy("the node ends"));
         }
         let thread = thread::Builder::new().name(format!("run-{}", open.id));
-        let spawned = thread.spawn(move || driven.drive(run, open, &*execute));
+        let spawned = thread.spawn(move || driven.drive(run, open, tasks));
         spawned.map_err(Fault::host)?;
         drop(room);
         Ok(begun)
@@ -595,14 +610,17 @@ struct Driven {
 }
 
 impl Driven {
-    fn drive(self, mut run: Run, open: OpenRun, execute: &dyn Execute) {
+    fn drive(self, mut run: Run, open: OpenRun, mut tasks: Box<dyn RunTasks>) {
         let store = Arc::clone(self.runs.store());
         let mut sharing = self
             .runs
             .shares_receipts
             .then(|| Sharing::new(Arc::clone(&store)));
         let mut events = Events::default();
-        let driven = run.drive(execute, &mut |schedule, news: News<'_>| {
+        let driven = run.drive(&*tasks, &mut |schedule, news: News<'_>| {
+            if let News::Found(task, receipt) = &news {
+                tasks.found(&schedule.label(*task), schedule.is_secret(*task), receipt);
+            }
             if let Some(sharing) = &mut sharing {
                 sharing.hear(schedule, &news);
             }
@@ -616,6 +634,7 @@ impl Driven {
         let is_cancelled = self.is_cancelled.load(Ordering::Relaxed);
         let is_closing = self.runs.state().is_closing;
         let how = Ended::of(&summary, is_cancelled || is_closing);
+        tasks.ended(how, &summary);
         if how == Ended::Cancelled && !is_cancelled {
             tell(&self.feed, &Events::interrupted(&self.id));
             return;

@@ -140,6 +140,8 @@ fn info(options: &Plain) -> Result<(), CommandError> {
             .iter()
             .map(|address| ("listens at", address.clone())),
     );
+    let api = text(&facts, "api");
+    rows.extend((!api.is_empty()).then_some(("asked at", api)));
     rows.extend(reached(&facts));
     rows.push(("peers", text(&facts, "peers")));
     rows.push(("shared", text(&facts, "shared")));

@@ -11,7 +11,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use homestar_core::ipld::Cid;
 use homestar_core::ucan::Did;
@@ -165,7 +165,7 @@ pub(super) async fn answer(
     let caller = match &service.door {
         None if is_content => return answer::answer(&request, service.reader).await,
         None => Caller::Owner,
-        Some(door) => match door.enter(&request, from) {
+        Some(door) => match door.enter(&request, from, Instant::now()) {
             Ok(()) => Caller::Somebody {
                 bearer: bearer(request.headers()),
             },

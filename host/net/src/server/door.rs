@@ -53,10 +53,11 @@ impl Door {
         &self,
         request: &Request<B>,
         from: Option<IpAddr>,
+        now: Instant,
     ) -> Result<(), Refused> {
         if let Some(from) = from {
             let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-            if !rates.take(network(from), Instant::now()) {
+            if !rates.take(network(from), now) {
                 return Err(Refused::Rate);
             }
         }
@@ -114,7 +115,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        door.enter(&request.body(()).unwrap(), None)
+        door.enter(&request.body(()).unwrap(), None, Instant::now())
     }
 
     #[test]
@@ -159,7 +160,10 @@ mod tests {
         let door = Door::new(Vec::new());
         let request = Request::builder().uri("http://evil.example/v1/node");
         let request = request.header("host", "localhost").body(()).unwrap();
-        assert_eq!(door.enter(&request, None), Err(Refused::Host));
+        assert_eq!(
+            door.enter(&request, None, Instant::now()),
+            Err(Refused::Host)
+        );
     }
 
     #[test]
@@ -173,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_network_is_one_caller() {
-        let door = Door::new(Vec::new());
+        let (door, now) = (Door::new(Vec::new()), Instant::now());
         let request = || {
             let request = Request::builder().uri("/v1/health");
             request.header("host", "localhost").body(()).unwrap()
@@ -181,11 +185,11 @@ mod tests {
         let from = |text: &str| Some(text.parse().unwrap());
         for at in 0..REQUESTS_AT_ONCE {
             let address = format!("2001:db8::{at:x}");
-            assert_eq!(door.enter(&request(), from(&address)), Ok(()));
+            assert_eq!(door.enter(&request(), from(&address), now), Ok(()));
         }
-        let last = door.enter(&request(), from("2001:db8::ffff"));
+        let last = door.enter(&request(), from("2001:db8::ffff"), now);
         assert_eq!(last, Err(Refused::Rate));
-        let other = door.enter(&request(), from("2001:db8:1::1"));
+        let other = door.enter(&request(), from("2001:db8:1::1"), now);
         assert_eq!(other, Ok(()));
     }
 }

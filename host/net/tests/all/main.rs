@@ -1,5 +1,6 @@
 //! Gateways and peers over real connections on loopback: ours with ours, ours with nasty ones, ours with strangers'.
 
+mod api;
 mod downloads;
 mod helia;
 mod kept;

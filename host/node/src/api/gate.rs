@@ -81,8 +81,15 @@ impl Gate {
         &self.own
     }
 
-    /// Lets a request be made at the time `now`, in seconds since 1970, or says why not. A token does so once.
-    pub(crate) fn open(&self, token: &str, wanted: &Wanted<'_>, now: i64) -> Result<Leave, Fault> {
+    /// Lets a request be made at the time `now`, in seconds since 1970, or says why not. A token does so once. How much its
+    /// signer asks is counted by `at`.
+    pub(crate) fn open(
+        &self,
+        token: &str,
+        wanted: &Wanted<'_>,
+        now: i64,
+        at: Instant,
+    ) -> Result<Leave, Fault> {
         if token.len() > TOKEN_BYTES_MAX {
             let words = format!("a token has at most {TOKEN_BYTES_MAX} bytes");
             return Err(denied(words));
@@ -120,7 +127,7 @@ impl Gate {
         let by = *authority.holder();
         let is_let = {
             let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-            rates.take(by, Instant::now())
+            rates.take(by, at)
         };
         if !is_let {
             return Err(Fault::denied("too many requests").status(429));

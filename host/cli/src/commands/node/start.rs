@@ -10,7 +10,7 @@ use clap::Args;
 use homestar_core::ipld::Ipld;
 use homestar_node::{
     ApiConfig, LocalNode, Multiaddr, Node, NodeConfig, NodeError, PeerAddress, PeerAddressError,
-    PeerId, PeersError, PeersSettings,
+    PeerId, PeersError, PeersSettings, ServerError,
 };
 
 use super::super::limits::ConfigOptions;
@@ -193,14 +193,17 @@ fn api(options: &Start, settings: &Settings) -> Result<Option<ApiConfig>, Comman
 }
 
 fn not_started(error: NodeError) -> CommandError {
-    let is_taken = matches!(&error, NodeError::Peers(PeersError::Listen { .. }));
-    let error = CommandError::input(Caused::new("can't start a node", error));
-    match is_taken {
-        true => error.hint(
+    let hint = match &error {
+        NodeError::Peers(PeersError::Listen { .. }) => Some(
             "`--listen ADDRESS`, or `listen` under [network] in homestar.toml, names another place",
         ),
-        false => error,
-    }
+        NodeError::Local(ServerError::Listen { .. }) => Some(
+            "`--api ADDRESS:PORT`, or `listen` under [api] in homestar.toml, names another place",
+        ),
+        _ => None,
+    };
+    let error = CommandError::input(Caused::new("can't start a node", error));
+    hint.into_iter().fold(error, CommandError::hint)
 }
 
 /// Returns how a node is among peers by its settings alone.

@@ -13,13 +13,15 @@ use homestar_core::ipld::{Block, Cid, Ipld};
 use homestar_core::key::SigningKey;
 use homestar_core::plan::{How, Rules};
 use homestar_core::receipt::Receipt;
+use homestar_core::schedule::Summary;
 use homestar_core::task::Instruction;
 use homestar_core::ucan::verify::{LEEWAY, hold};
 use homestar_core::ucan::{Delegation, Did, Known, Leave, Policy, Request, Revoked, delegation};
 use homestar_core::workflow::Workflow;
 use homestar_engine::Engine as Wasm;
 use homestar_node::{
-    Execute, Executed, Fault, FaultKind, Manager, Node, Prepared, Source, Trouble, Work,
+    Ended, Execute, Executed, Fault, FaultKind, Manager, Node, Prepared, RunTasks, Source, Trouble,
+    Work,
 };
 
 use super::super::data::Data;
@@ -33,6 +35,7 @@ use super::prepare;
 use crate::authority::Authority;
 use crate::error::{CommandError, Kind};
 use crate::settings::Settings;
+use crate::telemetry::{Telemetry, Traced};
 use crate::{folders, keyring, print};
 
 /// The command by which tasks write content, which is what comes of them.
@@ -91,11 +94,12 @@ impl Workflows {
         let leave = by.map(|by| lent(&self.key, by)).transpose()?;
         Ok(Prepared {
             plan,
-            execute: Box::new(Tasks {
+            tasks: Box::new(Tasks {
                 guests,
                 key: Arc::clone(&self.key),
                 board: Board::new(Style::Silent),
                 leave,
+                telemetry: None,
             }),
             jobs: self.jobs,
         })
@@ -175,16 +179,39 @@ struct Tasks {
     /// Passes on what tasks log.
     board: Board,
     leave: Option<Arc<Leave>>,
+    telemetry: Option<Telemetry>,
 }
 
 impl Tasks {
-    fn engine(&self) -> Engine<'_> {
-        Engine {
+    fn engine(&self) -> Traced<'_, Engine<'_>> {
+        let engine = Engine {
             guests: &self.guests,
             key: &self.key,
             board: &self.board,
             away: None,
             leave: self.leave.as_ref(),
+        };
+        Traced {
+            engine,
+            telemetry: self.telemetry.as_ref(),
+        }
+    }
+}
+
+impl RunTasks for Tasks {
+    fn begun(&mut self, run: &str, workflow: &Workflow, is_resumed: bool) {
+        self.telemetry = Telemetry::begin(run, workflow, is_resumed);
+    }
+
+    fn found(&self, label: &str, is_secret: bool, receipt: &Receipt) {
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.found(label, is_secret, receipt);
+        }
+    }
+
+    fn ended(&mut self, how: Ended, summary: &Summary) {
+        if let Some(telemetry) = self.telemetry.take() {
+            telemetry.end(how, summary);
         }
     }
 }

@@ -35,6 +35,12 @@ fn case() -> Case {
     Case { store, gate }
 }
 
+impl Case {
+    fn open(&self, token: &str, wanted: &Wanted<'_>, now: i64) -> Result<Leave, Fault> {
+        self.gate.open(token, wanted, now, Instant::now())
+    }
+}
+
 fn arguments(method: &str, path: &str) -> BTreeMap<String, Ipld> {
     let text = |text: &str| Ipld::String(text.to_owned());
     [
@@ -91,10 +97,10 @@ fn why(opened: Result<Leave, Fault>) -> String {
 fn the_owner_needs_no_delegation_and_a_token_is_good_once() {
     let it = case();
     let token = token(payload(&node()), &node());
-    let leave = it.gate.open(&token, &WANTED, NOW).unwrap();
+    let leave = it.open(&token, &WANTED, NOW).unwrap();
     assert_eq!(leave.by, node().did());
     assert_eq!(leave.body, cid_of_raw(b""));
-    let again = it.gate.open(&token, &WANTED, NOW + 1);
+    let again = it.open(&token, &WANTED, NOW + 1);
     assert!(why(again).starts_with("Replay: "));
 }
 
@@ -121,10 +127,10 @@ fn it_is_for_that_request_and_no_other() {
         },
     ];
     for other in others {
-        why(it.gate.open(&token, &other, NOW));
+        why(it.open(&token, &other, NOW));
     }
     // None of these used it up.
-    assert!(it.gate.open(&token, &WANTED, NOW).is_ok());
+    assert!(it.open(&token, &WANTED, NOW).is_ok());
 }
 
 #[test]
@@ -132,7 +138,7 @@ fn strangers_need_a_delegation_that_holds() {
     let friend = key(2);
     let it = case();
     let alone = token(payload(&friend), &friend);
-    assert!(why(it.gate.open(&alone, &WANTED, NOW)).starts_with("InvalidClaim: "));
+    assert!(why(it.open(&alone, &WANTED, NOW)).starts_with("InvalidClaim: "));
     for (command, policy, rule) in [
         (READ, "and()", None),
         ("/homestar/node", r#".method == "GET""#, None),
@@ -147,7 +153,7 @@ fn strangers_need_a_delegation_that_holds() {
         };
         let asking = Invocation::sign(asking, &friend).unwrap();
         let token = text([asking.into_block(), given.into_block()]);
-        let opened = it.gate.open(&token, &WANTED, NOW);
+        let opened = it.open(&token, &WANTED, NOW);
         match rule {
             None => assert_eq!(opened.unwrap().by, friend.did()),
             Some(rule) => assert!(why(opened).starts_with(rule)),
@@ -169,7 +175,7 @@ fn what_the_node_keeps_need_not_be_sent_and_what_was_revoked_counts() {
         ..payload(&friend)
     };
     let one = token(asking(b"one"), &friend);
-    assert!(it.gate.open(&one, &WANTED, NOW).is_ok());
+    assert!(it.open(&one, &WANTED, NOW).is_ok());
     let link = Ipld::Link(*given.cid());
     let revoking = invocation::Payload::statement(
         node().did(),
@@ -184,7 +190,7 @@ fn what_the_node_keeps_need_not_be_sent_and_what_was_revoked_counts() {
     let revoking = Container::new([revoking, given.block().clone()]).unwrap();
     assert_eq!(tokens.keep(&revoking, NOW).unwrap().refused.len(), 0);
     let two = token(asking(b"two"), &friend);
-    assert!(why(it.gate.open(&two, &WANTED, NOW)).starts_with("Revoked: "));
+    assert!(why(it.open(&two, &WANTED, NOW)).starts_with("Revoked: "));
 }
 
 #[test]
@@ -230,7 +236,7 @@ fn it_is_for_this_node_and_for_a_short_time() {
             "`body` among",
         ),
     ] {
-        let said = why(it.gate.open(&token, &WANTED, NOW));
+        let said = why(it.open(&token, &WANTED, NOW));
         assert!(said.starts_with(words), "{said}");
     }
 }
@@ -243,22 +249,23 @@ fn what_changes_something_is_done_once_though_the_node_starts_anew() {
         ..WANTED
     };
     let token = token(payload(&node()), &node());
-    assert!(it.gate.open(&token, &wanted, NOW).is_ok());
+    assert!(it.open(&token, &wanted, NOW).is_ok());
     let anew = Gate::new(node().did(), it.store.clone());
-    assert!(why(anew.open(&token, &wanted, NOW)).starts_with("Replay: "));
+    assert!(why(anew.open(&token, &wanted, NOW, Instant::now())).starts_with("Replay: "));
 }
 
 #[test]
 fn one_signer_has_a_rate() {
-    let it = case();
-    let open = |at: u32| {
+    let (it, at) = (case(), Instant::now());
+    let open = |nonce: u32| {
         let payload = invocation::Payload {
-            nonce: at.to_be_bytes().to_vec(),
+            nonce: nonce.to_be_bytes().to_vec(),
             ..payload(&node())
         };
-        it.gate.open(&token(payload, &node()), &WANTED, NOW)
+        let token = token(payload, &node());
+        it.gate.open(&token, &WANTED, NOW, at)
     };
-    let mut opened = (0..10 * REQUESTS_AT_ONCE).map(open);
+    let mut opened = (0..=REQUESTS_AT_ONCE).map(open);
     let refused = opened.find_map(Result::err).expect("a rate");
     assert_eq!(refused.answer().status, 429);
 }
@@ -269,7 +276,7 @@ proptest! {
     /// Whatever stands in the header, nothing is opened and nothing breaks.
     #[test]
     fn no_text_opens(text in "\\PC{0,300}") {
-        prop_assert!(case().gate.open(&text, &WANTED, NOW).is_err());
+        prop_assert!(case().open(&text, &WANTED, NOW).is_err());
     }
 
     /// A token that was changed anywhere opens nothing.
@@ -281,7 +288,7 @@ proptest! {
         let mut changed = token.clone();
         changed.replace_range(at..at + 1, &to);
         prop_assume!(changed != token);
-        let opened = case().gate.open(&changed, &WANTED, NOW);
+        let opened = case().open(&changed, &WANTED, NOW);
         prop_assert!(opened.is_err(), "{changed}");
     }
 
@@ -290,6 +297,6 @@ proptest! {
     fn no_cut_token_opens(at in any::<prop::sample::Index>()) {
         let token = token(payload(&node()), &node());
         let cut = &token[..at.index(token.len())];
-        prop_assert!(case().gate.open(cut, &WANTED, NOW).is_err());
+        prop_assert!(case().open(cut, &WANTED, NOW).is_err());
     }
 }
