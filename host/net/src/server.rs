@@ -271,6 +271,8 @@ struct Service {
     reader: Reader,
     api: Option<Arc<dyn Api>>,
     door: Option<Arc<Door>>,
+    /// Room for bodies, in bytes.
+    bodies: Arc<Semaphore>,
 }
 
 enum Listener {
@@ -291,6 +293,7 @@ fn run(
             reader: Reader::new(served.source, settings.reads_max.max(1)),
             api: served.api,
             door: served.door.map(Arc::new),
+            bodies: Arc::new(Semaphore::new(api::BODIES_BYTES_MAX as usize)),
         };
         let connections = accept(listener, &settings, service, end.clone()).await;
         finish(connections, settings.shutdown_timeout, end).await;

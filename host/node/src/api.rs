@@ -31,7 +31,7 @@ use homestar_net::{
     Answer, Api, ApiAnswer, ApiHead, ApiRequest, Caller, Counts, PeerAddress, PeerStatus, Peers,
     PeersStatus, Reached, Ticket, Topic, peer_of, wait_for,
 };
-use homestar_store::Recorded;
+use homestar_store::{Recorded, StoreError};
 
 pub use self::fault::{Fault, FaultKind};
 pub use self::routes::command_of;
@@ -44,8 +44,8 @@ use crate::elsewhere::{ASKED_AT_ONCE, read_links};
 use crate::facts::{map, number, or_null, text, texts};
 use crate::heard::{self, NAMED_MAX};
 use crate::market::{Announced, Worker};
-use crate::runs::Runs;
-use crate::{Elsewhere, Heard, Source, shared, shared_receipts};
+use crate::runs::{Runs, words};
+use crate::{Elsewhere, Heard, ReadCarError, Source, read_car, shared, shared_receipts};
 
 /// The description of all routes.
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
@@ -356,18 +356,41 @@ impl About {
 
     /// Looks for receipts of instructions among peers, and names all that there are then.
     fn find_receipts(&self, asked: &Asked<'_>) -> Result<ApiAnswer, Fault> {
-        let links = read_links(asked.body).filter(|links| links.len() <= ASKED_AT_ONCE);
-        let links = links.ok_or_else(|| {
-            Fault::usage(format!(
-                "a list of at most {ASKED_AT_ONCE} links belongs there"
-            ))
-        })?;
-        let ran: Vec<Link<Instruction>> = links.into_iter().map(Link::new).collect();
+        let ran = links(asked.body)?.into_iter().map(Link::new);
+        let ran: Vec<Link<Instruction>> = ran.collect();
         self.elsewhere.look(&ran, &[]);
         let found = self.source.store().receipts_of(&ran).map_err(Fault::host)?;
         let found = found.iter().flatten().filter(|it| it.is_reusable());
         let links = found.map(|it| Ipld::Link(*it.link().cid()));
         said(Ipld::List(links.collect()))
+    }
+
+    /// Puts the blocks of a CAR file into the store.
+    fn bring(&self, asked: &Asked<'_>) -> Result<ApiAnswer, Fault> {
+        if asked.media_type != Some("application/vnd.ipld.car") {
+            return Err(Fault::usage("content is application/vnd.ipld.car").status(415));
+        }
+        let store = self.source.store();
+        let _session = store.session().map_err(Fault::host)?;
+        let from = read_car(&**store, &mut &*asked.body, &mut |_| {});
+        let from = from.map_err(|error| match error {
+            ReadCarError::Store(error @ StoreError::Quota { .. }) => Fault::host(error).status(507),
+            ReadCarError::Store(error) => Fault::host(error),
+            error => Fault::new(FaultKind::Input, words(&error)),
+        })?;
+        let roots = from.roots.into_iter().map(Ipld::Link);
+        said(map([
+            ("blocks", number(from.blocks)),
+            ("bytes", number(from.bytes)),
+            ("roots", Ipld::List(roots.collect())),
+        ]))
+    }
+
+    /// Says which of some blocks are not in the store, so that they have to be brought.
+    fn missing(&self, asked: &Asked<'_>) -> Result<ApiAnswer, Fault> {
+        let missing = self.source.store().missing(&links(asked.body)?);
+        let missing = missing.map_err(Fault::host)?.into_iter().map(Ipld::Link);
+        said(Ipld::List(missing.collect()))
     }
 
     fn begin_run(&self, asked: &Asked<'_>) -> Result<ApiAnswer, Fault> {
@@ -480,6 +503,15 @@ fn said(facts: Ipld) -> Result<ApiAnswer, Fault> {
 fn read(body: &[u8]) -> Result<Ipld, Fault> {
     let text = str::from_utf8(body).map_err(|_| Fault::usage("the body is not UTF-8"))?;
     json::parse(text).map_err(|error| Fault::usage(format!("the body is no DAG-JSON: {error}")))
+}
+
+/// Reads a list of links.
+fn links(body: &[u8]) -> Result<Vec<Cid>, Fault> {
+    let links = read_links(body).filter(|links| links.len() <= ASKED_AT_ONCE);
+    links.ok_or_else(|| {
+        let words = format!("a list of at most {ASKED_AT_ONCE} links belongs there");
+        Fault::usage(words)
+    })
 }
 
 fn cid(text: &str) -> Result<Cid, Fault> {

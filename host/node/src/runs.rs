@@ -579,7 +579,7 @@ pub fn scheduling(jobs: usize) -> Options {
 }
 
 /// Returns the words of an error and of what caused it.
-fn words(error: &dyn std::error::Error) -> String {
+pub(crate) fn words(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", words(cause)),
         None => error.to_string(),

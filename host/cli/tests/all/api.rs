@@ -27,6 +27,20 @@ struct Answer {
 }
 
 impl Answer {
+    /// Reads one to the end of its connection.
+    fn read(mut stream: TcpStream) -> Self {
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|it| it == b"\r\n\r\n");
+        let (head, body) = answer.split_at(end.unwrap());
+        let head = String::from_utf8(head.to_vec()).unwrap();
+        Self {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_lowercase(),
+            body: body[4..].to_vec(),
+        }
+    }
+
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
@@ -76,15 +90,7 @@ impl Node {
         request += &format!("content-length: {}\r\n\r\n{body}", body.len());
         let mut stream = TcpStream::connect(&self.running.api).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-        Answer {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            head: head.to_lowercase(),
-            body: answer[end + 4..].to_vec(),
-        }
+        Answer::read(stream)
     }
 
     fn send_with(&self, token: &str, method: &str, path: &str, body: &str) -> Answer {
@@ -254,19 +260,18 @@ fn a_token_is_for_one_request_and_good_once() {
     assert!(other.words().starts_with("the body is another"));
 }
 
+/// Who somebody is, by the key that they have from now on.
+fn did(it: &Environment) -> String {
+    assert_eq!(it.run(&["key", "show"]).code, Some(0));
+    let said = it.run(&["key", "export", "default", "--form", "did"]);
+    said.stdout().trim().to_owned()
+}
+
 #[test]
 fn a_friend_does_what_they_were_let() {
     let node = Node::new(Environment::with(&["add"]));
     let friend = Environment::new();
-    let did = friend.run(&["key", "export", "default", "--form", "did"]);
-    let did = match did.code {
-        Some(0) => did.stdout().trim().to_owned(),
-        _ => {
-            friend.run(&["key", "show"]);
-            let said = friend.run(&["key", "export", "default", "--form", "did"]);
-            said.stdout().trim().to_owned()
-        }
-    };
+    let did = did(&friend);
     let url = node.url();
     let at = |more: &[&str]| friend.run(&[more, &["--node", &url]].concat());
     // Everybody may know that it is there.
@@ -385,6 +390,92 @@ fn a_workflow_runs_and_is_followed() {
     ] {
         assert!(metrics.lines().any(|it| it == line), "{line}\n{metrics}");
     }
+}
+
+/// What isn't there can be brought, as far as it isn't.
+#[test]
+fn content_is_brought() {
+    let node = Node::new(Environment::new());
+    let other = Environment::with(&["add"]);
+    let said = other.run(&["add", "add.wasm"]);
+    let cid = said.stdout().split_whitespace().next().unwrap().to_owned();
+    assert_eq!(
+        other.run(&["car", "export", &cid, "-o", "add.car"]).code,
+        Some(0)
+    );
+    let car = std::fs::read(other.path("add.car")).unwrap();
+    let wanted = serde_json::json!([{"/": cid}]).to_string();
+    let missing = || node.ask("POST", "/v1/content/missing", &wanted).json();
+    assert_eq!(missing()[0]["/"], cid.as_str());
+    assert_eq!(node.ask("POST", "/v1/runs", &sums(&cid)).status, 400);
+    let bring = |content: &[u8]| {
+        node.it.put("content", content);
+        let token = ["node", "token", "POST", "/v1/content", "--body", "content"];
+        let token = node.it.run(&token).stdout().trim_end().to_owned();
+        let mut request = format!(
+            "POST /v1/content HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             authorization: Bearer {token}\r\ncontent-type: application/vnd.ipld.car\r\n\
+             content-length: {}\r\n\r\n",
+            content.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(content);
+        let mut stream = TcpStream::connect(&node.running.api).unwrap();
+        stream.write_all(&request).unwrap();
+        Answer::read(stream)
+    };
+    let brought = bring(&car);
+    assert_eq!(brought.status, 200);
+    assert_eq!(brought.json()["roots"][0]["/"], cid.as_str());
+    assert_eq!(missing(), serde_json::json!([]));
+    let run = node.begin(&sums(&cid));
+    assert_eq!(node.follow(&run, "").all().last().unwrap()["how"], "well");
+    // A block that isn't what its name says is none.
+    let mut changed = car;
+    *changed.last_mut().unwrap() ^= 1;
+    let refused = bring(&changed);
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["error"]["kind"], "input");
+}
+
+/// Tasks of others reach nothing, though the owner's would, and hear nothing that these heard.
+#[test]
+fn tasks_of_others_stay_inside() {
+    let (node, slow, workflow) = slow_node();
+    let workflow = workflow.replace("\"call\":\"fetch\"", "\"call\":\"fetch\",\"reuse\":\"1h\"");
+    let mine = node.begin(&workflow);
+    Slow::answer(slow.asked.recv().unwrap());
+    assert_eq!(node.follow(&mine, "").all().last().unwrap()["how"], "well");
+    let friend = Environment::new();
+    let given = [
+        "ucan",
+        "delegate",
+        &did(&friend),
+        "/homestar/node/run",
+        "-o",
+        "run",
+    ];
+    assert_eq!(node.it.run(&given).code, Some(0));
+    friend.put("run", std::fs::read(node.it.path("run")).unwrap());
+    friend.put("flow.json", &workflow);
+    let token = [
+        "node",
+        "token",
+        "POST",
+        "/v1/runs",
+        "--body",
+        "flow.json",
+        "--proof",
+        "run",
+    ];
+    let token = friend.run(&token).stdout().trim_end().to_owned();
+    let begun = node.send_with(&token, "POST", "/v1/runs", &workflow).json();
+    let run = begun["run"].as_str().unwrap();
+    let told = node.follow(run, "").all();
+    let last = told.last().unwrap();
+    assert_eq!(last["how"], "failed", "{told:?}");
+    assert_eq!(last["counts"]["memoised"], 0, "{told:?}");
+    assert!(slow.asked.try_recv().is_err(), "it was asked");
 }
 
 #[test]
@@ -645,9 +736,11 @@ fn root() -> PathBuf {
 fn the_server_is_as_it_is_described() {
     let Some(python) = python() else { return };
     let node = Node::new(Environment::with(&["add"]).with_key());
-    let run = node.begin(&sums(&node.add("add.wasm")));
-    let ended = node.follow(&run, "").all();
-    assert_eq!(ended.last().unwrap()["how"], "well");
+    let component = node.add("add.wasm");
+    let run = node.begin(&sums(&component));
+    let told = node.follow(&run, "").all();
+    assert_eq!(told.last().unwrap()["how"], "well");
+    let receipt = told.iter().find_map(|it| it["receipt"]["/"].as_str());
     let tests = root().join("tests/api");
     let said = Command::new(&python)
         .args(["-m", "schemathesis.cli", "run"])
@@ -664,6 +757,11 @@ fn the_server_is_as_it_is_described() {
             "follow",
         ])
         .env("SIGNING_KEY", node.it.path(".config/homestar/key.pem"))
+        .envs([
+            ("RUN", &*run),
+            ("RECEIPT", receipt.unwrap()),
+            ("CONTENT", &*component),
+        ])
         .env("SCHEMATHESIS_HOOKS", "fuzz")
         .env("PYTHONPATH", &tests)
         .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -11,6 +11,26 @@ from leave import Signer, command
 PLACE = "Bearer signed-when-sent"
 
 
+# Names of what is there, for paths. Half of all requests are about it.
+THERE = {
+    name: os.environ[variable]
+    for name, variable in (("run", "RUN"), ("receipt", "RECEIPT"), ("cid", "CONTENT"))
+}
+
+
+@schemathesis.hook
+def map_path_parameters(context, path_parameters):
+    for name, value in (path_parameters or {}).items():
+        if name in THERE and sum(map(ord, str(value))) % 2:
+            path_parameters[name] = THERE[name]
+    return path_parameters
+
+
+@schemathesis.serializer("application/vnd.ipld.car", "application/vnd.ipld.dag-cbor")
+def as_bytes(context, value):
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 @schemathesis.auth()
 class Auth:
     def get(self, case, context):

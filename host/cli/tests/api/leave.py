@@ -102,6 +102,8 @@ def command(method, path):
     path = path.split("?")[0]
     if path.startswith("/v1/runs"):
         return "/homestar/node/run"
+    if path.startswith("/v1/content"):
+        return "/homestar/node/write"
     if method == "POST" and path in ("/v1/connect", "/v1/shared", "/v1/stop"):
         return "/homestar/node/admin"
     return "/homestar/node/read"

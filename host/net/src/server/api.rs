@@ -20,8 +20,10 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Request, Response, StatusCode};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::Service;
@@ -33,6 +35,8 @@ use super::stream::Body;
 
 /// Where an [`Api`] begins. All else is blocks.
 const PREFIX: &str = "/v1/";
+/// Bytes of all bodies that are there at one time. Others wait.
+pub(super) const BODIES_BYTES_MAX: u32 = 256 << 20;
 /// Time for a body to come.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -188,8 +192,9 @@ pub(super) async fn answer(
         return answer::answer(&request, service.reader).await;
     }
     let upgrade = Upgrade::of(&mut request);
-    let body = match read(request.into_body(), ticket.bytes_max).await {
-        Ok(body) => body,
+    let read = read(request.into_body(), ticket.bytes_max, &service.bodies).await;
+    let (body, _room) = match read {
+        Ok(read) => read,
         Err(answer) => return response(answer),
     };
     let request = ApiRequest { head, ticket, body };
@@ -212,16 +217,30 @@ async fn on_thread<T: Send + 'static>(
     done.map_err(|_| Answer::error(500, "host", "it went wrong"))
 }
 
-async fn read(body: Incoming, bytes_max: usize) -> Result<Vec<u8>, Answer> {
-    let whole = Limited::new(body, bytes_max).collect();
-    match timeout(BODY_TIMEOUT, whole).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes().to_vec()),
-        Ok(Err(_)) => {
-            let words = format!("the body has to come whole, with at most {bytes_max} bytes");
-            Err(Answer::error(413, "input", &words))
-        }
-        Err(_) => Err(Answer::error(408, "input", "the body takes too long")),
+/// Reads a body, when there is room for it beside those that are there.
+async fn read(
+    body: Incoming,
+    bytes_max: usize,
+    bodies: &Semaphore,
+) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Answer> {
+    let too_large = || {
+        let words = format!("the body has to come whole, with at most {bytes_max} bytes");
+        Answer::error(413, "input", &words)
+    };
+    let bytes = body.size_hint().upper().unwrap_or(bytes_max as u64);
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large());
     }
+    let room = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let whole = async {
+        // It is never closed.
+        let room = bodies.acquire_many(room.min(BODIES_BYTES_MAX)).await.ok();
+        let whole = Limited::new(body, bytes_max).collect().await;
+        let whole = whole.map_err(|_| too_large())?;
+        Ok((whole.to_bytes().to_vec(), room))
+    };
+    let read = timeout(BODY_TIMEOUT, whole).await;
+    read.unwrap_or_else(|_| Err(Answer::error(408, "input", "the body takes too long")))
 }
 
 fn said(refused: Refused) -> Answer {

@@ -9,6 +9,8 @@ use super::{About, Asked};
 const READ: &str = "/homestar/node/read";
 /// To have workflows run, and to look at one's own runs.
 const RUN: &str = "/homestar/node/run";
+/// To bring content.
+const WRITE: &str = "/homestar/node/write";
 /// To change what the node does.
 const ADMIN: &str = "/homestar/node/admin";
 
@@ -16,6 +18,8 @@ const ADMIN: &str = "/homestar/node/admin";
 const WORDS: usize = 64 << 10;
 /// Bytes of a workflow.
 const WORKFLOW: usize = 8 << 20;
+/// Bytes of content. What is larger comes in pieces.
+const PIECE: usize = 64 << 20;
 
 /// Where blocks are.
 pub(super) const CONTENT: &str = "/ipfs/";
@@ -72,7 +76,7 @@ const fn of_runs(route: Route) -> Route {
 }
 
 /// All of them.
-pub(super) static ROUTES: [Route; 19] = [
+pub(super) static ROUTES: [Route; 21] = [
     Route {
         command: None,
         ..get("/v1/health", &[], About::health)
@@ -86,6 +90,8 @@ pub(super) static ROUTES: [Route; 19] = [
     get("/v1/receipts", &["before", "limit", "ran"], About::receipts),
     get("/v1/receipts/{receipt}", &[], About::receipt),
     post("/v1/receipts", READ, WORDS, About::find_receipts),
+    post("/v1/content", WRITE, PIECE, About::bring),
+    post("/v1/content/missing", WRITE, WORDS, About::missing),
     post("/v1/runs", RUN, WORKFLOW, About::begin_run),
     of_runs(get("/v1/runs", &["limit"], About::runs)),
     of_runs(get("/v1/runs/{run}", &["limit", "offset"], About::run)),

@@ -82,7 +82,9 @@ impl Execute for Engine<'_> {
     }
 
     fn is_answer(&self, instruction: &Instruction, how: &How, receipt: &Receipt) -> bool {
-        self.guests.is_answer(instruction, how, receipt)
+        // What the outside told the owner isn't told to others.
+        let is_theirs = self.leave.is_none() || receipt.meta().trace.is_none();
+        is_theirs && self.guests.is_answer(instruction, how, receipt)
     }
 }
 
