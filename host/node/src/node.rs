@@ -143,6 +143,12 @@ impl Node {
             on_stop: Box::new(on_stop),
             version: config.version,
         });
+        let telling = Arc::downgrade(&about);
+        about.runs.on_shared(move || {
+            if let Some(about) = telling.upgrade() {
+                about.provide();
+            }
+        });
         about.provide();
         let settings = ServerSettings {
             reads_max: READS_MAX,

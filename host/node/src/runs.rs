@@ -9,14 +9,18 @@
 //! A name in the store says of each run who asked for it. The node goes on with those that had not ended when it ends or
 //! dies; a run that a person began by the command is theirs to go on with.
 
+mod asked;
+mod drive;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use homestar_core::ipld::{self, Block, Cid, Ipld};
+use homestar_core::ipld::{self, Cid, Ipld};
 use homestar_core::json;
 use homestar_core::plan::Plan;
 use homestar_core::receipt::Receipt;
@@ -25,14 +29,15 @@ use homestar_core::ucan::Did;
 use homestar_core::workflow::{Format, MAX_TEXT_BYTES, Problem, Workflow};
 use homestar_net::Feed;
 use homestar_store::Store;
-use serde::{Deserialize, Serialize};
 
+pub use self::asked::is_of_others;
+
+use self::drive::{Driven, tell};
 use crate::api::{Fault, FaultKind};
 use crate::facts::map;
 use crate::run::{Events, OpenRun, OpenRunError, counts, workflow_of};
 use crate::{
-    Believed, Canceller, Elsewhere, Ended, Execute, News, Run, RunLock, RunRecord, RunRecordError,
-    Sharing, Source, now_ms,
+    Believed, Canceller, Elsewhere, Ended, Execute, Run, RunLock, RunRecord, Source, now_ms,
 };
 
 /// Runs at work at one time. Each has threads of its own, as many as there are processors.
@@ -43,8 +48,10 @@ const RUNS_OF_ONE_MAX: usize = 4;
 const ENDED_MAX: usize = 64;
 /// Runs that are looked through for those that somebody asked for.
 const LOOKED_AT_MAX: usize = 10_000;
-/// What names begin with that say who asked for a run: `asked/ID`.
-const NAME: &str = "asked/";
+/// After so many runs that ended it is forgotten who asked for those that are forgotten.
+const TIDIED_AFTER: u64 = 100;
+/// Time after which it is looked for room again, whatever happened.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Makes workflows ready to run, on this machine and with its settings.
 pub trait Manager: Send + Sync + fmt::Debug {
@@ -93,15 +100,6 @@ pub(crate) struct Ran {
     pub(crate) tasks: BTreeMap<&'static str, u64>,
 }
 
-/// What is noted of a run that somebody asked for.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AskedFor {
-    run: String,
-    /// Who asked; nobody is the owner.
-    by: Option<String>,
-}
-
 /// A run that was begun.
 #[derive(Debug)]
 pub(crate) struct Begun {
@@ -119,6 +117,8 @@ pub(crate) struct Runs {
     state: Mutex<State>,
     /// Whenever a run is not at work any more.
     ended: Condvar,
+    /// Called when something else is shared.
+    on_shared: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// What it takes to drive runs.
@@ -185,7 +185,13 @@ impl Runs {
             hands: OnceLock::new(),
             state: Mutex::default(),
             ended: Condvar::new(),
+            on_shared: OnceLock::new(),
         }
+    }
+
+    /// Calls this whenever something else is shared.
+    pub(crate) fn on_shared(&self, call: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_shared.set(Box::new(call));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -211,10 +217,14 @@ impl Runs {
 
     fn go_on(self: &Arc<Self>) {
         let Ok(hands) = self.hands() else { return };
-        let asked = self.store().names_under(NAME).unwrap_or_default();
-        for (name, cid) in asked {
-            let id = &name[NAME.len()..];
-            let gone_on = self.go_on_with(id, &cid);
+        let all = asked::tidy(&**self.store()).and_then(|()| asked::all(&**self.store()));
+        let all = all.unwrap_or_else(|error| {
+            let words = format!("can't go on with runs: {}", words(&error));
+            hands.manager.warn(&words);
+            Vec::new()
+        });
+        for (id, cid) in all {
+            let gone_on = self.go_on_with(&id, &cid);
             if let Err(fault) = gone_on {
                 let words = format!("can't go on with run {id}: {}", fault.message);
                 hands.manager.warn(&words);
@@ -223,17 +233,14 @@ impl Runs {
     }
 
     fn go_on_with(self: &Arc<Self>, id: &str, asked: &Cid) -> Result<(), Fault> {
-        let by = self.asked_by(asked)?;
+        let by = asked::asked_by(&**self.store(), asked)?;
         let record = RunRecord::open(&**self.store(), id).map_err(Fault::host)?;
-        let Some(record) = record else {
-            // It was forgotten.
-            let forgotten = self.store().set_name(&format!("{NAME}{id}"), None);
-            return forgotten.map(drop).map_err(Fault::host);
-        };
-        if record.end.is_some() {
+        let Some(record) = record.filter(|record| record.end.is_none()) else {
             return Ok(());
-        }
-        let room = self.room(by)?;
+        };
+        let Some(room) = self.room_in_time(by) else {
+            return Ok(());
+        };
         let workflow = workflow_of(&**self.store(), &record).map_err(Fault::host)?;
         let hands = self.hands()?;
         let prepared = hands.manager.prepare(&workflow, by.as_ref())?;
@@ -242,14 +249,6 @@ impl Runs {
             Some(open) => self.drive(open, &workflow, by, prepared, room).map(drop),
             None => Ok(()),
         }
-    }
-
-    fn asked_by(&self, asked: &Cid) -> Result<Option<Did>, Fault> {
-        let block = self.store().get(asked).map_err(Fault::host)?;
-        let block = block.ok_or_else(|| Fault::host(format!("block {asked} is missing")))?;
-        let asked: AskedFor = ipld::decode(block.bytes()).map_err(Fault::host)?;
-        let by = asked.by.map(|by| by.parse::<Did>());
-        by.transpose().map_err(Fault::host)
     }
 
     /// Begins a run of a workflow, or goes on with one of the same workflow that was interrupted.
@@ -265,34 +264,14 @@ impl Runs {
         let prepared = hands.manager.prepare(&workflow, by.as_ref())?;
         let store = self.store();
         // What one asked for is nobody else's; what a person began by the command is the owner's.
-        let may = |id: &str| match self.asked(id) {
+        let may = |id: &str| match asked::asked(&**store, id) {
             Ok(Some(asked)) => asked == by,
             Ok(None) => by.is_none(),
             Err(_) => false,
         };
         let open = OpenRun::open(&**store, &hands.locks, &workflow, may).map_err(not_opened)?;
-        self.note(&open.id, by).map_err(Fault::host)?;
+        asked::note(&**store, &open.id, by).map_err(Fault::host)?;
         self.drive(open, &workflow, by, prepared, room)
-    }
-
-    /// Returns who asked for a run, if that is known.
-    fn asked(&self, id: &str) -> Result<Option<Option<Did>>, Fault> {
-        let name = self.store().name(&format!("{NAME}{id}"));
-        let asked = name.map_err(Fault::host)?;
-        asked.map(|cid| self.asked_by(&cid)).transpose()
-    }
-
-    /// Notes who asked for a run.
-    fn note(&self, id: &str, by: Option<Did>) -> Result<(), RunRecordError> {
-        let store = self.store();
-        let block = Block::of_dag_cbor(&AskedFor {
-            run: id.to_owned(),
-            by: by.map(|by| by.to_string()),
-        })?;
-        let _session = store.session()?;
-        store.put(std::slice::from_ref(&block))?;
-        store.set_name(&format!("{NAME}{id}"), Some(block.cid()))?;
-        Ok(())
     }
 
     fn room(&self, by: Option<Did>) -> Result<Room<'_>, Fault> {
@@ -312,6 +291,22 @@ impl Runs {
         }
         state.coming.push(by);
         Ok(Room { runs: self, by })
+    }
+
+    /// Waits for room for one more run. None if the node ends.
+    fn room_in_time(&self, by: Option<Did>) -> Option<Room<'_>> {
+        loop {
+            if let Ok(room) = self.room(by) {
+                return Some(room);
+            }
+            let state = self.state();
+            if state.is_closing {
+                return None;
+            }
+            // What ended before this is told of by the next time.
+            let woken = self.ended.wait_timeout(state, PATIENCE);
+            drop(woken.unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// Reads a workflow: its text, its encoded form, or where that is.
@@ -451,7 +446,7 @@ impl Runs {
             if mine.len() == limit {
                 break;
             }
-            if self.asked(id)? == Some(by.copied())
+            if asked::asked(store, id)? == Some(by.copied())
                 && let Some(record) = RunRecord::open(store, id).map_err(Fault::host)?
             {
                 mine.push(self.facts(id, &record));
@@ -500,7 +495,7 @@ impl Runs {
     /// Returns a run, if it is there and whoever asks may see it.
     fn record(&self, id: &str, by: Option<&Did>) -> Result<RunRecord, Fault> {
         let none = || Fault::nothing(format!("there is no run {id}"));
-        if by.is_some() && self.asked(id)? != Some(by.copied()) {
+        if by.is_some() && asked::asked(&**self.store(), id)? != Some(by.copied()) {
             return Err(none());
         }
         let record = RunRecord::open(&**self.store(), id).map_err(Fault::host)?;
@@ -592,94 +587,4 @@ fn not_opened(error: OpenRunError) -> Fault {
 
 fn wrong(problems: Vec<Problem>) -> Fault {
     Fault::of_problems(&problems)
-}
-
-fn tell(feed: &Feed, event: &Ipld) {
-    if let Ok(text) = json::to_string(event) {
-        feed.tell(text);
-    }
-}
-
-/// A run, and what it tells.
-struct Driven {
-    runs: Arc<Runs>,
-    feed: Arc<Feed>,
-    is_cancelled: Arc<AtomicBool>,
-    counts: Arc<Mutex<Counts>>,
-    id: String,
-}
-
-impl Driven {
-    fn drive(self, mut run: Run, open: OpenRun, mut tasks: Box<dyn RunTasks>) {
-        let store = Arc::clone(self.runs.store());
-        let mut sharing = self
-            .runs
-            .shares_receipts
-            .then(|| Sharing::new(Arc::clone(&store)));
-        let mut events = Events::default();
-        let driven = run.drive(&*tasks, &mut |schedule, news: News<'_>| {
-            if let News::Found(task, receipt) = &news {
-                tasks.found(&schedule.label(*task), schedule.is_secret(*task), receipt);
-            }
-            if let Some(sharing) = &mut sharing {
-                sharing.hear(schedule, &news);
-            }
-            events.hear(schedule, &news, &mut |event| tell(&self.feed, &event));
-            *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = schedule.counts();
-        });
-        let summary = match driven {
-            Ok(summary) => summary,
-            Err(error) => return self.warn(&format!("its receipts can't be kept: {error}")),
-        };
-        let is_cancelled = self.is_cancelled.load(Ordering::Relaxed);
-        let is_closing = self.runs.state().is_closing;
-        let how = Ended::of(&summary, is_cancelled || is_closing);
-        tasks.ended(how, &summary);
-        if how == Ended::Cancelled && !is_cancelled {
-            tell(&self.feed, &Events::interrupted(&self.id));
-            return;
-        }
-        let schedule = run.schedule();
-        let ended = open.record.end(&*store, &self.id, schedule, how, now_ms());
-        if let Err(error) = ended {
-            self.warn(&format!("its end can't be kept: {error}"));
-        }
-        tell(
-            &self.feed,
-            &Events::finished(&self.id, how, schedule, &summary),
-        );
-        let counted = &summary.counts;
-        let mut state = self.runs.state();
-        *state.ran.runs.entry(how.as_str()).or_default() += 1;
-        for (word, count) in [
-            ("ran", counted.ran),
-            ("memoised", counted.memoised),
-            ("failed", counted.failed + counted.handled + counted.caught),
-            ("skipped", counted.skipped),
-        ] {
-            *state.ran.tasks.entry(word).or_default() += count as u64;
-        }
-    }
-
-    fn warn(&self, words: &str) {
-        if let Some(hands) = self.runs.hands.get() {
-            hands.manager.warn(&format!("run {}: {words}", self.id));
-        }
-    }
-}
-
-/// However it ended, it is not at work any more.
-impl Drop for Driven {
-    fn drop(&mut self) {
-        self.feed.end();
-        let mut state = self.runs.state();
-        let by = state.working.remove(&self.id).and_then(|it| it.by);
-        let ended = (self.id.clone(), by, Arc::clone(&self.feed));
-        state.ended.push_back(ended);
-        if state.ended.len() > ENDED_MAX {
-            state.ended.pop_front();
-        }
-        drop(state);
-        self.runs.ended.notify_all();
-    }
 }

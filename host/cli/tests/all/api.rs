@@ -438,6 +438,26 @@ fn content_is_brought() {
     assert_eq!(refused.json()["error"]["kind"], "input");
 }
 
+/// Receipts of runs in a node are for others as those of the command are, if the settings say so.
+#[test]
+fn what_a_node_ran_another_need_not() {
+    let it = Environment::with(&["add"]);
+    it.put(
+        ".config/homestar/homestar.toml",
+        "[network]\nshare-receipts = true\n",
+    );
+    let node = Node::new(it);
+    let component = node.add("add.wasm");
+    let run = node.begin(&sums(&component));
+    assert_eq!(node.follow(&run, "").all().last().unwrap()["how"], "well");
+    let other = Environment::with(&["add"]);
+    let settings = format!("[network]\nbelieved = [\"{}\"]\n", did(&node.it));
+    other.put(".config/homestar/homestar.toml", settings);
+    other.put("flow.json", sums("add.wasm"));
+    let said = other.run(&["run", "flow.json", "--peer", &node.running.address]);
+    assert!(said.stderr.contains("2 tasks: 2 memoised"), "{said}");
+}
+
 /// Tasks of others reach nothing, though the owner's would, and hear nothing that these heard.
 #[test]
 fn tasks_of_others_stay_inside() {

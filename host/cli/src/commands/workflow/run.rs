@@ -14,7 +14,9 @@ use homestar_core::schedule::{Options as Scheduling, RESULTS_MAX, Schedule, Summ
 use homestar_core::task::Limits;
 use homestar_core::ucan::Did;
 use homestar_engine::Allocation;
-use homestar_node::{Ended, Events, News, OpenRun, OpenRunError, Run, Sharing, now_ms, scheduling};
+use homestar_node::{
+    Ended, Events, News, OpenRun, OpenRunError, Run, Sharing, is_of_others, now_ms, scheduling,
+};
 
 use super::super::data::Data;
 use super::super::load::Loading;
@@ -102,7 +104,7 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
     let store = Arc::clone(content.source().store());
     let locks = options.place.join(LOCKS);
     // Without looking anything up, one begins anew.
-    let may = |_: &str| options.looks_up;
+    let may = |run: &str| options.looks_up && !is_of_others(&*store, run);
     let opened = OpenRun::open(&*store, &locks, &prepared.workflow, may).map_err(not_opened)?;
     let scheduled = Scheduling {
         looks_up: options.looks_up,
