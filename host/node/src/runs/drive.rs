@@ -60,11 +60,12 @@ impl Driven {
         if let Err(error) = ended {
             self.warn(&format!("its end can't be kept: {error}"));
         }
-        tell(
-            &self.feed,
-            &Events::finished(&self.id, how, schedule, &summary),
-        );
-        let counted = &summary.counts;
+        let finished = Events::finished(&self.id, how, schedule, &summary);
+        self.count(how, &summary.counts);
+        tell(&self.feed, &finished);
+    }
+
+    fn count(&self, how: Ended, counted: &Counts) {
         let mut state = self.runs.state();
         *state.ran.runs.entry(how.as_str()).or_default() += 1;
         for (word, count) in [
@@ -79,7 +80,7 @@ impl Driven {
         drop(state);
         if ended.is_multiple_of(TIDIED_AFTER) {
             // What isn't forgotten now will be.
-            let _ = asked::tidy(&*store);
+            let _ = asked::tidy(&**self.runs.store());
         }
     }
 
