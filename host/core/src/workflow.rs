@@ -147,6 +147,37 @@ impl Workflow {
         &self.block
     }
 
+    /// Returns the same workflow with CIDs in place of names, as far as these are known: for a machine that doesn't have what they
+    /// stand for here.
+    #[must_use]
+    pub fn by_content(&self, cid: &dyn Fn(&str) -> Option<Cid>) -> Self {
+        let mut workflow = self.clone();
+        let settings = workflow.tasks.iter_mut().map(|task| &mut task.settings);
+        for settings in settings.chain([&mut workflow.defaults]) {
+            for component in settings.components_mut() {
+                if let ComponentName::Text(text) = &component.name
+                    && let Some(cid) = cid_in(text).or_else(|| cid(text))
+                {
+                    component.name = ComponentName::Link(cid);
+                }
+            }
+        }
+        for task in &mut workflow.tasks {
+            task.visit_mut(&mut |data| {
+                if let Some(cid) = cid(&data.name) {
+                    data.name = format!("ipfs://{cid}");
+                }
+            });
+        }
+        let name = workflow.name.as_deref();
+        let written = written(name, &workflow.defaults, &workflow.tasks);
+        // What had a form has one with other names.
+        if let Ok(bytes) = ipld::encode(&written) {
+            workflow.block = Block::new(DAG_CBOR, bytes);
+        }
+        workflow
+    }
+
     /// The components that tasks use, each once with who is chosen to provide what it asks for.
     pub fn uses(&self) -> Vec<Use<'_>> {
         let mut seen = BTreeSet::new();
@@ -264,6 +295,14 @@ impl Settings {
             _ => None,
         };
         self.component.iter().chain(handler)
+    }
+
+    fn components_mut(&mut self) -> impl Iterator<Item = &mut Component> {
+        let handler = match &mut self.catch {
+            Some(Catch::Handler { component, .. }) => component.as_mut(),
+            _ => None,
+        };
+        self.component.iter_mut().chain(handler)
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use homestar_core::grant::address::class;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, ClientBuilder, Response, redirect};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Upgraded, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -95,7 +95,52 @@ impl Http {
             .map_err(|error| What::Unreachable(error.clone()))
     }
 
+    /// Sends a request to go on by another protocol, and returns the answer, with the connection if that is agreed to.
+    pub(crate) async fn upgrade(
+        &self,
+        head: http::request::Parts,
+        url: Url,
+        bytes_max: usize,
+    ) -> Result<(http::Response<Bytes>, Option<Upgraded>), What> {
+        let client = self.build_for(&[b"http/1.1"], ClientBuilder::http1_only);
+        let client = client.map_err(What::Unreachable)?;
+        let request = client.request(head.method, url).headers(head.headers);
+        let response = self.wait(request.send()).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok((self.whole(response, bytes_max).await?, None));
+        }
+        let mut answered = http::Response::new(Bytes::new());
+        *answered.headers_mut() = response.headers().clone();
+        let upgraded = response.upgrade().await.map_err(|error| What::BrokeOff {
+            bytes: 0,
+            cause: root(&error),
+        });
+        Ok((answered, Some(upgraded?)))
+    }
+
+    async fn whole(
+        &self,
+        response: Response,
+        bytes_max: usize,
+    ) -> Result<http::Response<Bytes>, What> {
+        let mut answered = http::Response::new(Bytes::new());
+        *answered.status_mut() = response.status();
+        *answered.headers_mut() = response.headers().clone();
+        let answer = Answer::new(response, &self.patience);
+        *answered.body_mut() = answer.whole(bytes_max).await?.into();
+        Ok(answered)
+    }
+
     fn build(&self, with: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Client, String> {
+        self.build_for(&[b"h2", b"http/1.1"], with)
+    }
+
+    /// Makes a client that speaks these protocols.
+    fn build_for(
+        &self,
+        protocols: &[&[u8]],
+        with: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Client, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -106,7 +151,7 @@ impl Http {
                 None => with_system(self.roots.clone()),
             })
             .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        tls.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         let builder = Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())
@@ -179,12 +224,7 @@ impl Http {
         let client = self.client(Redirect::Own)?;
         let request = client.request(head.method, url).headers(head.headers);
         let response = self.wait(request.body(body).send()).await?;
-        let mut answered = http::Response::new(Bytes::new());
-        *answered.status_mut() = response.status();
-        *answered.headers_mut() = response.headers().clone();
-        let answer = Answer::new(response, &self.patience);
-        *answered.body_mut() = answer.whole(bytes_max).await?.into();
-        Ok(answered)
+        self.whole(response, bytes_max).await
     }
 
     async fn wait(

@@ -52,7 +52,7 @@
 //! - [`Listener`], [`Topic`], [`Verdict`]: what else peers say, to one and to all
 //! - [`GatewayServer`], [`ServerSettings`], [`BlockSource`]: for others
 //! - [`Api`], [`ApiHead`], [`Ticket`], [`ApiRequest`], [`ApiAnswer`], [`Feed`], [`Rates`]: what else a server answers, and whom
-//! - [`LocalNode`], [`RemoteNode`], [`Said`]: nodes as their owners' programs ask them
+//! - [`LocalNode`], [`RemoteNode`], [`Said`], [`Told`]: nodes as their owners' programs ask them
 
 mod authorities;
 mod bitswap;
@@ -78,7 +78,7 @@ pub use self::error::{Fault, FetchError, What};
 pub use self::fetch::{Fetch, Fetching, wait, wait_for, wait_until};
 pub use self::gateways::{Gateway, GatewayError, Gateways, GatewaysSettings, Standing};
 pub use self::in_turn::InTurn;
-pub use self::local::{LocalNode, NodeUrlError, RemoteNode, Said};
+pub use self::local::{LocalNode, NodeUrlError, RemoteNode, Said, Told};
 pub use self::peers::{
     Candidate, Counts, GOSSIP_BYTES_MAX, Hint, LOOKUP_MAX, Listener, MESSAGE_BYTES_MAX,
     PeerAddress, PeerAddressError, PeerStatus, Peers, PeersError, PeersSettings, PeersStatus,

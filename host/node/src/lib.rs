@@ -73,7 +73,7 @@ pub use homestar_net::{
     Fetch, Gateway, GatewayError, GatewayServer, Gateways, GatewaysSettings, InTurn, Listener,
     LocalNode, Multiaddr, NodeUrlError, PeerAddress, PeerAddressError, PeerId, Peers, PeersError,
     PeersSettings, PeersStatus, Poster, RemoteNode, Said, Served, ServerError, ServerSettings,
-    SourceError as ServeError, What, did_of, peer_of, wait_for,
+    SourceError as ServeError, Told, What, did_of, peer_of, wait_for,
 };
 pub use homestar_store::{
     Collected, Config as StoreConfig, Depth, Disk, Memory, Pin, Record, Recorded, Store, StoreError,

@@ -2,7 +2,7 @@
 
 pub(crate) mod start;
 
-mod ask;
+pub(in crate::commands) mod ask;
 mod detach;
 mod notify;
 mod token;
@@ -266,7 +266,7 @@ fn connect(options: &Connect) -> Result<(), CommandError> {
 }
 
 /// Returns what stands under a name, as a text.
-fn text(facts: &Ipld, name: &str) -> String {
+pub(super) fn text(facts: &Ipld, name: &str) -> String {
     match facts.get(name) {
         Ok(Some(Ipld::String(text))) => text.clone(),
         Ok(Some(Ipld::Integer(number))) => number.to_string(),
@@ -306,7 +306,7 @@ pub(super) fn connected() -> Vec<PeerAddress> {
     peers.iter().filter_map(address).collect()
 }
 
-fn list_of(facts: &Ipld, name: &str) -> Vec<String> {
+pub(super) fn list_of(facts: &Ipld, name: &str) -> Vec<String> {
     match facts.get(name) {
         Ok(Some(Ipld::List(items))) => items
             .iter()

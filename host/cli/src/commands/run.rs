@@ -36,6 +36,7 @@ pub(super) use self::watch::Source;
 use super::inspect;
 use super::limits::{CompileOptions, ConfigOptions, LimitOptions};
 use super::load::{self, Loaded, Loading};
+use super::node::ask::There;
 use super::storage::StorageOptions;
 use super::workflow;
 use crate::authority::{Allow, Authority, Pin};
@@ -203,6 +204,7 @@ const EXAMPLES: &str = r#"Examples:
   homestar run pipeline.yaml
   homestar run pipeline.yaml --json --fail-fast -j 4
   homestar run pipeline.yaml --on any
+  homestar run pipeline.yaml --node http://127.0.0.1:4807
   homestar run - --result sum < pipeline.json
 
 Exit codes:
@@ -372,6 +374,17 @@ fn many(options: &Options) -> Result<u8, CommandError> {
         _ => Path::new(workflow::STDIN),
     };
     let settings = options.config.settings()?;
+    if let Some(url) = &options.tokens.node {
+        return workflow::there::main(workflow::there::Options {
+            file,
+            loading: options.loading(&settings)?,
+            data: Arc::new(options.storage.data(&settings)?),
+            output: options.output.as_deref(),
+            json: options.json,
+            node: There::at(url, options.tokens.proof.clone())?,
+            url,
+        });
+    }
     let (usual, loading) = (
         options.limits.within(&settings)?,
         options.loading(&settings)?,
@@ -527,6 +540,7 @@ impl Options {
             ("--jobs", self.jobs.is_some()),
             ("--fail-fast", self.fail_fast),
             ("--result", !self.results.is_empty()),
+            ("--node", self.tokens.node.is_some()),
         ];
         let (options, other) = match is_workflow {
             true => (&of_one[..], "is for a component, and this is a workflow"),

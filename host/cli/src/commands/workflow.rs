@@ -3,7 +3,8 @@
 //! ```text
 //! file ── read ─→ Workflow ── find, guests ─→ Plan ──┬─→ check, plan: printed
 //!                                                     ├─→ run: node's Run ─→ board, results
-//!                                                     └─→ manage: a Run in this machine's node
+//!                                                     ├─→ manage: a Run in this machine's node
+//!                                                     └─→ there: a Run in another node
 //! ```
 
 pub(crate) mod check;
@@ -11,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod there;
 
 mod board;
 mod events;

@@ -4,7 +4,7 @@ use super::fields::{Fields, Problems};
 use super::problem::Fault;
 use super::settings::Settings;
 use super::text::{Kind, Node, Place};
-use super::value::{Style, Value};
+use super::value::{Data, Style, Value};
 use crate::ipld::Ipld;
 use crate::task::Nonce;
 
@@ -105,6 +105,14 @@ impl Task {
         }
         if let Some((each, _)) = &self.for_each {
             each.visit(visitor);
+        }
+    }
+
+    /// Tells of each name of data in the arguments, and in `for-each`.
+    pub(crate) fn visit_mut(&mut self, visitor: &mut impl FnMut(&mut Data)) {
+        let each = self.for_each.iter_mut();
+        for (value, _) in self.args.iter_mut().chain(each) {
+            value.visit_mut(visitor);
         }
     }
 }

@@ -117,3 +117,32 @@ fn too_many_problems_are_cut() {
         Some("and more; the first 1000 are told")
     );
 }
+
+#[test]
+fn names_become_cids() {
+    let workflow = parse(
+        r#"{
+            "defaults": {"component": "a.wasm"},
+            "tasks": {
+                "one": {"call": "f", "args": [{"@": "x.txt"}, [{"a": {"@": "y.txt"}}, "x.txt"]]},
+                "two": {"call": "f", "args": [{"each": "value"}], "for-each": {"@": "folder"},
+                    "catch": {"component": "b.wasm", "call": "g"}}
+            }
+        }"#,
+    );
+    let workflow = match workflow {
+        Ok(workflow) => workflow,
+        Err(problems) => panic!("{problems:?}"),
+    };
+    let cid = |name: &str| (name != "y.txt").then(|| crate::ipld::cid_of_raw(name.as_bytes()));
+    let by_content = workflow.by_content(&cid);
+    let names: Vec<_> = by_content.names().into_keys().collect();
+    assert_eq!(names, ["y.txt"]);
+    assert_ne!(by_content.cid(), workflow.cid());
+    let read = Workflow::decode(by_content.block().bytes()).unwrap();
+    assert_eq!(read.cid(), by_content.cid());
+    let text = json::to_string(&read.block().decode().unwrap()).unwrap();
+    assert!(text.contains(r#""x.txt""#), "a text stays one: {text}");
+    let same = workflow.by_content(&|_| None);
+    assert_eq!(same.cid(), workflow.cid());
+}

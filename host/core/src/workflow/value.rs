@@ -179,6 +179,18 @@ impl Value {
         }
     }
 
+    /// Tells of each name of data.
+    pub(crate) fn visit_mut(&mut self, visitor: &mut impl FnMut(&mut Data)) {
+        match self {
+            Self::Plain(_) | Self::Await(_) | Self::Each(_) => {}
+            Self::List(items) => items.iter_mut().for_each(|item| item.visit_mut(visitor)),
+            Self::Map(entries) => entries
+                .values_mut()
+                .for_each(|value| value.visit_mut(visitor)),
+            Self::Data(data) => visitor(data),
+        }
+    }
+
     /// The value with each unknown part replaced, or the first refusal.
     pub(crate) fn fill<E>(
         &self,

@@ -5,12 +5,13 @@ use std::time::Duration;
 use clap::Args;
 use homestar_core::ipld::Ipld;
 use homestar_core::json;
-use homestar_node::{LocalNode, RemoteNode};
+use homestar_node::{LocalNode, RemoteNode, Said, Told, What};
 
 use super::token;
 use crate::error::{Caused, CommandError, Kind};
 use crate::paths;
 
+const JSON: &str = "application/json";
 /// For how long a token holds that is used at once.
 const AT_ONCE: Duration = Duration::from_secs(60);
 
@@ -35,17 +36,21 @@ pub(crate) struct NodeOptions {
 #[derive(Debug)]
 pub(super) enum Asked {
     Here(LocalNode),
-    There(RemoteNode, Option<String>),
+    There(There),
+}
+
+/// A node that has an address.
+#[derive(Debug)]
+pub(crate) struct There {
+    node: RemoteNode,
+    proof: Option<String>,
 }
 
 impl NodeOptions {
     pub(super) fn node(&self) -> Result<Asked, CommandError> {
         match &self.node {
             None => Asked::here(),
-            Some(url) => {
-                let node = RemoteNode::at(url).map_err(CommandError::usage)?;
-                Ok(Asked::There(node, self.proof.clone()))
-            }
+            Some(url) => Ok(Asked::There(There::at(url, self.proof.clone())?)),
         }
     }
 }
@@ -63,38 +68,77 @@ impl Asked {
 
     /// Asks the node for something, and returns what it answers.
     pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> Result<Ipld, CommandError> {
-        let bytes = body.as_bytes().to_vec();
-        let answer = match self {
-            Self::Here(node) => node.ask(method, path, bytes),
-            Self::There(node, proof) => {
-                let wanted = token::Wanted {
-                    method,
-                    path,
-                    body: &bytes,
-                };
-                let token = token::sign(&wanted, proof.as_deref(), AT_ONCE)?;
-                node.ask(method, path, &token, bytes)
+        match self {
+            Self::Here(node) => {
+                let answer = node.ask(method, path, body.as_bytes().to_vec());
+                answered(answer.map_err(unheard)?)
             }
-        };
-        let answer = answer.map_err(|what| CommandError::host(format!("the node {what}")))?;
-        let text = String::from_utf8_lossy(&answer.body);
-        let value = json::parse(&text).map_err(|error| {
-            CommandError::host(Caused::new("the node answers what isn't understood", error))
-        })?;
-        let words = format!("the node answered with status {}", answer.status);
-        match (answer.status, value) {
-            (200..=299, value) => Ok(value),
-            (_, Ipld::Map(mut map)) => {
-                let error = failed(map.remove("error"), &words);
-                Err(match (self, error.kind) {
-                    (Self::There(_, None), Kind::Denied) => error.hint(
-                        "`--proof FILE` shows what its owner lets you do: `homestar ucan delegate` there makes one",
-                    ),
-                    _ => error,
-                })
-            }
-            _ => Err(CommandError::host(words)),
+            Self::There(there) => there.ask(method, path, body.as_bytes().to_vec(), JSON),
         }
+    }
+}
+
+impl There {
+    /// Returns the node at a URL. What one rests on there is in `proof`.
+    pub(in crate::commands) fn at(url: &str, proof: Option<String>) -> Result<Self, CommandError> {
+        let node = RemoteNode::at(url).map_err(CommandError::usage)?;
+        Ok(Self { node, proof })
+    }
+
+    /// Asks the node for something, and returns what it answers.
+    pub(in crate::commands) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+        media_type: &'static str,
+    ) -> Result<Ipld, CommandError> {
+        let token = self.token(method, path, &body)?;
+        let answer = self.node.ask(method, path, &token, body, media_type);
+        self.answered(answer.map_err(unheard)?)
+    }
+
+    /// Follows what happens there.
+    pub(in crate::commands) fn follow(&self, path: &str) -> Result<Told<'_>, CommandError> {
+        let token = self.token("GET", path, &[])?;
+        match self.node.follow(path, &token).map_err(unheard)? {
+            Ok(told) => Ok(told),
+            Err(answer) => Err(match self.answered(answer) {
+                Ok(_) => CommandError::host("the node tells nothing"),
+                Err(error) => error,
+            }),
+        }
+    }
+
+    fn token(&self, method: &str, path: &str, body: &[u8]) -> Result<String, CommandError> {
+        let wanted = token::Wanted { method, path, body };
+        token::sign(&wanted, self.proof.as_deref(), AT_ONCE)
+    }
+
+    fn answered(&self, answer: Said) -> Result<Ipld, CommandError> {
+        answered(answer).map_err(|error| match (&self.proof, error.kind) {
+            (None, Kind::Denied) => error.hint(
+                "`--proof FILE` shows what its owner lets you do: `homestar ucan delegate` there makes one",
+            ),
+            _ => error,
+        })
+    }
+}
+
+pub(in crate::commands) fn unheard(what: What) -> CommandError {
+    CommandError::host(format!("the node {what}"))
+}
+
+fn answered(answer: Said) -> Result<Ipld, CommandError> {
+    let text = String::from_utf8_lossy(&answer.body);
+    let value = json::parse(&text).map_err(|error| {
+        CommandError::host(Caused::new("the node answers what isn't understood", error))
+    })?;
+    let words = format!("the node answered with status {}", answer.status);
+    match (answer.status, value) {
+        (200..=299, value) => Ok(value),
+        (_, Ipld::Map(mut map)) => Err(failed(map.remove("error"), &words)),
+        _ => Err(CommandError::host(words)),
     }
 }
 

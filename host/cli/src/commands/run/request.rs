@@ -71,7 +71,25 @@ pub(super) struct TokenOptions {
     )]
     pub(super) on: Option<away::On>,
 
-    /// With --invoke or --on: a container with the delegations to you, by that machine or whom it let
+    /// Run a workflow in the node at this URL, such as http://127.0.0.1:4807, by tokens that your key signs
+    ///
+    /// What the workflow names is brought there. The node has to be yours, or its owner
+    /// has let you (--proof): /homestar/node/run, and /homestar/node/write to bring content. Tasks of whoever isn't its owner reach
+    /// nothing outside. Ctrl-C ends this command and not the run. `homestar node token --help` and docs/node.md tell more.
+    #[arg(
+        long,
+        value_name = "URL",
+        help_heading = "Network",
+        group = "asking",
+        conflicts_with_all = [
+            "ucan", "watch", "allow", "pin", "effects", "jobs", "fail_fast", "results", "no_cache", "fuel",
+            "memory", "time", "output_limit", "storage_limit", "log_limit", "calls", "call_bytes",
+            "compile_time", "compile_memory",
+        ]
+    )]
+    pub(super) node: Option<String>,
+
+    /// With --invoke, --on or --node: a container with the delegations to you, by that machine or whom it let
     #[arg(
         long,
         value_name = "FILE",
@@ -86,6 +104,7 @@ pub(super) struct TokenOptions {
         value_name = "TIME",
         help_heading = "Authority",
         requires = "asking",
+        conflicts_with = "node",
         value_parser = ucan::time
     )]
     pub(super) expires: Option<Duration>,

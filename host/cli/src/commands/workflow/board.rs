@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_millis(100);
 const EVERY_PLAIN: Duration = Duration::from_secs(10);
 
 /// Tasks of which each is told when it ends, where there is no terminal.
-const TOLD_MAX: usize = 100;
+pub(super) const TOLD_MAX: usize = 100;
 
 /// Labels of running tasks in the line.
 const RUNNING_SHOWN: usize = 3;

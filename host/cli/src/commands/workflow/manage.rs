@@ -90,10 +90,10 @@ impl Workflows {
         let (engine, loading) = (Arc::clone(&self.engine), Arc::clone(&self.loading));
         let guests = Guests::of(engine, loading, data);
         let file = Path::new("the workflow");
-        let (plan, _) = prepare::planned(workflow, file, &guests, &self.rules, Files::Content)?;
+        let checked = prepare::check(workflow, file, &guests, &self.rules, Files::Content)?;
         let leave = by.map(|by| lent(&self.key, by)).transpose()?;
         Ok(Prepared {
-            plan,
+            plan: checked.plan,
             tasks: Box::new(Tasks {
                 guests,
                 key: Arc::clone(&self.key),

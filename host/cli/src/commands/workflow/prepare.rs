@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use homestar_core::ipld::Cid;
-use homestar_core::plan::{Plan, Rules, Signatures};
+use homestar_core::plan::{Plan, Resources, Rules, Signatures};
 use homestar_core::workflow::{
     ComponentName, Fault, Format, MAX_TEXT_BYTES, Place, Problem, Workflow, cid_in,
 };
@@ -24,6 +24,8 @@ pub(super) struct Prepared {
     pub(super) plan: Plan,
     /// What its components export.
     pub(super) signatures: Signatures,
+    /// What its names stand for.
+    pub(super) resources: Resources,
 }
 
 /// The name of a workflow that comes by standard input.
@@ -53,22 +55,33 @@ pub(super) fn prepare(
     files: Files,
 ) -> Result<Prepared, CommandError> {
     let workflow = read(path)?;
-    let (plan, signatures) = planned(&workflow, path, guests, rules, files)?;
+    let checked = check(&workflow, path, guests, rules, files)?;
     Ok(Prepared {
         workflow,
-        plan,
-        signatures,
+        plan: checked.plan,
+        signatures: checked.signatures,
+        resources: checked.resources,
     })
 }
 
+/// A workflow that was checked.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) plan: Plan,
+    /// What its components export.
+    pub(super) signatures: Signatures,
+    /// What its names stand for.
+    pub(super) resources: Resources,
+}
+
 /// Checks a workflow that stands in a file, or is called as one.
-pub(super) fn planned(
+pub(super) fn check(
     workflow: &Workflow,
     path: &Path,
     guests: &Guests,
     rules: &Rules,
     files: Files,
-) -> Result<(Plan, Signatures), CommandError> {
+) -> Result<Checked, CommandError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut names = find::names(workflow, folder, &guests.data, files);
     let mut signatures = Signatures::new();
@@ -101,7 +114,11 @@ pub(super) fn planned(
     }
     let planned = workflow.plan(&names.resources, &signatures, rules);
     match (planned, troubles.is_empty()) {
-        (Ok(plan), true) => Ok((plan, signatures)),
+        (Ok(plan), true) => Ok(Checked {
+            plan,
+            signatures,
+            resources: names.resources,
+        }),
         (planned, _) => {
             let problems = planned.err().unwrap_or_default();
             Err(refused(path, problems, &names, &troubles))

@@ -1,13 +1,14 @@
 //! What a workflow gives: what came of the tasks that no other awaits.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use homestar_core::ipld::Ipld;
 use homestar_core::json;
 use homestar_core::outcome::Outcome;
-use homestar_core::plan::Signatures;
-use homestar_core::schedule::{RESULTS_MAX, Schedule, TaskId};
+use homestar_core::plan::{Plan, Signatures};
+use homestar_core::schedule::{RESULTS_MAX, Schedule};
 use homestar_core::wit::{self, Type, Value, wave};
 
 use super::super::data::Data;
@@ -34,14 +35,50 @@ pub(super) fn show(
         return Ok(());
     }
     let all = schedule.results();
-    let good: Vec<_> = all
-        .filter_map(|(task, outcome)| match outcome {
-            Outcome::Ok(value) => Some(Given::new(schedule, signatures, task, value)),
-            Outcome::Error(_) => None,
-        })
-        .collect();
-    let planned = schedule.results().count();
-    match (output, &good[..]) {
+    let good = all.filter_map(|(task, outcome)| match outcome {
+        Outcome::Ok(value) => {
+            let ty = type_of(schedule.plan(), signatures, task.index());
+            let (label, is_secret) = (schedule.label(task), schedule.is_secret(task));
+            Some(Given::new(label, is_secret, ty, value))
+        }
+        Outcome::Error(_) => None,
+    });
+    give(
+        &good.collect::<Vec<_>>(),
+        schedule.results().count(),
+        output,
+        data,
+    )
+}
+
+/// Prints what a run elsewhere gave, or writes it to `output`. What is secret isn't told.
+pub(super) fn show_told(
+    told: BTreeMap<String, Ipld>,
+    plan: &Plan,
+    signatures: &Signatures,
+    output: Option<&Path>,
+    data: &Data,
+) -> Result<(), CommandError> {
+    let planned = told.len();
+    let good = told.into_iter().filter_map(|(label, outcome)| {
+        let Ok(Outcome::Ok(value)) = Outcome::from_ipld(outcome) else {
+            return None;
+        };
+        let at = plan.tasks().iter().position(|task| *task.label == *label);
+        let ty = at.and_then(|at| type_of(plan, signatures, at));
+        Some(Given::new(label, false, ty, value))
+    });
+    give(&good.collect::<Vec<_>>(), planned, output, data)
+}
+
+/// Prints or writes what was given, of as many as were planned.
+fn give(
+    good: &[Given],
+    planned: usize,
+    output: Option<&Path>,
+    data: &Data,
+) -> Result<(), CommandError> {
+    match (output, good) {
         (_, []) => Ok(()),
         (Some(path), [only]) if planned == 1 => only.write(path, data),
         (Some(folder), good) => {
@@ -75,12 +112,11 @@ struct Given {
 }
 
 impl Given {
-    fn new(schedule: &Schedule, signatures: &Signatures, task: TaskId, value: Ipld) -> Self {
-        let typed = type_of(schedule, signatures, task)
-            .and_then(|ty| Some((wit::from_ipld(value.clone(), &ty).ok()?, ty)));
+    fn new(label: String, is_secret: bool, ty: Option<Type>, value: Ipld) -> Self {
+        let typed = ty.and_then(|ty| Some((wit::from_ipld(value.clone(), &ty).ok()?, ty)));
         Self {
-            label: schedule.label(task),
-            is_secret: schedule.is_secret(task),
+            label,
+            is_secret,
             typed,
             value,
         }
@@ -141,8 +177,8 @@ impl Given {
 }
 
 /// Returns the type of what a task gives when all goes well.
-fn type_of(schedule: &Schedule, signatures: &Signatures, task: TaskId) -> Option<Type> {
-    let planned = schedule.plan().tasks().get(task.index())?;
+fn type_of(plan: &Plan, signatures: &Signatures, task: usize) -> Option<Type> {
+    let planned = plan.tasks().get(task)?;
     let functions: &Vec<_> = signatures.get(planned.template.resource.cid())?;
     let function = functions
         .iter()
@@ -159,8 +195,6 @@ fn type_of(schedule: &Schedule, signatures: &Signatures, task: TaskId) -> Option
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn result(value: Ipld, typed: Option<(Value, Type)>) -> Given {

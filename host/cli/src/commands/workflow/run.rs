@@ -250,7 +250,7 @@ fn say_shared(sharing: Sharing) {
 }
 
 /// Says what came of it: the first line counts, and those below it name what failed.
-fn say_end(summary: &Summary, spent: Duration) {
+pub(super) fn say_end(summary: &Summary, spent: Duration) {
     let spent = time(spent.as_secs_f64());
     let said = summary.to_string();
     let said = said.replacen('\n', &format!(", in {spent}\n"), 1);
@@ -341,7 +341,7 @@ fn failure(schedule: &Schedule, task: TaskId, failure: &Failure) -> String {
 }
 
 /// Returns the exit code: that of the first task that failed.
-fn code(how: Ended, summary: &Summary) -> u8 {
+pub(super) fn code(how: Ended, summary: &Summary) -> u8 {
     // What another task awaits is no end of a run.
     let failed = summary.failed.iter().find(|failed| !failed.is_handled);
     match (how, failed.or(summary.failed.first())) {

@@ -198,8 +198,8 @@ fn what_is_wrong_with_a_workflow_is_told() {
             "`https://localhost/add.wasm` is no CID",
         ),
         (
-            sums(&component).replace("[1,2]", r#"[{"file":"secret.txt"},2]"#),
-            "",
+            sums(&component).replace("[1,2]", r#"[{"@":"secret.txt"},2]"#),
+            "`secret.txt` is no CID",
         ),
         ("[]".to_owned(), ""),
         ("{".to_owned(), ""),
@@ -349,4 +349,102 @@ fn a_run_that_is_cancelled_is_over() {
     // It isn't gone on with.
     let node = node.stop().again();
     assert_eq!(node.ask("GET", "/v1/node", "").json()["runs"], 0);
+}
+
+/// What a workflow names comes along, and what happens there is told as if it were here.
+#[test]
+fn a_workflow_runs_elsewhere() {
+    let node = Node::new(Environment::new());
+    let me = Environment::with(&["add", "lines"]);
+    let given = ["/homestar/node/run", "/homestar/node/write"].map(|command| {
+        let file = command.rsplit('/').next().unwrap();
+        let given = ["ucan", "delegate", &did(&me), command, "-o", file];
+        assert_eq!(node.it.run(&given).code, Some(0));
+        std::fs::read(node.it.path(file)).unwrap()
+    });
+    // Both in one container.
+    for (name, given) in ["run", "write"].iter().zip(given) {
+        me.put(name, given);
+    }
+    let packed = me.run(&["ucan", "container", "pack", "run", "write", "-o", "given"]);
+    assert_eq!(packed.code, Some(0), "{packed}");
+    me.put("words.txt", "one\ntree\nthree\n".repeat(100_000));
+    me.put(
+        "flow.yaml",
+        "name: both\n\
+         tasks:\n\
+         \x20 sum: {component: add.wasm, call: add, args: [1, 2]}\n\
+         \x20 more: {component: add.wasm, call: add, args: [{await/ok: sum}, 4]}\n\
+         \x20 lines: {component: lines.wasm, call: count, args: [{\"@\": words.txt}, ree]}\n",
+    );
+    let url = node.url();
+    let there = ["run", "flow.yaml", "--node", &url, "--proof", "given"];
+    let said = me.run(&there);
+    assert_eq!(said.code, Some(0), "{said}");
+    let here = me.run(&["run", "flow.yaml"]);
+    assert_eq!(said.stdout(), here.stdout(), "{said}");
+    assert!(said.stderr.contains("both: run "), "{said}");
+    assert!(said.stderr.contains("3 tasks: 3 ran"), "{said}");
+    // It is known there, and not here.
+    let listed = node.it.run(&["runs"]);
+    assert!(listed.stdout().contains("3 ran, 0 memoised"), "{listed}");
+    let events = |said: &crate::environment::Said| -> Vec<Value> {
+        let lines = said.stdout().lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let (there, here) = (
+        events(&me.run(&[&there[..], &["--json"]].concat())),
+        events(&me.run(&["run", "flow.yaml", "--json"])),
+    );
+    let last = |told: &[Value]| told.last().unwrap()["results"].clone();
+    assert_eq!(last(&there), last(&here));
+    assert_eq!(
+        there.last().unwrap()["counts"],
+        here.last().unwrap()["counts"]
+    );
+    // What is wrong is said here, with its place.
+    me.put(
+        "flow.yaml",
+        "tasks: {sum: {component: add.wasm, call: sub}}",
+    );
+    let said = me.run(&["run", "flow.yaml", "--node", &url, "--proof", "given"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(said.stderr.contains("flow.yaml:1:"), "{said}");
+    // And who may not is told so.
+    me.put(
+        "flow.yaml",
+        "tasks: {sum: {component: add.wasm, call: add, args: [1, 2]}}",
+    );
+    let said = me.run(&["run", "flow.yaml", "--node", &url]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(said.stderr.contains("`--proof FILE` shows"), "{said}");
+}
+
+/// A task that fails elsewhere ends the command as it does here.
+#[test]
+fn a_failure_elsewhere_is_one_here() {
+    let node = Node::new(Environment::with(&["hostile"]).with_key());
+    let me = Environment::with(&["hostile"]).with_key();
+    me.put(
+        "flow.yaml",
+        "tasks: {spin: {component: hostile.wasm, call: spin, limits: {fuel: 1M}}}",
+    );
+    let url = node.url();
+    let there = me.run(&["run", "flow.yaml", "--node", &url]);
+    let here = me.run(&["run", "flow.yaml"]);
+    assert_eq!(
+        (there.code, here.code),
+        (Some(3), Some(3)),
+        "{there}\n{here}"
+    );
+    let lines = |said: &crate::environment::Said| -> Vec<String> {
+        let lines = said
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("spin: "));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(lines(&there), lines(&here), "{there}\n{here}");
 }
