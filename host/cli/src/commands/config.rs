@@ -222,7 +222,9 @@ fn usual(path: &str) -> Option<Ipld> {
         return amount(name, &Limits::default());
     }
     match path {
-        "api.hosts" | "grant" | "gateways" | "https.ca" | "work.for" => Some(Ipld::List(Vec::new())),
+        "api.hosts" | "grant" | "gateways" | "https.ca" | "work.for" => {
+            Some(Ipld::List(Vec::new()))
+        }
         "network.peers" | "network.trusted" | "network.blocked" | "network.relays"
         | "network.believed" => Some(Ipld::List(Vec::new())),
         "network.listen" => Some(print::texts(node::start::LISTEN.map(str::to_owned))),

@@ -24,7 +24,8 @@ use crate::settings::Settings;
 use crate::{interrupt, keyring, paths, print};
 
 /// Where a node listens, unless somebody says otherwise.
-pub(in crate::commands) const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/4808/quic-v1", "/ip4/0.0.0.0/tcp/4808"];
+pub(in crate::commands) const LISTEN: [&str; 2] =
+    ["/ip4/0.0.0.0/udp/4808/quic-v1", "/ip4/0.0.0.0/tcp/4808"];
 
 /// Run a node: be among peers, until Ctrl-C or `homestar stop`
 ///
