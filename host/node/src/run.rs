@@ -16,13 +16,14 @@ mod facts;
 mod journal;
 mod lock;
 mod open;
+mod queue;
 mod record;
 mod sharing;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -43,6 +44,7 @@ pub use self::record::{Ended, RunEnd, RunRecord, RunRecordError, RunTask};
 pub use self::sharing::Sharing;
 
 use self::journal::{Journal, Note};
+use self::queue::Queue;
 use crate::Elsewhere;
 
 /// Look-ups that are made at once.
@@ -141,7 +143,8 @@ enum Entry {
 enum Message {
     Begun(Arc<Work>),
     Returned(TaskId),
-    Ended(TaskId, Result<Executed, Trouble>),
+    /// A task ended, and the next begins on the same thread. Who drives is woken once for both.
+    Ended(TaskId, Result<Executed, Trouble>, Option<Arc<Work>>),
     /// It was looked elsewhere for these.
     Looked(Vec<LookUp>),
     Recorded(Vec<(TaskId, Link<Receipt>)>),
@@ -248,8 +251,7 @@ impl Run {
         execute: &dyn Execute,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) -> Result<Summary, StoreError> {
-        let (queue, work) = mpsc::channel::<Arc<Work>>();
-        let work = Mutex::new(work);
+        let queue = Queue::new();
         let (recorder, records) = mpsc::channel::<Entry>();
         let (finder, wanted) = mpsc::channel::<Vec<LookUp>>();
         let elsewhere = self.elsewhere.clone();
@@ -259,7 +261,7 @@ impl Run {
         thread::scope(|scope| {
             for _ in 0..self.threads {
                 let worker = Worker {
-                    work: &work,
+                    queue: &queue,
                     execute,
                     store: &*store,
                     is_ending: &is_ending,
@@ -276,7 +278,7 @@ impl Run {
                 scope.spawn(move || find_all(elsewhere, &wanted, &messages));
             }
             let channels = Channels {
-                queue,
+                queue: Closing(&queue),
                 recorder,
                 finder: elsewhere.is_some().then_some(finder),
             };
@@ -307,7 +309,7 @@ impl Run {
     fn steps(
         &mut self,
         execute: &dyn Execute,
-        channels: &Channels,
+        channels: &Channels<'_>,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) -> Result<(), StoreError> {
         let mut failed = None;
@@ -333,8 +335,7 @@ impl Run {
                         attempt,
                     } => {
                         let work = self.work(task, instruction, attempt);
-                        // The threads end after this does.
-                        let _ = channels.queue.send(Arc::new(work));
+                        channels.queue.0.push(Arc::new(work));
                     }
                     Step::Load { task, instruction } => self.load(task, &instruction),
                     // Whatever comes of it is not waited for.
@@ -349,21 +350,11 @@ impl Run {
             match self.next() {
                 Some(Message::Begun(work)) => news(&self.schedule, News::Started(&work)),
                 Some(Message::Returned(task)) => self.tell(Event::Returned(task)),
-                Some(Message::Ended(task, Ok(executed))) => {
-                    news(&self.schedule, News::Ran(task, &executed.receipt));
-                    let receipt = executed.receipt.clone();
-                    let label = self.schedule.label(task);
-                    // If the recorder has ended, it said why.
-                    let _ = channels.recorder.send(Entry::Ran(task, label, executed));
-                    self.tell(Event::Receipt(receipt, Source::Own));
-                }
-                Some(Message::Ended(task, Err(trouble))) => {
-                    news(&self.schedule, News::Troubled(task, &trouble));
-                    self.tell(Event::Failed {
-                        task,
-                        failure: trouble.failure,
-                        may_pass: trouble.may_pass,
-                    });
+                Some(Message::Ended(task, done, next)) => {
+                    self.ended(task, done, channels, news);
+                    if let Some(work) = next {
+                        news(&self.schedule, News::Started(&work));
+                    }
                 }
                 Some(Message::Looked(lookups)) => self.look_up(lookups, execute, channels, news),
                 Some(Message::Recorded(receipts)) => {
@@ -376,6 +367,33 @@ impl Run {
                 }
                 Some(Message::Cancel) => self.tell(Event::Cancel),
                 None => self.tell(Event::Tick),
+            }
+        }
+    }
+
+    fn ended(
+        &mut self,
+        task: TaskId,
+        done: Result<Executed, Trouble>,
+        channels: &Channels<'_>,
+        news: &mut dyn FnMut(&Schedule, News<'_>),
+    ) {
+        match done {
+            Ok(executed) => {
+                news(&self.schedule, News::Ran(task, &executed.receipt));
+                let receipt = executed.receipt.clone();
+                let label = self.schedule.label(task);
+                // If the recorder has ended, it said why.
+                let _ = channels.recorder.send(Entry::Ran(task, label, executed));
+                self.tell(Event::Receipt(receipt, Source::Own));
+            }
+            Err(trouble) => {
+                news(&self.schedule, News::Troubled(task, &trouble));
+                self.tell(Event::Failed {
+                    task,
+                    failure: trouble.failure,
+                    may_pass: trouble.may_pass,
+                });
             }
         }
     }
@@ -414,7 +432,7 @@ impl Run {
         &mut self,
         lookups: Vec<LookUp>,
         execute: &dyn Execute,
-        channels: &Channels,
+        channels: &Channels<'_>,
         news: &mut dyn FnMut(&Schedule, News<'_>),
     ) {
         let lookups: Vec<_> = lookups
@@ -506,10 +524,19 @@ impl Run {
 }
 
 /// What leads to the threads of a run.
-struct Channels {
-    queue: Sender<Arc<Work>>,
+struct Channels<'a> {
+    queue: Closing<'a>,
     recorder: Sender<Entry>,
     finder: Option<Sender<Vec<LookUp>>>,
+}
+
+/// Closes the queue when nothing more comes.
+struct Closing<'a>(&'a Queue<Arc<Work>>);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Looks elsewhere for receipts, until no more are wanted: all that came while others were asked at once. What is found is in the
@@ -564,7 +591,7 @@ pub fn now_ms() -> u64 {
 
 /// A thread that runs tasks.
 struct Worker<'a> {
-    work: &'a Mutex<Receiver<Arc<Work>>>,
+    queue: &'a Queue<Arc<Work>>,
     execute: &'a dyn Execute,
     store: &'a dyn Store,
     is_ending: &'a AtomicBool,
@@ -574,13 +601,23 @@ struct Worker<'a> {
 impl Worker<'_> {
     /// Runs what is in the queue, until nobody can put anything into it or hears of what came of it.
     fn work_off(&self) {
-        while let Some(work) = self.next() {
+        let mut begun = None;
+        loop {
+            let work = match begun.take() {
+                Some(work) => work,
+                None => {
+                    let Some(work) = self.queue.next() else {
+                        return;
+                    };
+                    if self.is_ending() {
+                        self.tell(Message::Returned(work.task));
+                        continue;
+                    }
+                    self.tell(Message::Begun(Arc::clone(&work)));
+                    work
+                }
+            };
             let task = work.task;
-            if self.is_ending.load(Ordering::Relaxed) {
-                self.tell(Message::Returned(task));
-                continue;
-            }
-            self.tell(Message::Begun(Arc::clone(&work)));
             let done = self.execute.execute(&work);
             // A value that is linked, or a further task, may be read before the receipt is durable.
             if let Ok(Executed { receipt, blocks }) = &done
@@ -590,13 +627,16 @@ impl Worker<'_> {
             {
                 self.tell(Message::Failed(error));
             }
-            self.tell(Message::Ended(task, done));
+            begun = match self.is_ending() {
+                true => None,
+                false => self.queue.next_now(),
+            };
+            self.tell(Message::Ended(task, done, begun.clone()));
         }
     }
 
-    fn next(&self) -> Option<Arc<Work>> {
-        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        work.recv().ok()
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
     }
 
     /// Who drives has ended only if nothing is to be told any more.
