@@ -8,6 +8,9 @@ mod nested;
 /// Crates that effects share: no effects.
 const LIBRARIES: &[&str] = &["redirects"];
 
+/// The component that stands between others: no effect that anybody may choose.
+const WITNESS: &str = "witness";
+
 fn main() {
     let components = nested::Nested::new("components");
     components.watch();
@@ -31,7 +34,9 @@ fn main() {
         let file = format!("{}.wasm", name.replace('-', "_"));
         fs::copy(built.join(&file), out.join(&file))
             .unwrap_or_else(|error| panic!("the effect {name} is not in {file}: {error}"));
-        list += &format!("Embedded {{ name: {name:?}, bytes: include_bytes!({file:?}) }},\n");
+        if name != WITNESS {
+            list += &format!("Embedded {{ name: {name:?}, bytes: include_bytes!({file:?}) }},\n");
+        }
     }
     fs::write(out.join("embedded.rs"), list + "]").expect("OUT_DIR can be written");
 }

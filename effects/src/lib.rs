@@ -38,12 +38,28 @@ pub fn all() -> &'static [Embedded] {
     ALL
 }
 
+/// A component that exports what it imports: the interfaces of effects for which SDKs have modules. It passes every call on,
+/// and says in the log what was asked and answered.
+#[must_use]
+pub fn witness() -> &'static [u8] {
+    include_bytes!(concat!(env!("OUT_DIR"), "/witness.wasm"))
+}
+
 const ALL: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::env;
+
+    /// All components.
+    fn every() -> impl Iterator<Item = Embedded> {
+        let witness = Embedded {
+            name: "witness",
+            bytes: witness(),
+        };
+        all().iter().copied().chain([witness])
+    }
 
     fn contains(effect: &Embedded, text: &str) -> bool {
         let mut windows = effect.bytes.windows(text.len());
@@ -53,37 +69,37 @@ mod tests {
     #[test]
     fn effects_are_components_in_the_order_of_their_names() {
         assert!(all().is_sorted_by_key(|effect| effect.name));
-        for effect in all() {
+        for effect in every() {
             assert!(effect.bytes.starts_with(b"\0asm\x0d\0\x01\0"), "{effect:?}");
         }
     }
 
     #[test]
     fn effects_import_no_wasi() {
-        for effect in all() {
-            assert!(!contains(effect, "wasi:"), "{effect:?}");
+        for effect in every() {
+            assert!(!contains(&effect, "wasi:"), "{effect:?}");
         }
     }
 
     /// A trap says in which core module it happened.
     #[test]
     fn core_modules_are_called_like_their_effect() {
-        for effect in all() {
+        for effect in every() {
             let name = format!("{}.wasm", effect.name.replace('-', "_"));
-            assert!(contains(effect, &name), "{effect:?}");
+            assert!(contains(&effect, &name), "{effect:?}");
         }
     }
 
     #[test]
     fn effects_do_not_say_where_they_were_built() {
         let home = env::home_dir().map(|home| home.join(".").display().to_string());
-        for effect in all() {
+        for effect in every() {
             assert!(
-                !contains(effect, env!("CARGO_MANIFEST_DIR")),
+                !contains(&effect, env!("CARGO_MANIFEST_DIR")),
                 "{effect:?} names this folder"
             );
             for home in home.iter().filter(|home| home.len() > 2) {
-                assert!(!contains(effect, home), "{effect:?} names {home}");
+                assert!(!contains(&effect, home), "{effect:?} names {home}");
             }
         }
     }

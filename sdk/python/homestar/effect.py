@@ -8,8 +8,13 @@ import importlib
 try:
     from componentize_py_types import Err
 except ImportError:
-    # Not in a component, where nothing is called.
-    Err = ()
+
+    class Err(Exception):
+        """What a recording answers where it was an error: this is no component."""
+
+        def __init__(self, value):
+            self.value = value
+
 
 #: The interface behind each module of this package.
 INTERFACES = {
@@ -39,12 +44,21 @@ class NotInComponent(RuntimeError):
 
 
 class Effect:
-    """The interface behind a module, if this is a component."""
+    """The interface behind a module, if this is a component or a recording is played."""
+
+    #: What gives the functions of an interface in a test.
+    recording = None
 
     def __init__(self, module: str, error: type[EffectError] = EffectError):
         self.module = module
         self.error = error
-        self.bindings = bindings_of(INTERFACES[module])
+        self.own = bindings_of(INTERFACES[module])
+
+    @property
+    def bindings(self):
+        if self.own is None and Effect.recording is not None:
+            return Effect.recording(INTERFACES[self.module])
+        return self.own
 
     @property
     def is_here(self) -> bool:
@@ -55,10 +69,10 @@ class Effect:
         return self.ask(name, getattr(self.bindings, name, None), *arguments)
 
     def ask(self, name: str, function, *arguments):
-        if self.bindings is None:
+        if not self.is_here:
             raise NotInComponent(
                 f"{self.module}.{name} works in a component; in a test something stands in for it, such as "
-                f"`unittest.mock.patch('{self.module}.{name}')`"
+                f"`unittest.mock.patch('{self.module}.{name}')`, or a recording, by `homestar.testing`"
             )
         try:
             return function(*arguments)

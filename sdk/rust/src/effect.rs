@@ -21,6 +21,16 @@ macro_rules! error {
 
         impl std::error::Error for Error {}
 
+        #[cfg(all(feature = "testing", not(target_family = "wasm")))]
+        impl $crate::testing::Case for Error {
+            fn case(name: &str, value: &$crate::testing::Value) -> Option<Self> {
+                $(if $crate::testing::is_called(stringify!($case), name) {
+                    return Some(Self::$case $(($crate::testing::read::<$ty>(value)?))?);
+                })*
+                None
+            }
+        }
+
         /// A task that fails with a text can end with `?`.
         impl From<Error> for String {
             fn from(error: Error) -> Self {
@@ -38,6 +48,14 @@ macro_rules! cases {
         #[repr(u8)]
         pub enum $name {
             $($(#[$case_doc])* $case,)*
+        }
+
+        #[cfg(all(feature = "testing", not(target_family = "wasm")))]
+        impl $crate::testing::Case for $name {
+            fn case(name: &str, _: &$crate::testing::Value) -> Option<Self> {
+                let cases = [$((stringify!($case), Self::$case)),*];
+                cases.into_iter().find_map(|(case, it)| $crate::testing::is_called(case, name).then_some(it))
+            }
         }
 
         #[cfg(target_family = "wasm")]
@@ -111,7 +129,8 @@ pub(crate) use {cases, error, functions};
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn unanswered(module: &str, function: &str) -> ! {
     panic!(
-        "{module}::{function} works in a component; in a test something stands in for it, by `{module}::stand_in`"
+        "{module}::{function} works in a component; in a test something stands in for it, by `{module}::stand_in` or a \
+         recording (`homestar_sdk::testing`)"
     )
 }
 

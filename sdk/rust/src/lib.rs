@@ -12,6 +12,8 @@ pub mod keys;
 pub mod log;
 pub mod random;
 pub mod state;
+#[cfg(all(feature = "testing", not(target_family = "wasm")))]
+pub mod testing;
 
 #[cfg(not(target_family = "wasm"))]
 pub use effect::StandIn;

@@ -1,5 +1,7 @@
 //! `homestar replay`
 
+mod calls;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,14 +34,24 @@ use crate::print;
 /// the store or from a gateway. Ends with exit code 4 if anything differs, and says what.
 ///
 /// Fuel is compared if this engine is the one that counted it.
+///
+/// With `--fixture` it writes what the guest asked effects, with the answers, for tests of the guest in its own language.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   homestar replay sum.car
-  homestar replay sum.car --json")]
+  homestar replay sum.car --json
+  homestar replay page.car --fixture page.json")]
 pub(crate) struct Options {
     /// The receipt's file, which ends in .car
     file: PathBuf,
+
+    /// Write what the guest asked effects and what they answered, as JSON; only the outcome is compared
+    ///
+    /// In place of effects it answers in tests: by `homestar.testing` of Python, `@homestar/sdk/testing`, and
+    /// `homestar_sdk::testing` of Rust. Keys and secrets that were passed to an effect are in it.
+    #[arg(long, value_name = "FILE")]
+    fixture: Option<PathBuf>,
 
     /// Print one JSON object: {"ok": …}, or {"error": {"kind": …, "message": …}}
     #[arg(long)]
@@ -82,10 +94,14 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         drivers: DriverSettings::default(),
     };
     let engine = loading.engine()?;
-    let component = recorded.component(&engine)?;
     let limits = options.limits.over(recorded.limits());
     let data = Arc::new(options.storage.data(&options.config.settings()?)?);
-    let done = recorded.run(&engine, &component, &limits, data)?;
+    if let Some(file) = &options.fixture {
+        let written = calls::write(&recorded, &engine, &limits, data, file)?;
+        return written.say(file, options.json);
+    }
+    let component = recorded.component(&engine)?;
+    let done = recorded.run(&engine, &component, &limits, data, recorded.trace())?;
     recorded.compare(&done)?;
     match options.json {
         true => print::out(print::json_line(&recorded.facts())?.as_bytes()),
@@ -97,6 +113,10 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 struct Recorded(Evidence);
 
 impl Recorded {
+    fn trace(&self) -> Option<&Trace> {
+        self.0.heard.as_ref().map(|heard| &heard.trace)
+    }
+
     fn failure(&self) -> Option<&Failure> {
         match self.0.receipt.outcome() {
             Outcome::Ok(_) => None,
@@ -172,12 +192,14 @@ impl Recorded {
         }
     }
 
+    /// Runs it again, with the answers in `trace`.
     fn run(
         &self,
         engine: &Engine,
         component: &Component,
         limits: &Limits,
         data: Arc<Data>,
+        trace: Option<&Trace>,
     ) -> Result<Done, CommandError> {
         let mut call = Call::new(&self.0.instruction, limits);
         let content = self.0.content.iter();
@@ -185,9 +207,9 @@ impl Recorded {
             content: content.map(|block| (*block.cid(), block.clone())).collect(),
             data,
         }));
-        if let Some(heard) = &self.0.heard {
+        if let (Some(trace), Some(heard)) = (trace, &self.0.heard) {
             call.answers = Answers::Recording(Recording {
-                trace: heard.trace.clone(),
+                trace: trace.clone(),
                 blocks: heard.blocks.clone(),
             });
         } else if !component.drivers_wired().is_empty() {
@@ -235,13 +257,10 @@ impl Recorded {
             .fold(error, CommandError::hint))
     }
 
-    /// Messages are for people, and another engine may have other words for the same end.
     fn is_same(&self, said: &Outcome, found: &Outcome) -> bool {
-        match (said, found) {
-            (Outcome::Error(said), Outcome::Error(found)) if !self.is_of_this_engine() => {
-                (said.kind, &said.value) == (found.kind, &found.value)
-            }
-            _ => said == found,
+        match self.is_of_this_engine() {
+            true => said == found,
+            false => are_alike(said, found),
         }
     }
 
@@ -291,6 +310,16 @@ impl Recorded {
             ("same", print::texts(same)),
         ]);
         print::map([("ok", facts)])
+    }
+}
+
+/// Whether outcomes are the same but for messages, which are for people: another engine may have other words for an end.
+fn are_alike(said: &Outcome, found: &Outcome) -> bool {
+    match (said, found) {
+        (Outcome::Error(said), Outcome::Error(found)) => {
+            (said.kind, &said.value) == (found.kind, &found.value)
+        }
+        _ => said == found,
     }
 }
 

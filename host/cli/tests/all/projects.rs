@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::environment::{Environment, Said};
 use crate::examples_effects::Server;
+use crate::recordings;
 
 /// What the task of every template is asked, and what it answers.
 const CALL: &str = "top-words(\"To be, or not to be: to …\", 2)";
@@ -167,7 +168,7 @@ fn is_an_effect(
     assert_eq!(tested.code, Some(0), "{tested}");
     let path = format!("words/{file}");
     let text = String::from_utf8(it.0.read(&path)).unwrap();
-    it.0.put(&path, more(text));
+    it.0.put(&path, more(text.clone()));
     let built = it.run(&["build", "words"]);
     assert_eq!(built.code, Some(0), "{built}");
 
@@ -221,6 +222,11 @@ fn is_an_effect(
     assert_eq!(added.code, Some(0), "{added}");
     let read = it.run(&["run", "reader.wasm", &url("read", ""), "--allow", &host]);
     assert_eq!(read.stdout(), "some(\"Fish chips\")\n", "{read}");
+
+    recordings::of_every_effect(it, language, &server.url);
+    // The tests are those of the template.
+    it.0.put(&path, text);
+    recordings::of_the_template(it, language, tests, &url("title", ""), &host);
 }
 
 /// The project becomes that of the template `workflow`, which passes its own tests. Its component is built, and what the template
@@ -357,7 +363,8 @@ fn a_project_in_javascript_works() {
     );
     let run = ["npm", "start", "--silent"];
     is_a_workflow(&it, "js", &["npm", "test"], &run, "src/component.js");
-    its_sdk_passes_its_tests(&it, "js", "node", &["--test"], "derive.test.js");
+    let files = ["derive.test.js", "testing.test.js"];
+    its_sdk_passes_its_tests(&it, "js", "node", &["--test"], &files);
 }
 
 #[test]
@@ -429,7 +436,8 @@ error: the guest trapped: wasm `unreachable` instruction executed
     );
     let run = [".venv/bin/python", "flow.py"];
     is_a_workflow(&it, "python", &tests, &run, "component.py");
-    its_sdk_passes_its_tests(&it, "python", ".venv/bin/python", &[], "test_derive.py");
+    let files = ["test_derive.py", "test_testing.py"];
+    its_sdk_passes_its_tests(&it, "python", ".venv/bin/python", &[], &files);
 }
 
 #[test]
@@ -460,21 +468,24 @@ fn its_sdk_passes_its_tests(
     language: &str,
     program: &str,
     options: &[&str],
-    file: &str,
+    files: &[&str],
 ) {
     let tests = root().join("sdk").join(language).join("tests");
     let names = fs::read_dir(&tests)
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
-    let names: Vec<_> = names.filter(|name| name != "__pycache__").collect();
-    assert_eq!(names, [file]);
-    let place = format!("{}/tests/{file}", homestar_templates::VENDORED);
-    it.0.put(
-        &format!("words/{place}"),
-        fs::read(tests.join(file)).unwrap(),
-    );
-    let said = it.tool(program, &[options, &[&place]].concat());
-    assert_eq!(said.code, Some(0), "{said}");
+    let mut names: Vec<_> = names.filter(|name| name != "__pycache__").collect();
+    names.sort();
+    assert_eq!(names, files);
+    for file in files {
+        let place = format!("{}/tests/{file}", homestar_templates::VENDORED);
+        it.0.put(
+            &format!("words/{place}"),
+            fs::read(tests.join(file)).unwrap(),
+        );
+        let said = it.tool(program, &[options, &[&place]].concat());
+        assert_eq!(said.code, Some(0), "{said}");
+    }
 }
 
 /// What pip installed is what the project had of the SDK.
@@ -543,28 +554,6 @@ fn the_task_of_the_readme_works() {
         }
     }
     assert!(said.is_none(), "README shows no result");
-}
-
-#[test]
-fn the_sdk_for_rust_passes_its_tests() {
-    if !has(&["cargo"]) {
-        return;
-    }
-    let it = Projects::new();
-    let mut cargo = it.command("cargo", &["test", "--workspace", "--quiet"]);
-    let said = it.0.said(cargo.current_dir(root().join("sdk/rust")));
-    assert_eq!(said.code, Some(0), "{said}");
-    // What is published compiles: it is what projects get.
-    let arguments = [
-        "publish",
-        "--workspace",
-        "--dry-run",
-        "--no-verify",
-        "--allow-dirty",
-    ];
-    let mut cargo = it.command("cargo", &arguments);
-    let said = it.0.said(cargo.current_dir(root().join("sdk/rust")));
-    assert_eq!(said.code, Some(0), "{said}");
 }
 
 #[test]
@@ -653,86 +642,6 @@ fn what_is_there_is_not_overwritten_and_names_are_checked() {
     let said = it.run(&["new", "small", "--lang", "python", "--json"]);
     assert_eq!(said.json()["ok"]["name"], "small");
     assert_eq!(said.json()["ok"]["files"][0], ".gitignore");
-}
-
-/// What packages hold is what a project gets.
-#[test]
-fn what_is_packed_is_what_a_project_has() {
-    let it = Projects::new();
-    for (language, folder, tool, arguments) in [
-        ("js", "", "npm", &["pack", "--dry-run", "--json"][..]),
-        (
-            "rust",
-            "",
-            "cargo",
-            &[
-                "package",
-                "--list",
-                "--allow-dirty",
-                "--package",
-                "homestar-sdk",
-            ],
-        ),
-        (
-            "rust",
-            "macros/",
-            "cargo",
-            &[
-                "package",
-                "--list",
-                "--allow-dirty",
-                "--package",
-                "homestar-sdk-macros",
-            ],
-        ),
-    ] {
-        if !has(&[tool]) {
-            continue;
-        }
-        let files = homestar_templates::project(language, "task", "words").unwrap();
-        let sdk = format!("{}/{folder}", homestar_templates::VENDORED);
-        let vendored = files.iter().filter_map(|(path, _)| path.strip_prefix(&sdk));
-        let mut vendored: Vec<_> = vendored
-            .filter(|path| !path.starts_with("macros/"))
-            .collect();
-        let mut command = it.command(tool, arguments);
-        let said =
-            it.0.said(command.current_dir(root().join("sdk").join(language)));
-        assert_eq!(said.code, Some(0), "{said}");
-        let mut packed: Vec<String> = match language {
-            "js" => {
-                let packed: serde_json::Value = serde_json::from_str(said.stdout()).unwrap();
-                let files = packed[0]["files"].as_array().unwrap();
-                files
-                    .iter()
-                    .map(|file| file["path"].as_str().unwrap().to_owned())
-                    .collect()
-            }
-            // Cargo adds what it makes itself.
-            _ => {
-                let made = ["Cargo.lock", "Cargo.toml.orig", ".cargo_vcs_info.json"];
-                let lines = said.stdout().lines().filter(|line| !made.contains(line));
-                lines.map(str::to_owned).collect()
-            }
-        };
-        packed.sort();
-        vendored.sort_unstable();
-        assert_eq!(packed, vendored, "{language}/{folder}");
-    }
-}
-
-/// The SDK for Rust calls the interfaces that there are.
-#[test]
-fn the_wit_of_the_sdk_for_rust_is_ours() {
-    for name in ["crypto", "dns", "https", "random", "std"] {
-        let file = format!("wit/deps/homestar-{name}/{name}.wit");
-        let ours = fs::read_to_string(root().join(&file)).unwrap();
-        let its = fs::read_to_string(root().join("sdk/rust").join(&file)).unwrap();
-        assert!(
-            its == ours,
-            "sdk/rust/{file} is another than {file}; copy it"
-        );
-    }
 }
 
 /// A program that goes on until this is dropped.

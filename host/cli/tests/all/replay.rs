@@ -457,3 +457,91 @@ fn a_page_is_read_again_when_its_server_is_gone() {
     let facts = it.run(&["receipt", "show", "page.car", "--json"]).json();
     assert_eq!(facts["calls"][0]["name"], "homestar:driver/http.send");
 }
+
+#[test]
+fn what_a_guest_asked_effects_is_written_for_tests() {
+    let it = rolled();
+    let elsewhere = Environment::new();
+    elsewhere.put("roll.car", it.read("roll.car"));
+    assert_snapshot!(elsewhere.run(&["replay", "roll.car", "--fixture", "roll.json"]), @r#"
+    the same outcome; 1 call of an effect in roll.json
+    --- exit code 0
+    "#);
+    let text = String::from_utf8(elsewhere.read("roll.json")).unwrap();
+    let fixture: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let receipt = it.run(&["receipt", "show", "roll.car", "--json"]).json();
+    assert_eq!(fixture["receipt"], receipt["receipt"]);
+    assert_eq!(fixture["out"], receipt["out"]);
+    let call = &fixture["calls"][0];
+    assert_eq!(call["call"], "homestar:random/random.u64");
+    assert_eq!(call["args"], serde_json::json!([]));
+    assert_eq!(call["answer"], fixture["out"]);
+    let said = elsewhere.run(&["replay", "roll.car", "--fixture", "roll.json", "--json"]);
+    let facts = serde_json::json!({"asked_itself": [], "calls": 1, "file": "roll.json"});
+    assert_eq!(said.json()["ok"], facts);
+}
+
+#[test]
+fn what_has_no_place_in_tests_says_so() {
+    let it = Environment::with(&["add", "hostile"]).with_key();
+    it.run(&["run", "add.wasm", "add(1, 2)", "--receipt", "sum.car"]);
+    assert_snapshot!(it.run(&["replay", "sum.car", "--fixture", "sum.json"]), @r#"
+    --- stderr
+    error: the task heard nothing from outside
+    hint: its tests need nothing in the place of effects
+    --- exit code 4
+    "#);
+    assert!(!it.path("sum.json").exists());
+
+    // What a guest asks by itself is no module's.
+    it.put("early.wasm", wat::parse_str(EARLY).unwrap());
+    let grants = ["--allow", "random", "--allow", "clock"];
+    let run = ["run", "early.wasm", "roll", "--receipt", "early.car"];
+    let said = it.run(&[&run[..], &grants].concat());
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_snapshot!(it.run(&["replay", "early.car", "--fixture", "early.json"]), @r#"
+    the same outcome; 1 call of an effect in early.json
+    --- stderr
+    note: the guest itself asked clock, and no module of an SDK answers that: it isn't in early.json
+    --- exit code 0
+    "#);
+    it.put("early.wasm", wat::parse_str(ALONE).unwrap());
+    let said = it.run(&[&run[..], &grants].concat());
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_snapshot!(it.run(&["replay", "early.car", "--fixture", "early.json"]), @r#"
+    --- stderr
+    error: the guest asks for no effect that SDKs have a module for
+    hint: those are digest, keys, dns, https, random and state
+    --- exit code 4
+    "#);
+}
+
+/// A guest that reads the clock before it is called, and gives random numbers.
+const EARLY: &str = r#"(component
+    (import "homestar:random/types@0.1.0" (instance $types
+        (type $declared (variant (case "denied" string) (case "budget" string) (case "too-many" u32)))
+        (export "error" (type (eq $declared)))))
+    (alias export $types "error" (type $error))
+    (import "homestar:random/random@0.1.0" (instance $random
+        (export "u64" (func (result (result u64 (error $error)))))))
+    (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+        (export "now" (func (result u64)))))
+    (core func $now (canon lower (func $clock "now")))
+    (core module $m
+        (import "clock" "now" (func $now (result i64)))
+        (func $start (drop (call $now)))
+        (start $start))
+    (core instance (instantiate $m (with "clock" (instance (export "now" (func $now))))))
+    (alias export $random "u64" (func $u64))
+    (export "roll" (func $u64)))"#;
+
+/// A guest that gives what the clock says.
+const ALONE: &str = r#"(component
+    (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+        (export "now" (func (result u64)))))
+    (core func $now (canon lower (func $clock "now")))
+    (core module $m
+        (import "clock" "now" (func $now (result i64)))
+        (func (export "roll") (result i64) (call $now)))
+    (core instance $i (instantiate $m (with "clock" (instance (export "now" (func $now))))))
+    (func (export "roll") (result u64) (canon lift (core func $i "roll"))))"#;

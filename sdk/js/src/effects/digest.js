@@ -1,9 +1,9 @@
-import * as bindings from '#bindings/digest';
+import * as own from '#bindings/digest';
 import { caller, encoded } from './effect.js';
 
-const call = caller('digest', bindings);
+const call = caller('digest', own);
 
 export default {
   hash: (algorithm, text) =>
-    call('hash', () => bindings.hash(algorithm, typeof text === 'string' ? encoded(text) : text)),
+    call('hash', (bindings) => bindings.hash(algorithm, typeof text === 'string' ? encoded(text) : text)),
 };

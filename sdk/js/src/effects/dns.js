@@ -1,13 +1,13 @@
-import * as bindings from '#bindings/dns';
+import * as own from '#bindings/dns';
 import { caller } from './effect.js';
 
-const call = caller('dns', bindings, {
+const call = caller('dns', own, {
   'not-found': () => 'there is no such name',
   timeout: () => 'no server answered in time',
 });
 
 export default {
-  lookup: (name, type) => call('lookup', () => bindings.lookup(name, type)),
-  addresses: (name) => call('addresses', () => bindings.addresses(name)),
-  reverse: (address) => call('reverse', () => bindings.reverse(address)),
+  lookup: (name, type) => call('lookup', (bindings) => bindings.lookup(name, type)),
+  addresses: (name) => call('addresses', (bindings) => bindings.addresses(name)),
+  reverse: (address) => call('reverse', (bindings) => bindings.reverse(address)),
 };

@@ -10,20 +10,29 @@ export class EffectError extends Error {
   }
 }
 
+/** What gives the functions of an interface in a test: a recording. */
+let recording;
+
+/** Lets `functions` answer, or nobody. */
+export function play(functions) {
+  recording = functions;
+}
+
 /**
  * What calls the functions of `bindings` for a module of ours. An error of theirs is thrown as ours; `words` has the message
  * of each case whose value isn't one.
  */
 export function caller(module, bindings, words = {}) {
   return (name, call) => {
-    if (Object.keys(bindings).length === 0) {
+    const isHere = Object.keys(bindings).length > 0;
+    if (!isHere && !recording) {
       throw new Error(
         `${module}.${name} works in a component; in a test something stands in for it, such as ` +
-          `\`mock.method(${module}, '${name}', …)\` of node:test`,
+          `\`mock.method(${module}, '${name}', …)\` of node:test, or a recording, by \`@homestar/sdk/testing\``,
       );
     }
     try {
-      return call();
+      return call(isHere ? bindings : recording(module));
     } catch (error) {
       throw told(error, words);
     }

@@ -1,7 +1,7 @@
-import * as bindings from '#bindings/https';
+import * as own from '#bindings/https';
 import { caller, decoded, encoded } from './effect.js';
 
-const call = caller('https', bindings, {
+const call = caller('https', own, {
   timeout: () => 'the server took too long',
   'too-large': (most) => `the body has more than ${most} bytes`,
   redirects: (most) => `there are more than ${most} redirects`,
@@ -29,7 +29,7 @@ class Response {
 }
 
 export default {
-  get: (url) => call('get', () => new Response(bindings.get(url))),
+  get: (url) => call('get', (bindings) => new Response(bindings.get(url))),
 
   send({ method = 'GET', url, headers = [], body = '', connectTimeoutMs, timeoutMs, redirects, maxBytes }) {
     const request = {
@@ -39,7 +39,7 @@ export default {
       body: typeof body === 'string' ? encoded(body) : body,
       options: { connectTimeoutMs, timeoutMs, redirects, maxBytes },
     };
-    return call('send', () => new Response(bindings.send(request)));
+    return call('send', (bindings) => new Response(bindings.send(request)));
   },
 
   response: (parts) => new Response(parts),

@@ -1,7 +1,7 @@
-import * as bindings from '#bindings/keys';
+import * as own from '#bindings/keys';
 import { caller } from './effect.js';
 
-const call = caller('keys', bindings, {
+const call = caller('keys', own, {
   'no-key': () => 'there is no such key',
   'wrong-algorithm': (algorithm) => `the key is for ${algorithm}`,
   'invalid-key': () => 'this is no public key',
@@ -62,11 +62,11 @@ class Key {
 }
 
 export default {
-  generate: (algorithm) => call('generate', () => new Key(bindings.Key.generate(algorithm))),
-  take: (algorithm, secret) => call('take', () => new Key(bindings.Key.import(algorithm, secret))),
-  open: (name) => call('open', () => new Key(bindings.Key.open(name))),
+  generate: (algorithm) => call('generate', (bindings) => new Key(bindings.Key.generate(algorithm))),
+  take: (algorithm, secret) => call('take', (bindings) => new Key(bindings.Key.import(algorithm, secret))),
+  open: (name) => call('open', (bindings) => new Key(bindings.Key.open(name))),
   verify: (algorithm, publicKey, message, signature) =>
-    call('verify', () => bindings.verify(algorithm, publicKey, message, signature)),
+    call('verify', (bindings) => bindings.verify(algorithm, publicKey, message, signature)),
   seal: (publicKey, info, additional, plaintext) =>
-    call('seal', () => bindings.seal(publicKey, info, additional, plaintext)),
+    call('seal', (bindings) => bindings.seal(publicKey, info, additional, plaintext)),
 };

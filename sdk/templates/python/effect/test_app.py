@@ -2,6 +2,7 @@ import unittest
 from unittest import mock
 
 from homestar import https
+from homestar.testing import recorded
 
 from app import title
 
@@ -20,6 +21,10 @@ class Title(unittest.TestCase):
         with mock.patch("homestar.https.get", side_effect=https.Timeout()):
             with self.assertRaises(https.Timeout):
                 title("https://example.com/")
+
+    def test_it_is_the_one_that_was_recorded(self):
+        with recorded("page.json") as page:
+            self.assertEqual(title(*page.args), page.result)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EffectError } from '@homestar/sdk';
 import https from '@homestar/sdk/https';
+import { recorded } from '@homestar/sdk/testing';
 import { title } from '../src/index.js';
 
 test('it stands in the page', (t) => {
@@ -19,4 +20,8 @@ test('what https says is said', (t) => {
     throw new EffectError('timeout');
   });
   assert.throws(() => title('https://example.com/'), { kind: 'timeout' });
+});
+
+test('it is the one that was recorded', () => {
+  recorded('page.json', (page) => assert.equal(title(...page.args), page.result ?? undefined));
 });

@@ -22,7 +22,7 @@ mod titles {
 #[cfg(test)]
 mod tests {
     use super::titles::*;
-    use homestar_sdk::https;
+    use homestar_sdk::{https, testing};
 
     /// Answers with this.
     struct Site(Result<https::Response, https::Error>);
@@ -53,5 +53,12 @@ mod tests {
     fn what_https_says_is_said() {
         let error = title_of(Err(https::Error::Timeout)).unwrap_err();
         assert_eq!(error, "the server took too long");
+    }
+
+    #[test]
+    fn it_is_the_one_that_was_recorded() {
+        let page = testing::recorded("page.json");
+        let found = title(page.args()[0].as_str().unwrap()).unwrap();
+        assert_eq!(found.as_deref(), page.result().as_str());
     }
 }
