@@ -7,10 +7,18 @@
 const BEGIN: &[u8] = b"\n\nthread '<unnamed>' (";
 
 /// What stands in the panics of runtimes that have told the program's error: file and message.
-const RUNTIMES: [(&str, &str); 2] = [
+const RUNTIMES: [(&str, &str); 4] = [
     (
         " panicked at crates/runtime/src/interpreter.rs:",
         "\nFailed to call '",
+    ),
+    (
+        " panicked at crates/runtime/src/bindings.rs:",
+        "\nCall failed 'async export': Value(Symbol(",
+    ),
+    (
+        " panicked at crates/runtime/src/call.rs:",
+        "\nexpected enum string: FromJs { from: \"symbol\", ",
     ),
     (
         " panicked at runtime/src/lib.rs:",

@@ -194,6 +194,7 @@ fn where_it_was(backtrace: &WasmBacktrace, message: &mut String) {
 
 /// What a program of Rust's or C's calls once it has to end, and how one of Python's is called.
 const ENDINGS: &[&str] = &[
+    "<componentize_py_runtime::",
     "__rustc::",
     "core::option::expect_failed",
     "core::option::unwrap_failed",
@@ -202,6 +203,7 @@ const ENDINGS: &[&str] = &[
     "std::panicking::",
     "std::process::abort",
     "std::sys::",
+    "wit_dylib_export_async_call",
     "wit_dylib_export_call",
 ];
 

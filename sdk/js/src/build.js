@@ -62,7 +62,7 @@ async function derived(entry, { name, wit, contracts }) {
   try {
     writeFileSync(join(folder, 'world.wit'), text);
     cpSync(join(contracts, 'deps'), join(folder, 'deps'), { recursive: true });
-    return await componentize(source, folder);
+    return await componentize(source, folder, interface_.isAsync);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -70,7 +70,9 @@ async function derived(entry, { name, wit, contracts }) {
 
 async function byHand(entry, wit) {
   const { source } = await bundled({ entryPoints: [entry] });
-  return await componentize(source, resolve(wit));
+  const files = readdirSync(wit).filter((file) => file.endsWith('.wit'));
+  const isAsync = files.some((file) => WAITS.test(readFileSync(join(wit, file), 'utf8').replace(/\/\/.*/g, '')));
+  return await componentize(source, resolve(wit), isAsync);
 }
 
 /**
@@ -123,10 +125,13 @@ function origins({ sources, mappings }) {
   return `;globalThis.homestarOrigins = ${JSON.stringify({ files, lines })};\n`;
 }
 
-async function componentize(jsSource, witPath) {
+/** What in WIT takes a runtime that waits. */
+const WAITS = /\basync\b|\b(stream|future)\b/;
+
+async function componentize(jsSource, witPath, isAsync) {
   try {
-    // Without `sync` it would need a host with async components.
-    const { component } = await qjs.componentize({ witPath, jsSource, sync: true });
+    // Calls of components that never wait cost less.
+    const { component } = await qjs.componentize({ witPath, jsSource, sync: !isAsync });
     return component;
   } catch (error) {
     throw new BuildError(error.message);

@@ -21,6 +21,9 @@ const KEYWORDS = new Map([
   ['TSBigIntKeyword', big('s64')],
 ]);
 
+/** What reads as a stream: `for await` goes over all of them. */
+const STREAMS = new Set(['AsyncGenerator', 'AsyncIterable', 'AsyncIterableIterator', 'ReadableStream']);
+
 // A type is its WIT, and what turns an expression on the other side into one here (`in`, if anything) and back (`out`,
 // which checks too: the other side takes what it gets).
 
@@ -47,6 +50,8 @@ export class Interface {
   constructor(name, file) {
     this.name = name;
     this.file = file;
+    /** Whether any task waits: that takes another runtime. */
+    this.isAsync = false;
     for (const [name, { node }] of file.exports) {
       if (name === 'default') throw file.error(node, 'a default export has no name to be called by; export it by name');
       const found = file.exported('functions', name);
@@ -126,7 +131,10 @@ export class Interface {
       }
       return map(name, this.#type(file, given[1], what));
     }
-    if (name === 'Promise') throw file.error(node, `${what} is a promise; a task is a plain function`);
+    if (name === 'Promise') throw file.error(node, `${what} is a promise, and only the result of a task may be one`);
+    if (STREAMS.has(name)) {
+      throw file.error(node, `${what} is a stream, and only a parameter or the result of an async task may be one, of \`Uint8Array\``);
+    }
     const ours = OURS.get(name);
     if (ours && given.length === 0) return ours;
     throw file.error(node, `${what} is \`${name}\`, which WIT has no type for, or which isn't declared in a file of this program`);
@@ -270,37 +278,60 @@ export class Interface {
 
   #add(text, { node, documentation, file }) {
     const name = this.#claim(file, node, text, node);
-    if (node.async || node.generator) {
-      throw file.error(node, `\`${text}\` is async or a generator; a task is a plain function`);
+    if (node.generator && !node.async) {
+      throw file.error(node, `\`${text}\` is a generator; \`async function*\` makes a stream`);
     }
     if (node.typeParameters) throw file.error(node, `\`${text}\` has parameters of type, and nothing in WIT has`);
     const tags = documentation?.tags ?? [];
+    const written = this.#returned(file, node, tags);
+    const promised = written?.typeName?.name === 'Promise' ? this.#only(file, written, `the promise of \`${text}\``) : undefined;
+    const isAsync = node.async || promised !== undefined;
+    this.isAsync ||= isAsync;
     const parameters = [];
     const given = [];
     node.params.forEach((parameter, at) => {
-      const { label, type } = this.#parameter(file, node, text, parameter, tags);
+      const { label, type } = this.#parameter(file, node, text, parameter, tags, isAsync);
       parameters.push(`${escaped(label)}: ${type.wit}`);
       given.push(type.in ? type.in(`v${at}`) : `v${at}`);
     });
-    const result = this.#result(file, node, text, tags);
+    const result = this.#result(file, node, text, promised ?? written, isAsync);
     const error = this.#error(file, node, text, tags);
+    if (error && node.generator) {
+      throw file.error(node, `\`${text}\` has returned its stream before it throws; a plain async function can return one or throw`);
+    }
     const returned = error ? `result<${result?.wit ?? '_'}, ${error.wit}>` : result?.wit;
     this.#functions.push(
       [
         ...documented(documentation?.text, '    '),
-        `    ${escaped(name)}: func(${parameters.join(', ')})${returned ? ` -> ${returned}` : ''};`,
+        `    ${escaped(name)}: ${isAsync ? 'async ' : ''}func(${parameters.join(', ')})${returned ? ` -> ${returned}` : ''};`,
       ].join('\n'),
     );
     const names = given.map((_, at) => `v${at}`).join(', ');
-    const call = `app.${text}(${given.join(', ')})`;
-    const body = result ? `const value = ${call}; return ${result.out('value')};` : `${call};`;
-    const caught = error
-      ? `failed(error, '${text}', '${error.wit}', (value) => ${error.out('value')})`
-      : `failed(error, '${text}')`;
-    this.#methods.push(`  ${camel(name)}(${names}) { begin(); try { ${body} } catch (error) { throw ${caught}; } },`);
+    const call = `${isAsync ? 'await ' : ''}app.${text}(${given.join(', ')})`;
+    const place = `'${text} (${file.place(node)})'`;
+    const body = result ? `const value = ${call}; return ${result.out('value', place)};` : `${call};`;
+    const caught = error ? `failed(error, ${place}, '${error.wit}', (value) => ${error.out('value')})` : `failed(error, ${place})`;
+    const method = `${isAsync ? 'async ' : ''}${camel(name)}(${names})`;
+    this.#methods.push(`  ${method} { begin(); try { ${body} } catch (error) { throw ${caught}; } },`);
   }
 
-  #parameter(file, node, text, parameter, tags) {
+  /** The type within `<…>`. */
+  #only(file, node, what) {
+    const given = (node.typeArguments ?? node.typeParameters)?.params ?? [];
+    if (given.length === 0) throw file.error(node, `${what} doesn't say of what type it is`);
+    return given[0];
+  }
+
+  /** A type that may be a stream. */
+  #streamed(file, node, what, isAsync) {
+    if (!STREAMS.has(node.typeName?.name)) return this.#type(file, node, what);
+    const item = this.#only(file, node, what);
+    if (item.typeName?.name !== 'Uint8Array') throw file.error(node, `${what} is a stream of something else than \`Uint8Array\``);
+    if (!isAsync) throw file.error(node, `${what} is a stream, for which a task has to be \`async\``);
+    return { wit: 'stream<u8>', out: (value, place) => `streamed(${value}, ${place})` };
+  }
+
+  #parameter(file, node, text, parameter, tags, isAsync) {
     const pattern = parameter.type === 'AssignmentPattern' ? parameter.left : parameter;
     if (pattern.type !== 'Identifier') {
       throw file.error(parameter, `a parameter of \`${text}\` has no name of its own`);
@@ -315,20 +346,23 @@ export class Interface {
     }
     const label = kebab(pattern.name);
     if (!label) throw file.error(parameter, `${what} has no name that WIT could have`);
-    const type = this.#type(file, written, what);
+    const type = this.#streamed(file, written, what, isAsync);
     return { label, type: pattern.optional || tag?.isOptional ? option(type, 'undefined') : type };
   }
 
-  #result(file, node, text, tags) {
+  /** The type that a function says it returns. */
+  #returned(file, node, tags) {
     const tag = tags.find(({ tag }) => tag === 'returns' || tag === 'return');
-    let written = node.returnType?.typeAnnotation;
-    if (!file.isTyped && tag?.type) written = file.type(tag.type, node);
+    return !file.isTyped && tag?.type ? file.type(tag.type, node) : node.returnType?.typeAnnotation;
+  }
+
+  #result(file, node, text, written, isAsync) {
     if (!written) {
       const example = file.isTyped ? '): string' : '@returns {string}';
       throw file.error(node, `\`${text}\` has no type for its result, such as \`${example}\``);
     }
     if (written.type === 'TSVoidKeyword' || written.type === 'TSUndefinedKeyword') return undefined;
-    return this.#type(file, written, `the result of \`${text}\``);
+    return this.#streamed(file, written, `the result of \`${text}\``, isAsync);
   }
 
   /** What a task throws stands in its comment, in either language. */
@@ -358,7 +392,7 @@ export class Interface {
   /** The program that is built: `app` imports a person's, `runtime` ours. */
   javascript(app, runtime) {
     return [
-      `import { at, begin, big, bytes, failed, out } from ${JSON.stringify(runtime)};`,
+      `import { at, begin, big, bytes, failed, out, streamed } from ${JSON.stringify(runtime)};`,
       `import * as app from ${JSON.stringify(app)};`,
       ...this.#code,
       'export const tasks = {',

@@ -1,6 +1,7 @@
 // What stands between a program and the component: checks of what it returns, its errors, and `console`.
 
 import log from 'homestar:std/log@0.1.0';
+import { TextDecoder, TextEncoder } from './text.js';
 
 /** A value that isn't of the type that was declared, and where in the result it is. */
 class Mismatch extends TypeError {
@@ -131,7 +132,7 @@ function isMistake(error) {
 }
 
 /** Returns what is thrown to the other side: the task's own error, if it has the type of one, or what ends the task. */
-export function failed(error, task, type, turn) {
+export function failed(error, place, type, turn) {
   if (type && !isMistake(error)) {
     try {
       if (type !== 'string') return turn(error);
@@ -141,12 +142,38 @@ export function failed(error, task, type, turn) {
       // What was thrown is no error that was declared.
     }
   }
-  const isError = error instanceof Error;
-  const prefix = error instanceof Mismatch ? `${task} returned ` : '';
-  const words = isError ? `${error.name}: ${prefix}${error.message}` : `${shown(error)} was thrown`;
-  say('error', [[words, ...(isError ? stack(error) : [])].join('\n')]);
+  say('error', [told(error, place).join('\n')]);
   // No type has it, so it ends the task.
   return Symbol('the task failed');
+}
+
+/** Most errors that are told, each the cause of the one before. */
+const CAUSES_MAX = 10;
+
+/** An error in words, with what caused it. `place` is where the task is. */
+function told(error, place, depth = 0) {
+  if (error instanceof Mismatch) {
+    return [`${error.name}: ${place.split(' ')[0]} returned ${error.message}`, `  at ${place}`];
+  }
+  if (!(error instanceof Error)) {
+    const words = typeof error === 'object' && error !== null ? text(error) : shown(error);
+    return [`${words.length > 200 ? `${words.slice(0, 200)}…` : words} was thrown`, `  at ${place}`];
+  }
+  const lines = [`${error.name}: ${error.message}`, ...stack(error)];
+  if (error.cause === undefined || depth === CAUSES_MAX) return lines;
+  const [first, ...rest] = told(error.cause, place, depth + 1);
+  return [...lines, `caused by ${first}`, ...rest];
+}
+
+/** The pieces of a stream on their way out. A task whose stream fails has failed. */
+export async function* streamed(pieces, place) {
+  try {
+    if (typeof pieces?.[Symbol.asyncIterator] !== 'function') throw new Mismatch('a stream', pieces);
+    for await (const piece of pieces) yield out.bytes(piece);
+  } catch (error) {
+    // What a stream throws ends the stream and not the task; a level of the log that there isn't does.
+    log.log(failed(error, place), '');
+  }
 }
 
 /** Where an error was thrown, by the files and lines that a person wrote. */
@@ -194,3 +221,5 @@ globalThis.console ??= {
   trace: (...values) => say('trace', values),
   warn: (...values) => say('warn', values),
 };
+globalThis.TextDecoder ??= TextDecoder;
+globalThis.TextEncoder ??= TextEncoder;

@@ -107,6 +107,21 @@ test('in JavaScript types stand in comments', () => {
   );
 });
 
+test('what waits is async, and streams are of bytes', () => {
+  assert.equal(items('export async function f(a: u8): Promise<u8> { return a }'), 'f: async func(a: u8) -> u8;');
+  assert.equal(items('export function f(): Promise<void> { return g() }'), 'f: async func();');
+  assert.equal(
+    items('/** @throws {string} */ export async function f(a: ReadableStream<Uint8Array>): Promise<u8> { return 1 }'),
+    'f: async func(a: stream<u8>) -> result<u8, string>;',
+  );
+  assert.equal(
+    items('export async function* f(a: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> { yield* a }'),
+    'f: async func(a: stream<u8>) -> stream<u8>;',
+  );
+  const text = '/** @param {u8} a\n * @returns {Promise<AsyncIterable<Uint8Array>>} */\nexport async function f(a) {}';
+  assert.match(derived(text, 'index.js'), /f: async func\(a: u8\) -> stream<u8>;/);
+});
+
 test('what another file exports is a task too', () => {
   writeFileSync(join(folder, 'more.ts'), 'export function more(): string { return "" }');
   assert.equal(items(`export { more as evenMore } from './more.js';`), 'even-more: func() -> string;');
@@ -124,8 +139,13 @@ test('what says too little is named, with its line', () => {
 
 test('what WIT has no type for is named', () => {
   refused('export function f(a: Date): void {}', "index.ts:1: the parameter `a` of `f` is `Date`, which WIT has no type for, or which isn't declared in a file of this program");
-  refused('export async function f(): Promise<void> {}', 'index.ts:1: `f` is async or a generator; a task is a plain function');
-  refused('export function f(): Promise<void> {}', 'index.ts:1: the result of `f` is a promise; a task is a plain function');
+  refused('export function* f(): Iterable<u8> {}', 'index.ts:1: `f` is a generator; `async function*` makes a stream');
+  refused('export function f(a: Promise<u8>): void {}', 'index.ts:1: the parameter `a` of `f` is a promise, and only the result of a task may be one');
+  refused('export async function f(): Promise {}', "index.ts:1: the promise of `f` doesn't say of what type it is");
+  refused('export function f(a: AsyncIterable<Uint8Array>): void {}', 'index.ts:1: the parameter `a` of `f` is a stream, for which a task has to be `async`');
+  refused('export async function f(a: AsyncIterable<string>): Promise<void> {}', 'index.ts:1: the parameter `a` of `f` is a stream of something else than `Uint8Array`');
+  refused('export async function f(a: ReadableStream<Uint8Array>[]): Promise<void> {}', 'index.ts:1: the parameter `a` of `f` is a stream, and only a parameter or the result of an async task may be one, of `Uint8Array`');
+  refused('/** @throws {string} */\nexport async function* f(): AsyncGenerator<Uint8Array> {}', 'index.ts:2: `f` has returned its stream before it throws; a plain async function can return one or throw');
   refused('export function f<T>(a: T): void {}', 'index.ts:1: `f` has parameters of type, and nothing in WIT has');
   refused('export function f(a: Map<u8, u8>): void {}', 'index.ts:1: the parameter `a` of `f` has keys that are no `string`; an array of pairs may have any');
   refused('interface A { a: A[] }\nexport function f(a: A): void {}', 'index.ts:1: `A` leads to itself, and types of WIT can\'t');

@@ -1,5 +1,6 @@
 """Derives WIT from annotated functions, and the Python that stands between both."""
 
+import collections.abc
 import dataclasses
 import enum
 import inspect
@@ -25,6 +26,9 @@ KEYWORDS = frozenset(
 )
 
 PLAIN = {bool: "bool", int: "s64", float: "f64", str: "string", bytes: "list<u8>"}
+
+#: What reads as a stream: `async for` goes over all of them.
+STREAMS = frozenset({collections.abc.AsyncGenerator, collections.abc.AsyncIterable, collections.abc.AsyncIterator})
 
 #: What tells that `{0}` is of a type.
 CHECKS = {
@@ -128,6 +132,7 @@ class Interface:
         #: The definitions of types, in the order in which they are needed.
         self.definitions: list[str] = []
         self.functions: list[str] = []
+        self.is_async = self.has_streams = False
         #: Python that runs before the component is taken.
         self.glue: list[str] = []
         self.methods: list[str] = []
@@ -175,7 +180,21 @@ class Interface:
             return self.enum_of(hint)
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             return self.record_of(hint)
+        if origin in STREAMS:
+            words = f"{what} is a stream, and only a parameter or the result of an async task may be one, of `bytes`"
+            raise DeriveError(place, words)
         raise DeriveError(place, f"{what} is `{named(hint)}`, {advice(hint)}")
+
+    def streamed(self, place: str, what: str, hint, is_async: bool) -> Type:
+        """A type that may be a stream."""
+        if typing.get_origin(hint) not in STREAMS:
+            return self.type_of(place, what, hint)
+        if typing.get_args(hint)[0] is not bytes:
+            raise DeriveError(place, f"{what} is a stream of something else than `bytes`")
+        if not is_async:
+            raise DeriveError(place, f"{what} is a stream, for which a task has to be `async`")
+        self.has_streams = True
+        return Type("stream<u8>", "hasattr({0}, '__aiter__')".format, "pieces({0})".format, None)
 
     def list_of(self, item: Type) -> Type:
         whole = "[{} for each in {}]"
@@ -325,8 +344,11 @@ class Interface:
         place = place_of(function)
         if not inspect.isfunction(function):
             raise DeriveError(place, "@task is for functions")
-        if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-            raise DeriveError(place, f"`{function.__name__}` is async or a generator; a task is a plain function")
+        if inspect.isgeneratorfunction(function):
+            raise DeriveError(place, f"`{function.__name__}` is a generator; one that is `async` makes a stream")
+        gives = inspect.isasyncgenfunction(function)
+        is_async = gives or inspect.iscoroutinefunction(function)
+        self.is_async |= is_async
         name = self.claim(place, function.__name__, function)
         hints = hints_of(function, place)
         parameters = []
@@ -337,15 +359,18 @@ class Interface:
                 raise DeriveError(place, f"{what} has no position; take a list")
             if parameter.name not in hints:
                 raise DeriveError(place, f"{what} has no type, such as `{parameter.name}: str`")
-            ty = self.type_of(place, what, hints[parameter.name])
+            ty = self.streamed(place, what, hints[parameter.name], is_async)
             parameters.append(f"{escaped(kebab(parameter.name))}: {ty.wit}")
             lifted.append(ty.lift)
         if "return" not in hints:
             raise DeriveError(place, f"`{function.__name__}` has no type for its result, such as `-> str`")
         result = None
         if hints["return"] is not type(None):
-            result = self.type_of(place, f"the result of `{function.__name__}`", hints["return"])
+            result = self.streamed(place, f"the result of `{function.__name__}`", hints["return"], is_async)
         error, caught = self.raised(place, name, task.raises)
+        if gives and error:
+            words = f"`{function.__name__}` has returned its stream before it raises; a plain async function can return one or raise"
+            raise DeriveError(place, words)
         returned = result.wit if result else None
         if error:
             returned = f"result<{returned or '_'}, {error.wit}>"
@@ -354,11 +379,11 @@ class Interface:
             "\n".join(
                 [
                     *documented(function.__doc__, "    "),
-                    f"    {escaped(name)}: func({', '.join(parameters)}){arrow};",
+                    f"    {escaped(name)}: {'async ' if is_async else ''}func({', '.join(parameters)}){arrow};",
                 ]
             )
         )
-        self.method(function, name, lifted, result, caught)
+        self.method(function, place, name, lifted, result, caught)
 
     def raised(self, place: str, name: str, raises):
         """The type of the error of a task, and its `except` clauses."""
@@ -392,11 +417,13 @@ class Interface:
             return Type("string", "True".format, None, "str({0})".format)
         return self.record_of(one) if dataclasses.fields(one) else None
 
-    def method(self, function, name: str, lifted, result, caught) -> None:
+    def method(self, function, place: str, name: str, lifted, result, caught) -> None:
         target = self.path(function)
+        is_async = inspect.isasyncgenfunction(function) or inspect.iscoroutinefunction(function)
+        waits = "await " if inspect.iscoroutinefunction(function) else ""
         names = [f"v{position}" for position in range(len(lifted))]
         values = [lift(name) if lift else name for name, lift in zip(names, lifted)]
-        lines = [f"value = {target}({', '.join(values)})"]
+        lines = [f"value = {waits}{target}({', '.join(values)})"]
         if caught:
             lines = ["try:", *indented(lines)]
             for exception, error in caught:
@@ -404,10 +431,18 @@ class Interface:
         if result:
             lines += [
                 f"if not {result.check('value')}:",
-                f"    raise mismatch({function.__name__!r}, value, hints({target})['return'])",
-                f"return {result.lower('value') if result.lower else 'value'}",
+                f"    raise mismatch({function.__name__!r}, value, hints({target})['return'], {place!r})",
             ]
-        self.methods += indented(["@staticmethod", "@ends(Err)", f"def {snake(name)}({', '.join(names)}):", *indented(lines)])
+            if result.wit == "stream<u8>":
+                lines += [
+                    "writer, reader = byte_stream()",
+                    f"spawn(fill(writer, {function.__name__!r}, value))",
+                    "return reader",
+                ]
+            else:
+                lines.append(f"return {result.lower('value') if result.lower else 'value'}")
+        begin = f"{'async ' if is_async else ''}def {snake(name)}({', '.join(names)}):"
+        self.methods += indented(["@staticmethod", "@ends(Err)", begin, *indented(lines)])
 
     def path(self, thing) -> str:
         """How the glue names a function or class of a person's."""
@@ -448,15 +483,26 @@ class Interface:
                 "from componentize_py_types import Err",
                 "from homestar.ending import ends",
                 "from homestar.mismatch import mismatch",
+                "from wit_world import exports",
                 "from wit_world.exports import tasks as bindings",
+                *(STREAMING if self.has_streams else []),
                 "hints = lambda function: get_type_hints(function, include_extras=True)",
                 *self.glue,
                 "",
-                "class Tasks:",
+                # What waits is begun by the class that bindings have.
+                f"class Tasks({'exports.Tasks' if self.is_async else ''}):",
                 *self.methods,
                 "",
             ]
         )
+
+
+#: What a program with streams needs.
+STREAMING = [
+    "from componentize_py_async_support import spawn",
+    "from wit_world import byte_stream",
+    "from homestar.streams import fill, pieces",
+]
 
 
 def own_documentation(one) -> typing.Optional[str]:

@@ -1,6 +1,7 @@
 """Ends a task whose exception nobody declared, in the words of its program."""
 
 import functools
+import inspect
 import os
 import sys
 import traceback
@@ -20,7 +21,17 @@ def ends(expected: type[BaseException]):
                 tell(error)
                 raise
 
-        return called
+        @functools.wraps(function)
+        async def awaited(*arguments):
+            try:
+                return await function(*arguments)
+            except expected:
+                raise
+            except BaseException as error:
+                tell(error)
+                raise
+
+        return awaited if inspect.iscoroutinefunction(function) else called
 
     return wrapped
 
@@ -29,6 +40,11 @@ def tell(error: BaseException) -> None:
     """Writes the traceback as the last words: what the runtime would add, that it can't go on, helps nobody."""
     told = traceback.TracebackException.from_exception(error)
     trim(told)
+    name, place = getattr(error, "task", ("", ""))
+    if place:
+        # No line of the program is at fault but that of the task.
+        file, _, line = place.rpartition(":")
+        told.stack.append(traceback.FrameSummary(file, int(line), name, lookup_line=False))
     print("".join(told.format()), end="", file=sys.stderr, flush=True)
     os.close(2)
 

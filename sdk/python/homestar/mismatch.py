@@ -15,11 +15,13 @@ RANGES = {
 }
 
 
-def mismatch(task: str, value, hint) -> TypeError:
-    """The error for a `value` that isn't of the type `hint`."""
+def mismatch(task: str, value, hint, place: str = "") -> TypeError:
+    """The error for a `value` that isn't of the type `hint`. `place` is that of the task, such as `app.py:12`."""
     expected, found, path = first(value, hint, "") or ("what was declared", value, "")
-    place = f", at {path.removeprefix('.')}" if path else ""
-    return TypeError(f"{task} returned {shown(found)} where {expected} was declared{place}")
+    within = f", at {path.removeprefix('.')}" if path else ""
+    error = TypeError(f"{task} returned {shown(found)} where {expected} was declared{within}")
+    error.task = (task, place)
+    return error
 
 
 def first(value, hint, path: str):

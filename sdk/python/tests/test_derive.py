@@ -3,6 +3,7 @@
 import re
 import textwrap
 import unittest
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Optional, Union
@@ -90,6 +91,24 @@ class Names(unittest.TestCase):
 
 
 class Types(unittest.TestCase):
+    def test_what_waits_is_async_and_streams_are_of_bytes(self):
+        async def late(a: u8) -> u8:
+            return a
+
+        async def read(a: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+            return a
+
+        async def given(a: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+            async for piece in a:
+                yield piece
+
+        for function, raises, wit in [
+            (late, (), "late: async func(a: u8) -> u8;"),
+            (read, ValueError, "read: async func(a: stream<u8>) -> result<stream<u8>, string>;"),
+            (given, (), "given: async func(a: stream<u8>) -> stream<u8>;"),
+        ]:
+            self.assertIn(wit, interface(function, raises).wit("app.py", []))
+
     def test_every_annotation_has_its_type(self):
         for hint, wit in [
             (bool, "bool"),
@@ -209,7 +228,15 @@ class Refused(unittest.TestCase):
         def several(a: int | str) -> None: ...
         def keys(a: dict[int, str]) -> None: ...
         def open(*a: int) -> None: ...
-        async def later() -> None: ...
+        def generated() -> int:
+            yield 1
+
+        def waiting(a: AsyncIterator[bytes]) -> None: ...
+        async def texts(a: AsyncIterator[str]) -> None: ...
+        async def many(a: list[AsyncIterator[bytes]]) -> None: ...
+
+        async def late() -> AsyncIterator[bytes]:
+            yield b""
 
         self.assert_refused(
             "the parameter `a` of `other` is `Other`, which WIT has no type for; as a @dataclass or an Enum it would have one",
@@ -225,7 +252,13 @@ class Refused(unittest.TestCase):
             "the parameter `a` of `keys` is a dict whose keys are no `str`; a list of tuples may have any", keys
         )
         self.assert_refused("the parameter `a` of `open` has no position; take a list", open)
-        self.assert_refused("`later` is async or a generator; a task is a plain function", later)
+        self.assert_refused("`generated` is a generator; one that is `async` makes a stream", generated)
+        self.assert_refused("the parameter `a` of `waiting` is a stream, for which a task has to be `async`", waiting)
+        self.assert_refused("the parameter `a` of `texts` is a stream of something else than `bytes`", texts)
+        words = "the parameter `a` of `many` is a stream, and only a parameter or the result of an async task may be one, of `bytes`"
+        self.assert_refused(words, many)
+        words = "`late` has returned its stream before it raises; a plain async function can return one or raise"
+        self.assert_refused(words, late, raises=ValueError)
 
     def test_dataclasses_that_are_no_records(self):
         def holds(a: Endless) -> None: ...

@@ -26,6 +26,7 @@ mod nodes;
 mod output;
 mod packages;
 mod projects;
+mod projects_async;
 mod receipts;
 mod recordings;
 mod replay;

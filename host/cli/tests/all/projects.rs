@@ -24,7 +24,7 @@ impl Projects {
     }
 
     /// With a project called `words`.
-    fn with(language: &str) -> Self {
+    pub(crate) fn with(language: &str) -> Self {
         let it = Self::new();
         let said = it.run(&["new", "words", "--lang", language]);
         assert_eq!(said.code, Some(0), "{said}");
@@ -312,36 +312,6 @@ fn a_project_in_rust_works() {
 }
 
 #[test]
-fn a_project_over_streams_works() {
-    if !has(&["cargo"]) {
-        return;
-    }
-    let it = Projects::new();
-    for language in ["js", "ts", "python"] {
-        let said = it.run(&["new", "words", "--lang", language, "--template", "stream"]);
-        assert_eq!(said.code, Some(4), "{said}");
-        let words = "its tools make no components with streams\nhint: `--lang rust` has one";
-        assert!(said.stderr.contains(words), "{said}");
-        assert!(!it.0.path("words").exists());
-    }
-    let said = it.run(&["new", "words", "--lang", "rust", "--template", "stream"]);
-    assert_eq!(said.code, Some(0), "{said}");
-    let built = it.run(&["build", "words"]);
-    assert_eq!(built.code, Some(0), "{built}");
-    let tested = it.tool("cargo", &["test"]);
-    assert_eq!(tested.code, Some(0), "{tested}");
-    let text = "an error\nfine\n".repeat(100_000) + "errors";
-    it.0.put("big.log", text);
-    let counted = it.run(&["run", "words/words.wasm", "count(@big.log, \"error\")"]);
-    assert_eq!(counted.stdout(), "100001\n", "{counted}");
-    let call = "filter(@big.log, \"error\")";
-    let found = it.run(&["run", "words/words.wasm", call, "-o", "found.log"]);
-    assert_eq!(found.code, Some(0), "{found}");
-    let expected = "an error\n".repeat(100_000) + "errors";
-    assert!(it.0.read("found.log") == expected.as_bytes());
-}
-
-#[test]
 fn a_project_in_javascript_works() {
     if !has(&["node", "npm"]) {
         return;
@@ -363,7 +333,7 @@ fn a_project_in_javascript_works() {
     );
     let run = ["npm", "start", "--silent"];
     is_a_workflow(&it, "js", &["npm", "test"], &run, "src/component.js");
-    let files = ["derive.test.js", "testing.test.js"];
+    let files = ["derive.test.js", "testing.test.js", "text.test.js"];
     its_sdk_passes_its_tests(&it, "js", "node", &["--test"], &files);
 }
 

@@ -250,9 +250,6 @@ impl<'a> Interface<'a> {
     fn add(&mut self, task: &ItemFn) -> Result<(), Error> {
         let signature = &task.sig;
         check_generics(&signature.generics, &signature.ident)?;
-        if let Some(word) = &signature.asyncness {
-            return Err(Error::new_spanned(word, "a task is a plain function"));
-        }
         let (name, _) = self.claim(&signature.ident)?;
         let (mut parameters, mut names, mut types, mut given) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -274,14 +271,17 @@ impl<'a> Interface<'a> {
             .as_ref()
             .map_or(String::new(), |ty| format!(" -> {}", ty.wit()));
         wit += &format!(
-            "    {}: func({}){arrow};\n",
+            "    {}: {}func({}){arrow};\n",
             name.wit(),
+            signature.asyncness.map_or("", |_| "async "),
             parameters.join(", ")
         );
         self.functions.push(wit);
 
         let (function, method) = (&signature.ident, name.snake());
-        let call = quote!(super::#function(#(#given),*));
+        let waits = &signature.asyncness;
+        let wait = waits.map(|_| quote!(.await));
+        let call = quote!(super::#function(#(#given),*)#wait);
         let (call, arrow) = match &result {
             Some(ty) => {
                 let returned = bound(ty);
@@ -290,7 +290,7 @@ impl<'a> Interface<'a> {
             None => (call, quote!()),
         };
         self.methods
-            .push(quote!(fn #method(#(#names: #types),*) #arrow { #call }));
+            .push(quote!(#waits fn #method(#(#names: #types),*) #arrow { #call }));
         Ok(())
     }
 
@@ -534,8 +534,20 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_async() {
+        let text = items(&parse_quote!(
+            mod tries {
+                pub async fn wait(a: u8) -> Result<u8, String> {
+                    Ok(a)
+                }
+            }
+        ));
+        assert_eq!(text, "wait: async func(a: u8) -> result<u8, string>;");
+    }
+
+    #[test]
     fn what_is_no_task_is_told() {
-        let cases: [(ItemMod, &str); 11] = [
+        let cases: [(ItemMod, &str); 10] = [
             (
                 parse_quote!(
                     mod a;
@@ -549,14 +561,6 @@ mod tests {
                     }
                 ),
                 "there is no task in here: a function that is `pub`",
-            ),
-            (
-                parse_quote!(
-                    mod a {
-                        pub async fn f() {}
-                    }
-                ),
-                "a task is a plain function",
             ),
             (
                 parse_quote!(

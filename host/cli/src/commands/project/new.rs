@@ -99,7 +99,7 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     let language = options.language;
     let template = options.template;
     let written = homestar_templates::project(language.as_str(), template.as_str(), &name);
-    let written = written.ok_or_else(|| missing(language, template))?;
+    let written = written.expect("each language has each template");
     for (path, text) in &written {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
@@ -126,15 +126,6 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         template.first(language, &name),
         tests(language, template),
     ))
-}
-
-/// Not every language can do everything.
-fn missing(language: Language, template: Template) -> CommandError {
-    let (language, template) = (language.name(), template.name());
-    let error = CommandError::input(format!(
-        "there is no template for {template} in {language}: its tools make no components with streams"
-    ));
-    error.hint("`--lang rust` has one; a function over `bytes` works in each language")
 }
 
 /// Returns the command that tests a project.

@@ -1,0 +1,31 @@
+// Lines of text that hold another text. However long the text is, a piece of it is held at a time.
+
+import type { u32 } from '@homestar/sdk';
+
+/** The lines of `text` that hold `needle`, as they come. */
+export async function* filter(text: AsyncIterable<Uint8Array>, needle: string): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for await (const lines of found(text, needle)) yield encoder.encode(lines.join(''));
+}
+
+/** How many lines of `text` hold `needle`. */
+export async function count(text: AsyncIterable<Uint8Array>, needle: string): Promise<u32> {
+  let sum = 0;
+  for await (const lines of found(text, needle)) sum += lines.length;
+  return sum;
+}
+
+/** The lines that are found, those of one piece together. */
+async function* found(text: AsyncIterable<Uint8Array>, needle: string): AsyncGenerator<string[]> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const piece of text) {
+    const lines = (rest + decoder.decode(piece, { stream: true })).split(/(?<=\n)/);
+    // The last may have no end yet.
+    rest = lines.at(-1)?.endsWith('\n') ? '' : (lines.pop() ?? '');
+    const those = lines.filter((line) => line.includes(needle));
+    if (those.length > 0) yield those;
+  }
+  rest += decoder.decode();
+  if (rest && rest.includes(needle)) yield [rest];
+}
