@@ -3,6 +3,18 @@
 import { camel, escaped, kebab } from './names.js';
 import { comment } from './source.js';
 
+/** Tells which values are of a type, where that is short. */
+const TESTS = {
+  string: (value) => `typeof ${value} === 'string'`,
+  bool: (value) => `typeof ${value} === 'boolean'`,
+  f64: (value) => `typeof ${value} === 'number'`,
+  f32: (value) => `typeof ${value} === 'number'`,
+  u8: (value) => `(${value} & 255) === ${value}`,
+  u16: (value) => `(${value} & 65535) === ${value}`,
+  u32: (value) => `${value} >>> 0 === ${value}`,
+  s32: (value) => `(${value} | 0) === ${value}`,
+};
+
 /** Types that JavaScript has one word for, by the words of ours. */
 const WHOLE = ['u8', 'u16', 'u32', 's8', 's16', 's32'];
 const OURS = new Map([
@@ -25,10 +37,15 @@ const KEYWORDS = new Map([
 const STREAMS = new Set(['AsyncGenerator', 'AsyncIterable', 'AsyncIterableIterator', 'ReadableStream']);
 
 // A type is its WIT, and what turns an expression on the other side into one here (`in`, if anything) and back (`out`,
-// which checks too: the other side takes what it gets).
+// which checks too: the other side takes what it gets). `test` tells whether a value is right as it is, at little cost.
 
 function plain(wit) {
-  return { wit, out: (value) => `out.${wit}(${value})` };
+  return tested(wit, TESTS[wit], (value) => `out.${wit}(${value})`);
+}
+
+/** A type whose values stay as they are if they pass a test. */
+function tested(wit, test, out, more = {}) {
+  return { wit, test, out: test ? (value) => `(${test(value)} ? ${value} : ${out(value)})` : out, ...more };
 }
 
 function big(wit) {
@@ -168,7 +185,7 @@ export class Interface {
     const name = this.#claim(file, node, text, found);
     if (fields.length === 0) throw file.error(node, `\`${text}\` has no fields, and a record of WIT has one at least`);
     const lines = [...documented(documentation?.text, '    '), `    record ${escaped(name)} {`];
-    const [ins, outs] = [[], []];
+    const [ins, outs, tests] = [[], [], []];
     for (const field of fields) {
       if (field.type !== 'TSPropertySignature' || field.computed) {
         throw file.error(field, `\`${text}\` has more than fields, and a record of WIT hasn't`);
@@ -185,6 +202,7 @@ export class Interface {
       lines.push(`        ${escaped(label)}: ${type.wit},`);
       ins.push([key, type.in ? type.in(`value.${key}`) : undefined]);
       outs.push(`${key}: at(${JSON.stringify(`.${key}`)}, () => ${type.out(`value.${key}`)})`);
+      tests.push(type.test?.(`value.${key}`));
     }
     this.#types.push([...lines, '    }'].join('\n'));
     const word = camel(name);
@@ -194,12 +212,16 @@ export class Interface {
       this.#code.push(`const in_${word} = (value) => ({ ${turned.join(', ')} });`);
     }
     this.#code.push(`const out_${word} = (value) => { out.object(value); return { ${outs.join(', ')} }; };`);
-    return {
-      wit: escaped(name),
+    const isTested = tests.every(Boolean);
+    if (isTested) {
+      const all = ["typeof value === 'object'", 'value !== null', ...tests];
+      this.#code.push(`const is_${word} = (value) => ${all.join(' && ')};`);
+    }
+    const test = isTested ? (value) => `is_${word}(${value})` : undefined;
+    return tested(escaped(name), test, (value) => `out_${word}(${value})`, {
       in: isTurned ? (value) => `in_${word}(${value})` : undefined,
-      out: (value) => `out_${word}(${value})`,
       isError: true,
-    };
+    });
   }
 
   #enum(found, text, types) {
@@ -312,7 +334,7 @@ export class Interface {
     const body = result ? `const value = ${call}; return ${result.out('value', place)};` : `${call};`;
     const caught = error ? `failed(error, ${place}, '${error.wit}', (value) => ${error.out('value')})` : `failed(error, ${place})`;
     const method = `${isAsync ? 'async ' : ''}${camel(name)}(${names})`;
-    this.#methods.push(`  ${method} { begin(); try { ${body} } catch (error) { throw ${caught}; } },`);
+    this.#methods.push(`  ${method} { if (!now.runs) begin(); try { ${body} } catch (error) { throw ${caught}; } },`);
   }
 
   /** The type within `<…>`. */
@@ -392,7 +414,7 @@ export class Interface {
   /** The program that is built: `app` imports a person's, `runtime` ours. */
   javascript(app, runtime) {
     return [
-      `import { at, begin, big, bytes, failed, out, streamed } from ${JSON.stringify(runtime)};`,
+      `import { at, begin, big, bytes, failed, now, out, streamed } from ${JSON.stringify(runtime)};`,
       `import * as app from ${JSON.stringify(app)};`,
       ...this.#code,
       'export const tasks = {',

@@ -188,20 +188,20 @@ function stack(error) {
 
 // Messages. While the component is built nobody listens, so they are kept for whoever runs it.
 
-let early = [];
+/** Whether the program runs, and what it said before. */
+export const now = { runs: false, early: undefined };
 
-/** A call begins. */
+/** The first call begins. */
 export function begin() {
-  if (early === undefined) return;
-  const kept = early;
-  early = undefined;
-  for (const [level, message] of kept) log.log(level, message);
+  now.runs = true;
+  // A loop over nothing costs as much as all the rest of a small call.
+  if (now.early) now.early.forEach(([level, message]) => log.log(level, message));
 }
 
 function say(level, values) {
   const message = values.map((value) => (typeof value === 'string' ? value : text(value))).join(' ');
-  if (early === undefined) log.log(level, message);
-  else early.push([level, message]);
+  if (now.runs) log.log(level, message);
+  else (now.early ??= []).push([level, message]);
 }
 
 function text(value) {

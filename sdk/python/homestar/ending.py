@@ -1,39 +1,8 @@
 """Ends a task whose exception nobody declared, in the words of its program."""
 
-import functools
-import inspect
 import os
 import sys
 import traceback
-
-
-def ends(expected: type[BaseException]):
-    """Wraps a function of the component. What it raises but for `expected` is told, and then the task ends."""
-
-    def wrapped(function):
-        @functools.wraps(function)
-        def called(*arguments):
-            try:
-                return function(*arguments)
-            except expected:
-                raise
-            except BaseException as error:
-                tell(error)
-                raise
-
-        @functools.wraps(function)
-        async def awaited(*arguments):
-            try:
-                return await function(*arguments)
-            except expected:
-                raise
-            except BaseException as error:
-                tell(error)
-                raise
-
-        return awaited if inspect.iscoroutinefunction(function) else called
-
-    return wrapped
 
 
 def tell(error: BaseException) -> None:

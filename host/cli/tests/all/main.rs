@@ -3,6 +3,7 @@
 mod api;
 mod away;
 mod book;
+mod book_reference;
 mod cache;
 mod commands;
 mod data;
@@ -24,6 +25,7 @@ mod memory;
 mod nat;
 mod nodes;
 mod output;
+mod overhead;
 mod packages;
 mod projects;
 mod projects_async;

@@ -197,6 +197,24 @@ fn is_vendored(page: &str, link: &str) -> bool {
     root().join("sdk").join(language).join(file).exists()
 }
 
+/// The names by which a page's headings are linked, as GitHub and mdBook make them.
+fn anchors(text: &str) -> Vec<String> {
+    let mut is_code = false;
+    let headings = text.lines().filter(|line| {
+        is_code ^= line.starts_with("```");
+        !is_code && line.starts_with('#')
+    });
+    let name = |heading: &str| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let letters = words.chars().filter_map(|letter| match letter {
+            ' ' => Some('-'),
+            letter => (letter.is_alphanumeric() || "-_".contains(letter)).then_some(letter),
+        });
+        letters.collect()
+    };
+    headings.map(name).collect()
+}
+
 /// Links between pages lead somewhere.
 #[test]
 fn links_lead_somewhere() {
@@ -210,7 +228,20 @@ fn links_lead_somewhere() {
             .filter_map(|rest| rest.split(')').next())
         {
             let path = link.split('#').next().unwrap_or_default();
-            if !link.contains("://") && !folder.join(path).exists() && !is_vendored(&name, path) {
+            if link.contains("://") {
+                continue;
+            }
+            let file = match path {
+                "" => root().join(&name),
+                path => folder.join(path),
+            };
+            let has_heading = |anchor: &str| {
+                let page = std::fs::read_to_string(&file).unwrap_or_default();
+                anchors(&page).iter().any(|name| name == anchor)
+            };
+            let is_there = file.exists() || is_vendored(&name, path);
+            let anchor = link.split_once('#').map(|(_, anchor)| anchor);
+            if !is_there || anchor.is_some_and(|anchor| !has_heading(anchor)) {
                 broken.push(format!("{name}: {link}"));
             }
         }
