@@ -53,7 +53,8 @@ async function derived(entry, { name, wit, contracts }) {
   if (!contracts) throw new BuildError('--contracts FOLDER is needed to derive WIT');
   const interface_ = new Interface(name, new Sources().file(entry));
   const program = { contents: interface_.javascript(entry, here('runtime.js')), resolveDir: process.cwd() };
-  const { source, asked } = await bundled({ stdin: program });
+  // Only a program that names `fetch` gets it, and asks for the interface behind it.
+  const { source, asked } = await bundled({ stdin: program, inject: [here('fetch.js')] });
   const text = interface_.wit(asked);
   mkdirSync(wit, { recursive: true });
   const file = join(wit, `${name}.wit`);

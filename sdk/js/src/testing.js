@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { play } from './effects/effect.js';
+import { fetch } from './fetch.js';
 import { camel, kebab } from './names.js';
 
 /** The interface behind each module. */
@@ -24,8 +25,11 @@ export function recorded(file, test) {
   if (played) throw new Error(`${played} is played already`);
   played = file;
   play((module) => recording.functions(INTERFACES[module]));
+  const theirs = globalThis.fetch;
+  globalThis.fetch = fetch;
   const end = () => {
     play(undefined);
+    globalThis.fetch = theirs;
     played = undefined;
   };
   const fails = (error) => {

@@ -197,6 +197,9 @@ fn is_an_effect(
         &host,
         "\"201 0 the body has more than 3 bytes\"\n",
     );
+    if matches!(language, "js" | "ts") {
+        says(&url("fetched", ""), &host, "\"201 true 0 0\"\n");
+    }
     says(
         "looked-up(\"localhost\")",
         "dns=localhost",
@@ -273,7 +276,7 @@ fn more(ending: &str) -> String {
 /// JavaScript uses what TypeScript does, as another file.
 fn with_more_in_typescript(it: &Projects, text: String) -> String {
     it.0.put("words/src/more.ts", more("ts"));
-    text + "export { counted, drawn, lookedUp, sent, signed, wrongly, ending } from './more.js';\n"
+    text + "export { counted, drawn, fetched, lookedUp, sent, signed, wrongly, ending } from './more.js';\n"
 }
 
 #[test]
@@ -322,7 +325,7 @@ fn a_project_in_javascript_works() {
     assert_eq!(said.code, Some(4));
     let words = "error: src/index.js:21: the parameter `count` of `topWords` is `Date`, which WIT has no type for";
     assert!(said.stderr.contains(words), "{said}");
-    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\nerror: the guest trapped";
+    let words = "Error: nothing to divide by\n    at divided (src/more.ts:63)\n    at ending (src/more.ts:68)\nerror: the guest trapped";
     is_an_effect(
         &it,
         "js",
@@ -350,7 +353,7 @@ fn a_project_in_typescript_works() {
         said.stderr.contains("src/index.ts(21,7): error TS2367"),
         "{said}"
     );
-    let words = "Error: nothing to divide by\n    at divided (src/more.ts:57)\n    at ending (src/more.ts:62)\nerror: the guest trapped";
+    let words = "Error: nothing to divide by\n    at divided (src/more.ts:63)\n    at ending (src/more.ts:68)\nerror: the guest trapped";
     is_an_effect(
         &it,
         "ts",

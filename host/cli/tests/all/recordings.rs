@@ -30,7 +30,10 @@ pub(crate) fn of_every_effect(it: &Projects, language: &str, server: &str) {
         ("counted", "counted()".into(), "state=counts"),
         ("wrongly", "wrongly()".into(), "crypto"),
     ];
-    for (name, call, grant) in calls {
+    let fetched = format!("fetched(\"{server}/\")");
+    let fetched = ("fetched", fetched, &*format!("https={server}"));
+    let fetched = (language == "ts").then_some(fetched);
+    for (name, call, grant) in calls.into_iter().chain(fetched) {
         let file = format!("words/{name}.json");
         records(it, &call, grant, &file);
     }

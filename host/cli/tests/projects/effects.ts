@@ -22,6 +22,12 @@ export function sent(url: string): string {
 }
 
 /** @throws {string} */
+export async function fetched(url: string): Promise<string> {
+  const page = await fetch(url, { method: 'POST', body: 'c', headers: { 'x-a': 'b' } });
+  return `${page.status} ${page.ok} ${(await page.text()).length} ${page.headers.get('Content-Length')}`;
+}
+
+/** @throws {string} */
 export function lookedUp(name: string): string[] {
   if (dns.lookup(name, 'txt').length > 0) throw new Error('there is a text');
   return dns.addresses(name);
