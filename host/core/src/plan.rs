@@ -19,7 +19,7 @@ use crate::grant::{Grant, Grants};
 use crate::ipld::{Cid, Ipld};
 use crate::task::{Input, Instruction, InstructionError, Limits, Nonce, Resource};
 use crate::wit::Function;
-use crate::workflow::{Branch, Place, Problem, Retry, Workflow};
+use crate::workflow::{Branch, Place, Problem, Retry, Site, Workflow};
 
 /// What the names in a workflow stand for.
 pub type Resources = BTreeMap<String, Found>;
@@ -118,6 +118,8 @@ pub struct How {
     pub retry: Retry,
     /// How old a receipt may be that is used again though the outside had a part in it.
     pub reuse: Option<Duration>,
+    /// Who runs it, if the workflow says so.
+    pub site: Option<Site>,
 }
 
 /// What becomes of a task's failure.

@@ -49,7 +49,7 @@ pub(crate) mod value;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::problem::{Fault, Problem};
-pub use self::settings::{Catch, Component, ComponentName, LimitTable, Retry, Settings};
+pub use self::settings::{Catch, Component, ComponentName, LimitTable, Retry, Settings, Site};
 pub use self::task::Task;
 pub use self::text::{Format, MAX_TEXT_BYTES, Place};
 pub use self::value::{Await, Branch, Data, Each, Part, Target, Value};
@@ -133,6 +133,13 @@ impl Workflow {
     /// Its tasks.
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
+    }
+
+    /// What its tasks say of who runs them.
+    pub fn sites(&self) -> BTreeSet<Site> {
+        let of_tasks = self.tasks.iter().map(|task| &task.settings);
+        let all = of_tasks.chain([&self.defaults]);
+        all.filter_map(|settings| settings.site.clone()).collect()
     }
 
     /// Its name among blocks. It is the same whichever language it was written in, in whichever order.

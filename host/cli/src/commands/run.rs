@@ -390,19 +390,20 @@ fn many(options: &Options) -> Result<u8, CommandError> {
         options.loading(&settings)?,
     );
     let place = options.storage.place(&settings);
-    let away = match &options.tokens.on {
-        Some(on) => away::Away::begin(on, options, &settings)?,
-        None => None,
-    };
+    let workflow = workflow::read(file)?;
+    let (on, sites) = (options.tokens.on.as_ref(), workflow.sites());
+    let away = away::Away::begin_for(on, &sites, options, &settings)?;
     let data = match &away {
         Some(away) => away.data(options, &settings)?,
         None => options.storage.data(&settings)?,
     };
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let usual_jobs = match &away {
-        Some(away) => away.count().saturating_mul(JOBS_OF_OTHERS),
-        None => thread::available_parallelism().map_or(1, NonZero::get),
+        Some(away) => away.count().saturating_mul(JOBS_OF_OTHERS).max(processors),
+        None => processors,
     };
     workflow::run::main(workflow::run::Options {
+        workflow,
         file,
         usual,
         loading,

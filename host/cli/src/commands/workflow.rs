@@ -41,7 +41,7 @@ use crate::settings::Settings;
 use self::guests::Guests;
 
 pub(crate) use self::manage::Workflows;
-pub(crate) use self::prepare::{STDIN, is_workflow};
+pub(crate) use self::prepare::{STDIN, is_workflow, read};
 
 /// What the commands take that look at a workflow and run nothing.
 #[derive(Args, Debug)]

@@ -343,3 +343,78 @@ fn a_workflow_ends_on_another_node_when_one_is_killed() {
     let here = me.run(&["run", "flow.yaml", "--no-cache"]);
     assert_eq!(said.stdout(), here.stdout());
 }
+
+#[test]
+fn a_workflow_says_who_runs_its_tasks() {
+    let me = Environment::with(&["add"]);
+    let flow = |places: [&str; 4]| {
+        let [here, any, there, usual] = places;
+        me.put(
+            "flow.yaml",
+            format!(
+                "defaults: {{component: add.wasm}}
+tasks:
+  here: {{call: add, args: [1, 2], place: {here}}}
+  any: {{call: add, args: [{{await/ok: here}}, 3], place: {any}}}
+  there: {{call: add, args: [4, 5], place: {there}}}
+  usual: {{call: add, args: [6, 7]{usual}}}
+"
+            ),
+        );
+    };
+    let run = |more: &[&str]| me.run(&[&["run", "flow.yaml", "--no-cache"], more].concat());
+    let ran_by = |whose: [&Environment; 4]| {
+        for (task, by) in ["here", "any", "there", "usual"].iter().zip(whose) {
+            let said = me.run(&["explain", task]);
+            assert!(said.stdout().contains(&did(by)), "{task}: {said}");
+        }
+    };
+    let other = Environment::new();
+    let node = Running::new(&other, &["--work-for", &did(&me)]);
+    flow(["local", "any", &node.address, ""]);
+    let said = run(&["--peer", &node.address]);
+    assert_eq!(said.code, Some(0), "{said}");
+    ran_by([&me, &other, &other, &me]);
+    let said = run(&["--on", &node.address]);
+    assert_eq!(said.code, Some(0), "{said}");
+    ran_by([&me, &me, &other, &other]);
+    assert_eq!(run(&["--on", "local"]).code, Some(0));
+    ran_by([&me; 4]);
+    // A peer by its id has to be known.
+    flow(["local", "any", id(&node), ""]);
+    let said = run(&["--peer", &node.address]);
+    assert_eq!(said.code, Some(0), "{said}");
+    ran_by([&me, &other, &other, &me]);
+    let said = run(&[]);
+    let words = format!("nobody here knows where {} is", id(&node));
+    assert!(
+        said.code == Some(4) && said.stderr.contains(&words),
+        "{said}"
+    );
+    // What is secret stays.
+    flow([
+        "local",
+        "any",
+        "local",
+        &format!(", secret: true, place: {}", node.address),
+    ]);
+    let said = run(&["--peer", &node.address]);
+    assert_ne!(said.code, Some(0), "{said}");
+    assert!(
+        said.stderr
+            .contains("the `place` of the task `usual` is a peer, and it is secret"),
+        "{said}"
+    );
+    // Whoever may run it may be nobody.
+    flow(["local", "any", "any", ", place: any"]);
+    assert_eq!(run(&[]).code, Some(0));
+    ran_by([&me; 4]);
+    let said = me.run(&["check", "flow.yaml"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    flow(["local", "anywhere", "any", ""]);
+    let said = me.run(&["check", "flow.yaml"]);
+    assert!(
+        said.stderr.contains("`place` is `local`, `any`, or a peer"),
+        "{said}"
+    );
+}

@@ -596,6 +596,7 @@ impl<'a> Checker<'a> {
             pin: settings.pin.clone(),
             retry: settings.retry.unwrap_or_default(),
             reuse: settings.reuse,
+            site: settings.site.clone(),
         }
     }
 

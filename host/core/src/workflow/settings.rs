@@ -31,6 +31,46 @@ pub struct Settings {
     pub catch: Option<Catch>,
     /// How old a receipt may be that is used again though the outside had a part in it.
     pub reuse: Option<Duration>,
+    /// Who runs it.
+    pub site: Option<Site>,
+}
+
+/// Who runs a task.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Site {
+    /// Whoever has the workflow run, whatever else they choose.
+    Local,
+    /// Others too.
+    Any,
+    /// A peer, by its address or its id.
+    Peer(String),
+}
+
+/// The longest name of a peer.
+const PEER_BYTES_MAX: usize = 512;
+
+impl Site {
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "local" => Some(Self::Local),
+            "any" => Some(Self::Any),
+            _ if text.len() > PEER_BYTES_MAX => None,
+            address if address.starts_with('/') => Some(Self::Peer(address.to_owned())),
+            // Ids are hashes or keys, in base58 or base32.
+            id if id.len() > 40 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                Some(Self::Peer(id.to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Local => "local",
+            Self::Any => "any",
+            Self::Peer(name) => name,
+        }
+    }
 }
 
 /// The name of a component.
@@ -382,6 +422,7 @@ impl Settings {
             secret,
             catch,
             reuse: fields.time("reuse"),
+            site: site(fields),
         }
     }
 
@@ -398,6 +439,7 @@ impl Settings {
             secret: self.secret.or(those.secret),
             catch: self.catch.clone().or_else(|| those.catch.clone()),
             reuse: self.reuse.or(those.reuse),
+            site: self.site.clone().or_else(|| those.site.clone()),
         }
     }
 
@@ -425,11 +467,27 @@ impl Settings {
             ("secret", self.secret.map(Ipld::Bool)),
             ("catch", self.catch.as_ref().map(Catch::to_ipld)),
             ("reuse", self.reuse.map(time_to_ipld)),
+            (
+                "place",
+                self.site
+                    .as_ref()
+                    .map(|site| Ipld::String(site.as_str().to_owned())),
+            ),
         ];
         let said = entries.into_iter();
         said.filter_map(|(key, value)| Some((key.to_owned(), value?)))
             .collect()
     }
+}
+
+fn site(fields: &mut Fields<'_>) -> Option<Site> {
+    let (text, place) = fields.text("place")?;
+    let site = Site::read(&text);
+    if site.is_none() {
+        let rule = "`place` is `local`, `any`, or a peer by its address or its id";
+        fields.problems.at(place, Fault::Rule(rule));
+    }
+    site
 }
 
 fn grants(texts: Vec<(String, Place)>, problems: &mut Problems) -> Vec<(Grant, Place)> {

@@ -31,6 +31,8 @@ fn any_field() -> impl Strategy<Value = String> {
         r#""retry": {"times": 5, "backoff": "1.5s"}"#,
         r#""secret": false"#,
         r#""reuse": "2h""#,
+        r#""place": "any""#,
+        r#""place": "/ip4/192.0.2.1/tcp/4808/p2p/12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5""#,
         r#""nonce": "x""#,
         r#""stdin": "text""#,
         r#""limits": {"time": "0.0004s", "memory": "1GiB"}"#,

@@ -104,6 +104,7 @@ export interface Settings {
   retry?: number | Retry;
   reuse?: string;
   secret?: boolean;
+  place?: string;
 }
 
 export interface TaskOptions<T> extends Settings {

@@ -186,7 +186,7 @@ export class Task extends Await {
   }
 }
 
-const SETTINGS = ['limits', 'grant', 'pin', 'retry', 'reuse', 'secret'];
+const SETTINGS = ['limits', 'grant', 'pin', 'retry', 'reuse', 'secret', 'place'];
 
 /** What was said of how tasks are run, as the file has it. */
 export function settings(options) {

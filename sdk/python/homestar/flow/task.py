@@ -90,6 +90,7 @@ class Task(Await[T_co]):
         retry: Union[int, Mapping[str, Union[int, str]], None] = None,
         reuse: Optional[str] = None,
         secret: Optional[bool] = None,
+        place: Optional[str] = None,
         catch: Optional[Mapping[str, Any]] = None,
         nonce: Union[str, bytes, None] = None,
     ) -> Self:
@@ -100,7 +101,7 @@ class Task(Await[T_co]):
         """
         if label is not None:
             self._call_it(label)
-        said = settings(limits, grant, pin, retry, reuse, secret)
+        said = settings(limits, grant, pin, retry, reuse, secret, place)
         if catch is not None:
             said["catch"] = caught(catch, self._one)
         if nonce is not None:
@@ -144,6 +145,7 @@ def settings(
     retry: Union[int, Mapping[str, Union[int, str]], None] = None,
     reuse: Optional[str] = None,
     secret: Optional[bool] = None,
+    place: Optional[str] = None,
 ) -> dict[str, Any]:
     """What was said of how tasks are run, as the file has it."""
     said: dict[str, Any] = {
@@ -153,6 +155,7 @@ def settings(
         "retry": dict(retry) if isinstance(retry, collections.abc.Mapping) else retry,
         "reuse": reuse,
         "secret": secret,
+        "place": place,
     }
     return {name: value for name, value in said.items() if value is not None}
 

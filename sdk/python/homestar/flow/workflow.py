@@ -170,6 +170,7 @@ def workflow(
     retry: Union[int, Mapping[str, Union[int, str]], None] = None,
     reuse: Optional[str] = None,
     secret: Optional[bool] = None,
+    place: Optional[str] = None,
 ) -> Callable[[Callable[P, Any]], Callable[P, Workflow[Any]]]: ...
 
 

@@ -321,6 +321,11 @@ impl<T> Task<T> {
         self.set("secret", is_secret)
     }
 
+    /// Says who runs it: `local`, `any` for others too, or a peer by its address or its id.
+    pub fn place(self, who: &str) -> Self {
+        self.set("place", who)
+    }
+
     /// Sets it apart from a task that is the same otherwise.
     pub fn nonce(self, nonce: &str) -> Self {
         self.set("nonce", nonce)

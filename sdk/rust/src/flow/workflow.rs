@@ -101,7 +101,7 @@ impl Drop for Enter {
 
 impl<G: Given> Workflow<G> {
     /// Says something of all tasks that don't say otherwise, as `defaults` in the file of a workflow does: `limits`, `grant`,
-    /// `pin`, `retry`, `reuse` or `secret`.
+    /// `pin`, `retry`, `reuse`, `secret` or `place`.
     #[must_use]
     pub fn default(mut self, field: &str, value: impl Into<Json>) -> Self {
         self.defaults.insert(field.to_owned(), value.into());

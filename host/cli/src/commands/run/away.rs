@@ -1,6 +1,6 @@
 //! Tasks that other nodes run, by `--on`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::thread;
@@ -16,6 +16,7 @@ use homestar_core::ucan::container::Encoding;
 use homestar_core::ucan::{Delegation, Did};
 use homestar_core::unixfs::blocks_of_file;
 use homestar_core::wit::{self, Type, Value};
+use homestar_core::workflow::Site;
 use homestar_engine::{Blocks, Component, Done};
 use homestar_node::{
     Errand, Errands, Lent, NotRun, PeerAddress, PeerId, Peers, PeersSettings, Ran, Record, Source,
@@ -73,8 +74,10 @@ pub(crate) struct Away {
     errands: Errands,
     peers: Peers,
     lent: Arc<Lent>,
-    /// Who is connected, and may be asked.
+    /// Who is connected, and may be asked for what says nothing of who runs it. Nobody, if that runs here.
     candidates: Vec<Did>,
+    /// The same for what says it.
+    sites: HashMap<Site, Vec<Did>>,
     key: SigningKey,
     tokens: TokenOptions,
     /// That are shown to them.
@@ -88,23 +91,48 @@ impl Away {
         options: &Options,
         settings: &Settings,
     ) -> Result<Option<Self>, CommandError> {
-        let addresses = match on {
-            On::Local => return Ok(None),
-            On::At(address) => vec![address.clone()],
-            On::Any => known(options, settings)?,
-            On::Peer(id) => {
-                let known = known(options, settings)?;
-                known.into_iter().filter(|it| it.id() == *id).collect()
-            }
+        Self::begin_for(Some(on), &BTreeSet::new(), options, settings)
+    }
+
+    /// Connects to those that may run tasks of a workflow; none if all run here. `on` is about those that say nothing of who
+    /// runs them, unless it is that all run here.
+    pub(super) fn begin_for(
+        on: Option<&On>,
+        said: &BTreeSet<Site>,
+        options: &Options,
+        settings: &Settings,
+    ) -> Result<Option<Self>, CommandError> {
+        if matches!(on, Some(On::Local)) {
+            return Ok(None);
+        }
+        let usual = match on {
+            Some(on) => addresses(on, options, settings)?,
+            None => Vec::new(),
         };
-        if addresses.is_empty() {
-            let words = match on {
-                On::Peer(id) => format!("nobody here knows where {id} is"),
-                _ => "no peer is known that could run it".to_owned(),
+        let mut sites = HashMap::new();
+        for site in said {
+            let addresses = match site {
+                Site::Local => continue,
+                // Others may, and needn't.
+                Site::Any => known(options, settings)?,
+                Site::Peer(name) => {
+                    let on = name.parse().map_err(|words| {
+                        CommandError::input(format!("`place: {name}` is {words}"))
+                    })?;
+                    addresses(&on, options, settings)?
+                }
             };
-            return Err(CommandError::input(words).hint(
-                "`--peer ADDRESS`, `peers` under [network] in homestar.toml, or `homestar node connect ADDRESS` names one",
-            ));
+            sites.insert(site.clone(), addresses);
+        }
+        let mut all: Vec<_> = usual
+            .iter()
+            .chain(sites.values().flatten())
+            .cloned()
+            .collect();
+        let mut ids = HashSet::new();
+        all.retain(|address| ids.insert(address.id()));
+        if all.is_empty() {
+            return Ok(None);
         }
         let key = keyring::key()?;
         let among = PeersSettings {
@@ -113,15 +141,37 @@ impl Away {
         };
         let began = Errands::among(among, &storage::new_key()?);
         let (errands, peers, lent) = began.map_err(CommandError::host)?;
-        let candidates = connect(&peers, &addresses)?;
-        for who in &candidates {
+        let reached = match connect(&peers, &all) {
+            Ok(reached) => reached,
+            // Whoever may run it may be anybody, and this machine too.
+            Err(error) if on.is_none() && !said.iter().any(|it| matches!(it, Site::Peer(_))) => {
+                print::warning(&format!("all runs here: {}", error.message()));
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        for who in reached.values() {
             errands.know(*who);
+        }
+        let among = |addresses: &[PeerAddress]| -> Vec<Did> {
+            let ids = addresses.iter().map(PeerAddress::id);
+            ids.filter_map(|id| reached.get(&id).copied()).collect()
+        };
+        let candidates = among(&usual);
+        let mut found = HashMap::new();
+        for (site, addresses) in sites {
+            let candidates = among(&addresses);
+            if let (Site::Peer(name), true) = (&site, candidates.is_empty()) {
+                return Err(CommandError::input(format!("{name} can't be reached")));
+            }
+            found.insert(site, candidates);
         }
         Ok(Some(Self {
             errands,
             peers,
             lent,
             candidates,
+            sites: found,
             key,
             tokens: options.tokens.clone(),
             delegations: request::delegations(&options.tokens)?.into(),
@@ -197,23 +247,40 @@ impl Away {
         let (_, blocks) = blocks_of_file(&loaded.bytes()?);
         let content = data.content()?;
         content.put(&blocks).map_err(CommandError::host)?;
-        self.have_run(&loaded.component, instruction, limits, data)
+        self.have_run(
+            &self.candidates,
+            &loaded.component,
+            instruction,
+            limits,
+            data,
+        )
     }
 
     /// How many there are who may be asked.
     pub(in crate::commands) fn count(&self) -> usize {
-        self.candidates.len()
+        let sites = self.sites.values().flatten();
+        let all: HashSet<_> = self.candidates.iter().chain(sites).collect();
+        all.len()
+    }
+
+    /// Returns who may be asked for a task of a workflow. Nobody, if it runs here.
+    pub(in crate::commands) fn candidates(&self, site: Option<&Site>) -> &[Did] {
+        match site {
+            None => &self.candidates,
+            Some(site) => self.sites.get(site).map_or(&[], Vec::as_slice),
+        }
     }
 
     /// Has a task of a workflow run whose component is in the store, and fetches what came of it.
     pub(in crate::commands) fn receipt(
         &self,
+        on: &[Did],
         component: &Component,
         instruction: &Instruction,
         limits: &Limits,
         data: &Data,
     ) -> Result<Receipt, CommandError> {
-        let ran = self.have_run(component, instruction, limits, data)?;
+        let ran = self.have_run(on, component, instruction, limits, data)?;
         fetch(&ran.receipt, data)?;
         Ok(ran.receipt)
     }
@@ -226,6 +293,7 @@ impl Away {
 
     fn have_run(
         &self,
+        on: &[Did],
         component: &Component,
         instruction: &Instruction,
         limits: &Limits,
@@ -241,7 +309,7 @@ impl Away {
             bytes: size(source, cid),
         });
         let offer = Offer {
-            on: self.candidates.clone(),
+            on: on.to_vec(),
             pure: is_pure(component),
             memory: limits.memory_bytes,
             time: limits.time,
@@ -256,7 +324,7 @@ impl Away {
             instruction: instruction.clone(),
             limits: *limits,
         };
-        for who in &self.candidates {
+        for who in on {
             invoke.check(who)?;
         }
         let errand = Errand {
@@ -322,8 +390,35 @@ fn known(options: &Options, settings: &Settings) -> Result<Vec<PeerAddress>, Com
     Ok(known)
 }
 
+/// Returns where those are who may run what is to be run on them.
+fn addresses(
+    on: &On,
+    options: &Options,
+    settings: &Settings,
+) -> Result<Vec<PeerAddress>, CommandError> {
+    let addresses = match on {
+        On::Local => return Ok(Vec::new()),
+        On::At(address) => vec![address.clone()],
+        On::Any => known(options, settings)?,
+        On::Peer(id) => {
+            let known = known(options, settings)?;
+            known.into_iter().filter(|it| it.id() == *id).collect()
+        }
+    };
+    if !addresses.is_empty() {
+        return Ok(addresses);
+    }
+    let words = match on {
+        On::Peer(id) => format!("nobody here knows where {id} is"),
+        _ => "no peer is known that could run it".to_owned(),
+    };
+    Err(CommandError::input(words).hint(
+        "`--peer ADDRESS`, `peers` under [network] in homestar.toml, or `homestar node connect ADDRESS` names one",
+    ))
+}
+
 /// Connects to all of them at once, and returns whom it reached.
-fn connect(peers: &Peers, addresses: &[PeerAddress]) -> Result<Vec<Did>, CommandError> {
+fn connect(peers: &Peers, addresses: &[PeerAddress]) -> Result<HashMap<PeerId, Did>, CommandError> {
     let reached = thread::scope(|scope| {
         let connect = |address: &PeerAddress| {
             let (peers, address) = (peers.clone(), address.clone());
@@ -333,10 +428,10 @@ fn connect(peers: &Peers, addresses: &[PeerAddress]) -> Result<Vec<Did>, Command
         let ended = begun.into_iter().map(thread::ScopedJoinHandle::join);
         ended.collect::<Vec<_>>()
     });
-    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    let (mut found, mut faults) = (HashMap::new(), Vec::new());
     for (address, reached) in addresses.iter().zip(reached) {
         match (reached, did_of(&address.id())) {
-            (Ok(Ok(())), Some(did)) => found.push(did),
+            (Ok(Ok(())), Some(did)) => drop(found.insert(address.id(), did)),
             (Ok(Ok(())), None) => {
                 faults.push(format!("{} doesn't say by its id who it is", address.id()));
             }

@@ -7,7 +7,8 @@ use homestar_core::outcome::{Failure, Kind};
 use homestar_core::plan::How;
 use homestar_core::receipt::Receipt;
 use homestar_core::task::Instruction;
-use homestar_core::ucan::Leave;
+use homestar_core::ucan::{Did, Leave};
+use homestar_core::workflow::Site;
 use homestar_engine::{Answers, Call, CallError, Component};
 use homestar_node::{Execute, Executed, Trouble, Work};
 
@@ -35,11 +36,12 @@ impl Engine<'_> {
     fn elsewhere(
         &self,
         away: &Away,
+        on: &[Did],
         component: &Component,
         work: &Work,
     ) -> Result<Executed, CommandError> {
         let (instruction, data) = (&work.instruction, &self.guests.data);
-        let receipt = away.receipt(component, instruction, &work.how.limits, data);
+        let receipt = away.receipt(on, component, instruction, &work.how.limits, data);
         Ok(Executed {
             receipt: receipt?,
             blocks: vec![instruction.block().clone()],
@@ -51,12 +53,16 @@ impl Execute for Engine<'_> {
     fn execute(&self, work: &Work) -> Result<Executed, Trouble> {
         let cid = work.instruction.resource().cid();
         let component = self.guests.get(cid, &work.how.pin).map_err(unloaded)?;
-        if let Some(away) = self.away
-            && !work.is_secret
-            && away::is_pure(&component)
-        {
-            let done = self.elsewhere(away, &component, work);
-            return done.map_err(unloaded);
+        if let Some(away) = self.away {
+            let site = work.how.site.as_ref();
+            let on = away.candidates(site);
+            if !work.is_secret && away::is_pure(&component) && !on.is_empty() {
+                let done = self.elsewhere(away, on, &component, work);
+                return done.map_err(unloaded);
+            }
+            if let (Some(Site::Peer(peer)), false) = (site, on.is_empty()) {
+                return Err(stays(peer));
+            }
         }
         let mut call = Call::new(&work.instruction, &work.how.limits);
         call.answers = Answers::Drivers(self.guests.loading.authority.task_with(&work.how.grants));
@@ -85,6 +91,17 @@ impl Execute for Engine<'_> {
         // What the outside told the owner isn't told to others.
         let is_theirs = self.leave.is_none() || receipt.meta().trace.is_none();
         is_theirs && self.guests.is_answer(instruction, how, receipt)
+    }
+}
+
+/// A task was to run on a peer, and can't leave.
+fn stays(peer: &str) -> Trouble {
+    let words = format!(
+        "its `place` is {peer}, and what reaches the outside runs here: `place: local` says so"
+    );
+    Trouble {
+        failure: Failure::new(Kind::Denied, words),
+        may_pass: false,
     }
 }
 

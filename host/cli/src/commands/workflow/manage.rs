@@ -17,7 +17,7 @@ use homestar_core::schedule::Summary;
 use homestar_core::task::Instruction;
 use homestar_core::ucan::verify::{LEEWAY, hold};
 use homestar_core::ucan::{Delegation, Did, Known, Leave, Policy, Request, Revoked, delegation};
-use homestar_core::workflow::Workflow;
+use homestar_core::workflow::{Site, Workflow};
 use homestar_engine::Engine as Wasm;
 use homestar_node::{
     Ended, Execute, Executed, Fault, FaultKind, Manager, Node, Prepared, RunTasks, Source, Trouble,
@@ -83,6 +83,13 @@ impl Workflows {
     }
 
     fn try_prepare(&self, workflow: &Workflow, by: Option<&Did>) -> Result<Prepared, CommandError> {
+        let sites = workflow.sites();
+        if let Some(Site::Peer(peer)) = sites.iter().find(|site| matches!(site, Site::Peer(_))) {
+            let words =
+                format!("a task's `place` is {peer}, and what a node is asked to run runs there");
+            let error = CommandError::input(words);
+            return Err(error.hint("`homestar run` without --node runs tasks on several nodes"));
+        }
         let source = Arc::clone(&self.source);
         let data = Arc::new(Data::new(move || Ok(Arc::clone(&source).into()), None));
         // Nothing that it reads or writes is collected while it runs.

@@ -127,7 +127,7 @@ pub(super) fn check(
 }
 
 /// Reads the file of a workflow.
-pub(super) fn read(path: &Path) -> Result<Workflow, CommandError> {
+pub(crate) fn read(path: &Path) -> Result<Workflow, CommandError> {
     let Some(format) = format(path) else {
         let words = format!("{} is no workflow by its name", path.display());
         let error = CommandError::input(words);

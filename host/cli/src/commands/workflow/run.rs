@@ -13,6 +13,7 @@ use homestar_core::receipt::Receipt;
 use homestar_core::schedule::{Options as Scheduling, RESULTS_MAX, Schedule, Summary, TaskId};
 use homestar_core::task::Limits;
 use homestar_core::ucan::Did;
+use homestar_core::workflow::{Site, Workflow};
 use homestar_engine::Allocation;
 use homestar_node::{
     Ended, Events, News, OpenRun, OpenRunError, Run, Sharing, is_of_others, now_ms, scheduling,
@@ -27,7 +28,7 @@ use super::events::EventLines;
 use super::execute::Engine;
 use super::find::Files;
 use super::guests::Guests;
-use super::prepare::{self, prepare};
+use super::prepare;
 use super::results;
 use crate::error::{Caused, CommandError, code_of};
 use crate::settings::Settings;
@@ -37,6 +38,8 @@ use crate::{interrupt, keyring, print};
 /// What is run, and how.
 #[derive(Debug)]
 pub(crate) struct Options<'a> {
+    /// The workflow, and the file that it was read from.
+    pub(crate) workflow: Workflow,
     pub(crate) file: &'a Path,
     pub(crate) settings: &'a Settings,
     /// What a task may use that says nothing.
@@ -93,7 +96,8 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
     let data = Arc::clone(&options.data);
     let mut guests = Guests::new(options.loading, data, allocation(options.jobs))?;
     guests.are_lent = options.away.is_some();
-    let prepared = prepare(options.file, &guests, &rules, Files::Kept)?;
+    let (file, workflow) = (options.file, options.workflow);
+    let prepared = prepare::check(&workflow, file, &guests, &rules, Files::Kept)?;
     if !options.json {
         for note in prepare::notes(options.file, &prepared.plan) {
             print::note(&note.text);
@@ -105,13 +109,16 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
     let locks = options.place.join(LOCKS);
     // Without looking anything up, one begins anew.
     let may = |run: &str| options.looks_up && !is_of_others(&*store, run);
-    let opened = OpenRun::open(&*store, &locks, &prepared.workflow, may).map_err(not_opened)?;
+    let opened = OpenRun::open(&*store, &locks, &workflow, may).map_err(not_opened)?;
     let scheduled = Scheduling {
         looks_up: options.looks_up,
         fails_fast: options.fails_fast,
         ..scheduling(options.jobs)
     };
     let mut schedule = Schedule::new(prepared.plan, scheduled);
+    if options.away.is_some() {
+        stay(&schedule)?;
+    }
     if !options.results.is_empty() {
         let asked = asked(&schedule, options.results)?;
         schedule.give(&asked);
@@ -129,7 +136,7 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
     let was_interrupted = interruptible(&run, &board)?;
     let mut events = options.json.then(EventLines::default);
     let tasks = run.schedule().counts().all;
-    let (id, workflow) = (&opened.id, &prepared.workflow);
+    let (id, workflow) = (&opened.id, &workflow);
     match &mut events {
         Some(events) => {
             events.tell(&Events::begun(id, workflow.cid(), tasks, opened.is_resumed));
@@ -217,6 +224,22 @@ pub(crate) fn main(options: Options<'_>) -> Result<u8, CommandError> {
         }
     }
     Ok(code(how, &summary))
+}
+
+/// Refuses a secret task that is to be run by a peer.
+fn stay(schedule: &Schedule) -> Result<(), CommandError> {
+    let leaves = |task: &TaskId| {
+        let is_sent = matches!(schedule.how(*task).site, Some(Site::Peer(_)));
+        is_sent && schedule.is_secret(*task)
+    };
+    match schedule.tasks().find(leaves) {
+        None => Ok(()),
+        Some(task) => {
+            let label = schedule.label(task);
+            let words = format!("the `place` of the task `{label}` is a peer, and it is secret");
+            Err(CommandError::input(words).hint("what is secret runs here: `place: local` says so"))
+        }
+    }
 }
 
 /// Returns the tasks of these labels.
