@@ -23,6 +23,7 @@ use crate::authority::{self, Authority};
 use crate::cli::WORKER;
 use crate::error::CommandError;
 use crate::files::{self, Stdin};
+use crate::settings::Settings;
 use crate::{folders, paths, print};
 
 /// How components are loaded.
@@ -43,6 +44,18 @@ pub(crate) struct Loading {
 }
 
 impl Loading {
+    /// Returns how a node loads components, for others and for its owner: as the settings say, and nobody typed anything.
+    pub(super) fn of_node(authority: Authority, settings: &Settings) -> Result<Self, CommandError> {
+        Ok(Self {
+            use_cache: true,
+            compile_time: None,
+            compile_memory: None,
+            effects: Vec::new(),
+            drivers: settings.drivers(authority.sends())?,
+            authority,
+        })
+    }
+
     /// Returns an engine. Without a folder for compiled code it works too, and says so.
     pub(super) fn engine(&self) -> Result<Engine, CommandError> {
         self.engine_with(Allocation::OnDemand)

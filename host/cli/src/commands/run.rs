@@ -7,7 +7,7 @@ mod doors;
 mod example;
 mod live;
 mod reads;
-mod request;
+pub(in crate::commands) mod request;
 mod show;
 pub(in crate::commands) mod sign;
 mod watch;

@@ -296,36 +296,7 @@ impl Admitted {
 
     /// Lets the task do something more, as the owner of `key` delegates it to whoever asks, for as long as the task lasts.
     pub(super) fn delegate(&mut self, key: &SigningKey, command: &str) -> Result<(), CommandError> {
-        let (own, now) = (key.did(), ucan::now());
-        let payload = delegation::Payload {
-            issuer: own,
-            audience: self.requester,
-            subject: Some(own),
-            command: command.parse().map_err(CommandError::host)?,
-            policy: Policy::default(),
-            nonce: Vec::new(),
-            meta: None,
-            not_before: None,
-            expiration: None,
-        };
-        let delegation = Delegation::sign(payload, key).map_err(CommandError::host)?;
-        let cid = *delegation.cid();
-        let proofs: BTreeMap<Cid, Block> = [(cid, delegation.into_block())].into();
-        let request = Request {
-            executor: None,
-            now,
-            leeway: LEEWAY,
-            proofs: &proofs,
-            revocations: &Revoked::new(),
-        };
-        let chain = hold(
-            &[cid],
-            &own,
-            &self.requester,
-            &request,
-            &mut Known::default(),
-        );
-        let chain = chain.map_err(CommandError::host)?;
+        let chain = lend(key, &self.requester, command)?;
         let chains = self.leave.chains().iter().cloned().chain([chain]);
         self.leave = Arc::new(Leave::new(chains.collect(), LEEWAY));
         Ok(())
@@ -548,4 +519,36 @@ impl<'a> Mine<'a> {
         }
         .hint(INSPECT))
     }
+}
+
+/// Returns the leave to do something that the owner of `key` gives to somebody, for as long as it is kept: it is written nowhere.
+pub(in crate::commands) fn lend(
+    key: &SigningKey,
+    to: &Did,
+    command: &str,
+) -> Result<verify::Authority, CommandError> {
+    let own = key.did();
+    let payload = delegation::Payload {
+        issuer: own,
+        audience: *to,
+        subject: Some(own),
+        command: command.parse().map_err(CommandError::host)?,
+        policy: Policy::default(),
+        nonce: Vec::new(),
+        meta: None,
+        not_before: None,
+        expiration: None,
+    };
+    let delegation = Delegation::sign(payload, key).map_err(CommandError::host)?;
+    let cid = *delegation.cid();
+    let proofs: BTreeMap<Cid, Block> = [(cid, delegation.into_block())].into();
+    let request = Request {
+        executor: None,
+        now: ucan::now(),
+        leeway: LEEWAY,
+        proofs: &proofs,
+        revocations: &Revoked::new(),
+    };
+    let chain = hold(&[cid], &own, to, &request, &mut Known::default());
+    chain.map_err(CommandError::host)
 }

@@ -106,14 +106,7 @@ pub(in crate::commands) fn begin(
 ) -> Result<(), CommandError> {
     let others = storage::open(&place.join(OTHERS), storage::config(settings))?;
     let authority = Authority::new(settings, &[], &[]);
-    let loading = Loading {
-        use_cache: true,
-        compile_time: None,
-        compile_memory: None,
-        effects: Vec::new(),
-        drivers: settings.drivers(authority.sends())?,
-        authority,
-    };
+    let loading = Loading::of_node(authority, settings)?;
     let engine = loading.engine()?;
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = jobs.map_or(processors, |jobs| jobs.get().into());

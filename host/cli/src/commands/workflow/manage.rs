@@ -3,20 +3,19 @@
 //! There is no folder beside them, so what they name is content. Those of the owner may reach what their files say, as with
 //! `homestar run`. Those of others reach nothing outside: who may have them run was not let to do more.
 
-use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use homestar_core::ipld::{Block, Cid, Ipld};
+use homestar_core::ipld::Ipld;
 use homestar_core::key::SigningKey;
 use homestar_core::plan::{How, Rules};
 use homestar_core::receipt::Receipt;
 use homestar_core::schedule::Summary;
 use homestar_core::task::Instruction;
-use homestar_core::ucan::verify::{LEEWAY, hold};
-use homestar_core::ucan::{Delegation, Did, Known, Leave, Policy, Request, Revoked, delegation};
+use homestar_core::ucan::verify::LEEWAY;
+use homestar_core::ucan::{Did, Leave};
 use homestar_core::workflow::{Site, Workflow};
 use homestar_engine::Engine as Wasm;
 use homestar_node::{
@@ -26,7 +25,7 @@ use homestar_node::{
 
 use super::super::data::Data;
 use super::super::load::Loading;
-use super::super::ucan;
+use super::super::run::request;
 use super::board::{Board, Style};
 use super::execute::Engine;
 use super::find::Files;
@@ -61,14 +60,7 @@ impl Workflows {
     ) -> Result<(), CommandError> {
         let authority = Authority::new(settings, &[], &[]);
         let rules = super::rules(settings, settings.limits(), authority.ceiling());
-        let loading = Loading {
-            use_cache: true,
-            compile_time: None,
-            compile_memory: None,
-            effects: Vec::new(),
-            drivers: settings.drivers(authority.sends())?,
-            authority,
-        };
+        let loading = Loading::of_node(authority, settings)?;
         let workflows = Self {
             key: Arc::new(keyring::key()?),
             engine: Arc::new(loading.engine()?),
@@ -151,30 +143,7 @@ fn fault(error: CommandError) -> Fault {
 
 /// Returns what somebody else's tasks may do: keep what they give, and nothing of the outside.
 fn lent(key: &SigningKey, by: &Did) -> Result<Arc<Leave>, CommandError> {
-    let own = key.did();
-    let payload = delegation::Payload {
-        issuer: own,
-        audience: *by,
-        subject: Some(own),
-        command: STORE.parse().map_err(CommandError::host)?,
-        policy: Policy::default(),
-        nonce: Vec::new(),
-        meta: None,
-        not_before: None,
-        expiration: None,
-    };
-    let delegation = Delegation::sign(payload, key).map_err(CommandError::host)?;
-    let cid = *delegation.cid();
-    let proofs: BTreeMap<Cid, Block> = [(cid, delegation.into_block())].into();
-    let request = Request {
-        executor: None,
-        now: ucan::now(),
-        leeway: LEEWAY,
-        proofs: &proofs,
-        revocations: &Revoked::new(),
-    };
-    let chain = hold(&[cid], &own, by, &request, &mut Known::default());
-    let chain = chain.map_err(CommandError::host)?;
+    let chain = request::lend(key, by, STORE)?;
     Ok(Arc::new(Leave::new(vec![chain], LEEWAY)))
 }
 
