@@ -418,3 +418,34 @@ tasks:
         "{said}"
     );
 }
+
+#[test]
+fn what_reaches_the_outside_or_is_in_a_node_already_goes_to_no_peer() {
+    let me = Environment::with(&["add"]).with_dice().with_key();
+    let other = Environment::new();
+    let node = Running::new(&other, &["--work-for", "anyone"]);
+    let place = |tasks: &str| {
+        me.put(
+            "flow.yaml",
+            format!("tasks: {{t: {{{tasks}, place: {}}}}}", node.address),
+        )
+    };
+    place("component: dice.wasm, call: roll, grant: [random]");
+    let said = me.run(&["run", "flow.yaml"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(
+        said.stderr
+            .contains("what reaches the outside runs here: `place: local` says so"),
+        "{said}"
+    );
+    place("component: add.wasm, call: add, args: [1, 2]");
+    let mine = Running::new(&me, &["--api", "127.0.0.1:0"]);
+    let url = format!("http://{}", mine.api);
+    let said = me.run(&["run", "flow.yaml", "--node", &url]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(
+        said.stderr
+            .contains("what a node is asked to run runs there"),
+        "{said}"
+    );
+}

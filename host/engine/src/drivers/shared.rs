@@ -118,9 +118,9 @@ impl Drivers {
             let sent = http.send_streaming(&permit, &secrets, &request, pieces);
             sent.await
         });
-        let failed = |words: String| Error::Connection(words);
-        let sent = sending.map_err(|error| failed(error.to_string()))?.await;
-        sent.map_err(|error| failed(error.to_string()))?
+        let sending = sending.map_err(|error| Error::Connection(error.to_string()))?;
+        let sent = sending.await;
+        sent.map_err(|error| Error::Connection(error.to_string()))?
     }
 
     /// Keeps a lane for the next task. What still goes on in it was stopped.

@@ -1,5 +1,6 @@
 //! Tasks that other nodes run, by `--on`.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -105,24 +106,13 @@ impl Away {
         if matches!(on, Some(On::Local)) {
             return Ok(None);
         }
-        let usual = match on {
-            Some(on) => addresses(on, options, settings)?,
-            None => Vec::new(),
-        };
+        let book = Book::new(options, settings);
+        let usual = on.map_or(Ok(Vec::new()), |on| book.addresses(on))?;
         let mut sites = HashMap::new();
         for site in said {
-            let addresses = match site {
-                Site::Local => continue,
-                // Others may, and needn't.
-                Site::Any => known(options, settings)?,
-                Site::Peer(name) => {
-                    let on = name.parse().map_err(|words| {
-                        CommandError::input(format!("`place: {name}` is {words}"))
-                    })?;
-                    addresses(&on, options, settings)?
-                }
-            };
-            sites.insert(site.clone(), addresses);
+            if let Some(addresses) = book.of_site(site)? {
+                sites.insert(site.clone(), addresses);
+            }
         }
         let mut all: Vec<_> = usual
             .iter()
@@ -374,47 +364,79 @@ impl Invoker {
     }
 }
 
-/// Returns the peers that are named somewhere: in options, in the settings, or by the node that runs here.
-fn known(options: &Options, settings: &Settings) -> Result<Vec<PeerAddress>, CommandError> {
-    let mut known = options.storage.peers().to_vec();
-    for text in &settings.file().network.peers {
-        known.push(text.parse().map_err(|error| {
-            let words = format!("can't use [network] of {}", settings.name());
-            CommandError::input(Caused::new(words, error))
-        })?);
-    }
-    known.extend(node::connected());
-    known.extend(node::announced());
-    let mut ids = HashSet::new();
-    known.retain(|address: &PeerAddress| ids.insert(address.id()));
-    Ok(known)
+/// Where peers are, as far as that is said.
+struct Book<'a> {
+    options: &'a Options,
+    settings: &'a Settings,
+    /// The node of this machine is asked once.
+    known: OnceCell<Vec<PeerAddress>>,
 }
 
-/// Returns where those are who may run what is to be run on them.
-fn addresses(
-    on: &On,
-    options: &Options,
-    settings: &Settings,
-) -> Result<Vec<PeerAddress>, CommandError> {
-    let addresses = match on {
-        On::Local => return Ok(Vec::new()),
-        On::At(address) => vec![address.clone()],
-        On::Any => known(options, settings)?,
-        On::Peer(id) => {
-            let known = known(options, settings)?;
-            known.into_iter().filter(|it| it.id() == *id).collect()
+impl<'a> Book<'a> {
+    fn new(options: &'a Options, settings: &'a Settings) -> Self {
+        Self {
+            options,
+            settings,
+            known: OnceCell::new(),
         }
-    };
-    if !addresses.is_empty() {
-        return Ok(addresses);
     }
-    let words = match on {
-        On::Peer(id) => format!("nobody here knows where {id} is"),
-        _ => "no peer is known that could run it".to_owned(),
-    };
-    Err(CommandError::input(words).hint(
-        "`--peer ADDRESS`, `peers` under [network] in homestar.toml, or `homestar node connect ADDRESS` names one",
-    ))
+
+    /// Returns the peers that are named somewhere: in options, in the settings, or by the node that runs here.
+    fn known(&self) -> Result<&[PeerAddress], CommandError> {
+        if let Some(known) = self.known.get() {
+            return Ok(known);
+        }
+        let mut known = self.options.storage.peers().to_vec();
+        for text in &self.settings.file().network.peers {
+            known.push(text.parse().map_err(|error| {
+                let words = format!("can't use [network] of {}", self.settings.name());
+                CommandError::input(Caused::new(words, error))
+            })?);
+        }
+        known.extend(node::connected());
+        known.extend(node::announced());
+        let mut ids = HashSet::new();
+        known.retain(|address: &PeerAddress| ids.insert(address.id()));
+        Ok(self.known.get_or_init(|| known))
+    }
+
+    /// Returns where those are who may run what is to be run on them.
+    fn addresses(&self, on: &On) -> Result<Vec<PeerAddress>, CommandError> {
+        let addresses = match on {
+            On::Local => return Ok(Vec::new()),
+            On::At(address) => vec![address.clone()],
+            On::Any => self.known()?.to_vec(),
+            On::Peer(id) => {
+                let known = self.known()?.iter();
+                known.filter(|it| it.id() == *id).cloned().collect()
+            }
+        };
+        if !addresses.is_empty() {
+            return Ok(addresses);
+        }
+        let words = match on {
+            On::Peer(id) => format!("nobody here knows where {id} is"),
+            _ => "no peer is known that could run it".to_owned(),
+        };
+        Err(CommandError::input(words).hint(
+            "`--peer ADDRESS`, `peers` under [network] in homestar.toml, or `homestar node connect ADDRESS` names one",
+        ))
+    }
+
+    /// The same for what a task of a workflow says. None if that is run here.
+    fn of_site(&self, site: &Site) -> Result<Option<Vec<PeerAddress>>, CommandError> {
+        match site {
+            Site::Local => Ok(None),
+            // Others may, and needn't.
+            Site::Any => Ok(Some(self.known()?.to_vec())),
+            Site::Peer(name) => {
+                let on = name
+                    .parse()
+                    .map_err(|words| CommandError::input(format!("`place: {name}` is {words}")))?;
+                self.addresses(&on).map(Some)
+            }
+        }
+    }
 }
 
 /// Connects to all of them at once, and returns whom it reached.
