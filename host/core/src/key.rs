@@ -8,6 +8,7 @@ use ed25519_dalek::pkcs8::KeypairBytes;
 use p256::ecdsa::signature::Signer;
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use std::fmt;
+use std::sync::Arc;
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -29,7 +30,12 @@ pub const SIGNATURE_BYTES: usize = 64;
 /// # Ok::<(), homestar_core::key::KeyError>(())
 /// ```
 #[derive(Clone)]
-pub struct SigningKey(Secret);
+pub struct SigningKey {
+    secret: Secret,
+    did: Did,
+    /// The DID as it is written: base58 takes a fifth of a signature, and each token says it.
+    issuer: Arc<str>,
+}
 
 #[derive(Clone)]
 enum Secret {
@@ -39,9 +45,23 @@ enum Secret {
 }
 
 impl SigningKey {
+    fn new(secret: Secret) -> Self {
+        let did = match &secret {
+            Secret::Ed25519(key) => Did::of_ed25519(key.verifying_key()),
+            Secret::P256(key) => Did::of_p256(*key.verifying_key()),
+            Secret::Secp256k1(key) => Did::of_secp256k1(*key.verifying_key()),
+        };
+        Self {
+            secret,
+            did,
+            issuer: did.to_string().into(),
+        }
+    }
+
     /// The Ed25519 key of a seed of 32 random bytes.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(Secret::Ed25519(ed25519_dalek::SigningKey::from_bytes(seed)))
+        let key = ed25519_dalek::SigningKey::from_bytes(seed);
+        Self::new(Secret::Ed25519(key))
     }
 
     /// The key of 32 random bytes.
@@ -55,26 +75,26 @@ impl SigningKey {
                 Secret::Secp256k1(k256::ecdsa::SigningKey::from_slice(secret).ok()?)
             }
         };
-        Some(Self(key))
+        Some(Self::new(key))
     }
 
     /// Reads a key of any of the three types from PKCS#8 PEM, as `openssl genpkey` writes it.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         if let Ok(key) = ed25519_dalek::SigningKey::from_pkcs8_pem(pem) {
-            return Ok(Self(Secret::Ed25519(key)));
+            return Ok(Self::new(Secret::Ed25519(key)));
         }
         if let Ok(key) = p256::ecdsa::SigningKey::from_pkcs8_pem(pem) {
-            return Ok(Self(Secret::P256(key)));
+            return Ok(Self::new(Secret::P256(key)));
         }
         let key = k256::ecdsa::SigningKey::from_pkcs8_pem(pem).map_err(|_| KeyError)?;
-        Ok(Self(Secret::Secp256k1(key)))
+        Ok(Self::new(Secret::Secp256k1(key)))
     }
 
     /// Writes the key as PKCS#8 PEM. The text is the secret; it is wiped when dropped.
     ///
     /// For Ed25519 the public key is left out: older OpenSSL versions don't read a file that has it.
     pub fn to_pem(&self) -> Zeroizing<String> {
-        match &self.0 {
+        match &self.secret {
             Secret::Ed25519(key) => {
                 let mut pair = KeypairBytes {
                     secret_key: key.to_bytes(),
@@ -108,7 +128,7 @@ impl SigningKey {
 
     /// The 32 bytes that the key came from, for keys that follow from it. They are wiped when dropped.
     pub fn secret(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(match &self.0 {
+        Zeroizing::new(match &self.secret {
             Secret::Ed25519(key) => key.to_bytes(),
             Secret::P256(key) => key.to_bytes().into(),
             Secret::Secp256k1(key) => key.to_bytes().into(),
@@ -117,7 +137,7 @@ impl SigningKey {
 
     /// What it signs with.
     pub fn algorithm(&self) -> Algorithm {
-        match &self.0 {
+        match &self.secret {
             Secret::Ed25519(_) => Algorithm::Ed25519,
             Secret::P256(_) => Algorithm::P256,
             Secret::Secp256k1(_) => Algorithm::Secp256k1,
@@ -126,18 +146,19 @@ impl SigningKey {
 
     /// Who signs with this key.
     pub fn did(&self) -> Did {
-        match &self.0 {
-            Secret::Ed25519(key) => Did::of_ed25519(key.verifying_key()),
-            Secret::P256(key) => Did::of_p256(*key.verifying_key()),
-            Secret::Secp256k1(key) => Did::of_secp256k1(*key.verifying_key()),
-        }
+        self.did
+    }
+
+    /// The same, as it is written.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// Signs a message. The same message always gets the same signature.
     ///
     /// Of the two signatures that ECDSA has for each, it is the one with the smaller `s`.
     pub fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
-        match &self.0 {
+        match &self.secret {
             Secret::Ed25519(key) => key.sign(message).to_bytes(),
             Secret::P256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign(message);
@@ -153,7 +174,7 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({})", self.did())
+        write!(f, "SigningKey({})", self.issuer)
     }
 }
 
@@ -187,10 +208,10 @@ impl KeyFile {
         }
         if let Some(block) = block(text, "EC PRIVATE KEY") {
             if let Ok(key) = p256::SecretKey::from_sec1_pem(block) {
-                return Ok(Self::Plain(SigningKey(Secret::P256(key.into()))));
+                return Ok(Self::Plain(SigningKey::new(Secret::P256(key.into()))));
             }
             let key = k256::SecretKey::from_sec1_pem(block).map_err(|_| KeyError)?;
-            return Ok(Self::Plain(SigningKey(Secret::Secp256k1(key.into()))));
+            return Ok(Self::Plain(SigningKey::new(Secret::Secp256k1(key.into()))));
         }
         SigningKey::from_pem(text).map(Self::Plain)
     }

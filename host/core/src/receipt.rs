@@ -12,6 +12,7 @@ use crate::ucan::invocation::Payload;
 use crate::ucan::token::TokenError;
 use crate::ucan::{Command, Did, Invocation};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use thiserror::Error;
 
 mod known;
@@ -95,9 +96,12 @@ impl Meta {
 
 /// A receipt whose signature was checked, or made here.
 ///
-/// Whether its issuer is to be believed is for the reader to decide.
+/// Whether its issuer is to be believed is for the reader to decide. Clones are the same receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
+pub struct Receipt(Arc<Read>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Read {
     body: Body,
     issuer: Did,
     block: Block,
@@ -123,16 +127,16 @@ impl Receipt {
         ]);
         let mut payload = Payload::statement(key.did(), command(), arguments);
         payload.meta = Some(body.meta.to_fields());
-        let invocation = Invocation::sign(payload, key)?;
-        Ok(Self::new(body, invocation))
+        let block = Invocation::sign_block(payload, key)?;
+        Ok(Self::new(body, key.did(), block))
     }
 
-    fn new(body: Body, invocation: Invocation) -> Self {
-        Self {
+    fn new(body: Body, issuer: Did, block: Block) -> Self {
+        Self(Arc::new(Read {
             body,
-            issuer: invocation.payload().issuer,
-            block: invocation.into_block(),
-        }
+            issuer,
+            block,
+        }))
     }
 
     /// Reads a receipt and checks all that can be checked without knowing its issuer.
@@ -152,47 +156,48 @@ impl Receipt {
             meta: Meta::from_fields(payload.meta.clone().unwrap_or_default())?,
         };
         arguments.end()?;
-        Ok(Self::new(body, invocation))
+        let issuer = payload.issuer;
+        Ok(Self::new(body, issuer, invocation.into_block()))
     }
 
     /// Who ran it and signs for it.
     pub fn issuer(&self) -> &Did {
-        &self.issuer
+        &self.0.issuer
     }
 
     /// The instruction that was run.
     pub fn ran(&self) -> &Link<Instruction> {
-        &self.body.ran
+        &self.0.body.ran
     }
 
     /// What came of it.
     pub fn outcome(&self) -> &Outcome {
-        &self.body.outcome
+        &self.0.body.outcome
     }
 
     /// Further instructions that the task asks to have run.
     pub fn run(&self) -> &[Link<Instruction>] {
-        &self.body.run
+        &self.0.body.run
     }
 
     /// How it was run.
     pub fn meta(&self) -> &Meta {
-        &self.body.meta
+        &self.0.body.meta
     }
 
     /// All that it says.
     pub fn body(&self) -> &Body {
-        &self.body
+        &self.0.body
     }
 
     /// The receipt's name.
     pub fn link(&self) -> Link<Self> {
-        Link::new(*self.block.cid())
+        Link::new(*self.0.block.cid())
     }
 
     /// The receipt's bytes, as they were signed.
     pub fn block(&self) -> &Block {
-        &self.block
+        &self.0.block
     }
 }
 
@@ -413,7 +418,10 @@ mod tests {
             let meta = payload.meta.as_mut().expect("receipts have one");
             meta.insert("elapsed_ms".into(), Ipld::Integer(5));
         });
-        assert_eq!(more.map(|read| read.body), Ok(receipt().body));
+        assert_eq!(
+            more.map(|read| read.body().clone()),
+            Ok(receipt().body().clone())
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{
     Cid, DAG_CBOR, DecodeError, EncodeError, IDENTITY, RAW, SHA2_256, cid_of, decode, encode,
 };
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -16,26 +17,25 @@ pub const MAX_BLOCK_BYTES: usize = 1 << 20;
 
 /// Bytes whose hash is their name.
 ///
-/// Holding one is proof of the hash: every constructor computes it or checks it.
+/// Holding one is proof of the hash: every constructor computes it or checks it. Clones share the bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Block {
     cid: Cid,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl Block {
     /// Returns the block of these bytes under a codec. Nothing is asked of the bytes.
-    pub fn new(codec: u64, bytes: Vec<u8>) -> Self {
-        Self {
-            cid: cid_of(codec, &bytes),
-            bytes,
-        }
+    pub fn new(codec: u64, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        let cid = cid_of(codec, &bytes);
+        Self { cid, bytes }
     }
 
     /// Returns the raw block of these bytes.
     ///
     /// Keep them within [`MAX_BLOCK_BYTES`]; more is a file ([`FileWriter`](crate::unixfs::FileWriter)).
-    pub fn raw(bytes: Vec<u8>) -> Self {
+    pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self::new(RAW, bytes)
     }
 
@@ -50,12 +50,16 @@ impl Block {
 
     /// Returns the block that a CID holds in itself, if it does. Nobody needs to be asked for it.
     pub fn inline(cid: &Cid) -> Option<Self> {
-        let bytes = cid.hash().digest().to_vec();
-        (cid.hash().code() == IDENTITY).then_some(Self { cid: *cid, bytes })
+        let is_inline = cid.hash().code() == IDENTITY;
+        is_inline.then(|| Self {
+            cid: *cid,
+            bytes: Bytes::copy_from_slice(cid.hash().digest()),
+        })
     }
 
     /// Takes bytes from outside under the name they came with, if they have it.
-    pub fn verify(cid: Cid, bytes: Vec<u8>) -> Result<Self, BlockError> {
+    pub fn verify(cid: Cid, bytes: impl Into<Bytes>) -> Result<Self, BlockError> {
+        let bytes = bytes.into();
         if bytes.len() > MAX_BLOCK_BYTES {
             let len = bytes.len();
             return Err(BlockError::TooLarge { cid, len });
@@ -82,7 +86,7 @@ impl Block {
     }
 
     /// The name and the bytes, apart.
-    pub fn into_parts(self) -> (Cid, Vec<u8>) {
+    pub fn into_parts(self) -> (Cid, Bytes) {
         (self.cid, self.bytes)
     }
 

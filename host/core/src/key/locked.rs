@@ -123,7 +123,7 @@ fn of_document(bytes: &[u8]) -> Option<SigningKey> {
     let key = key.or_else(|_| p256::ecdsa::SigningKey::from_pkcs8_der(bytes).map(Secret::P256));
     let key =
         key.or_else(|_| k256::ecdsa::SigningKey::from_pkcs8_der(bytes).map(Secret::Secp256k1));
-    key.ok().map(SigningKey)
+    key.ok().map(SigningKey::new)
 }
 
 /// Checks what opening would cost. The numbers stand in the file, and whoever wrote it may want to keep us busy.

@@ -84,7 +84,7 @@ impl Announcement {
         let command = COMMAND.parse().expect("a command");
         let mut payload = Payload::statement(self.who, command, arguments.into());
         payload.expiration = Some(self.until);
-        let bytes = Invocation::sign(payload, key)?.into_block().into_parts().1;
+        let bytes = Invocation::sign_block(payload, key)?.bytes().to_vec();
         match bytes.len() <= ANNOUNCEMENT_BYTES_MAX {
             true => Ok(bytes),
             false => Err(AnnouncementError::TooLarge(bytes.len())),

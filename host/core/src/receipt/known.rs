@@ -57,7 +57,7 @@ impl Receipt {
         };
         let like = before.filter(|before| begins_alike(before, &block, payload.iss));
         let issuer = match like {
-            Some(like) => like.issuer,
+            Some(like) => *like.issuer(),
             None => match payload.iss.parse() {
                 Ok(issuer) => issuer,
                 Err(_) => return Self::decode(block.bytes()),
@@ -79,11 +79,7 @@ impl Receipt {
                 engine: meta.engine,
             },
         };
-        Ok(Self {
-            body,
-            issuer,
-            block,
-        })
+        Ok(Self::new(body, issuer, block))
     }
 }
 
@@ -94,10 +90,10 @@ fn begins_alike(before: &Receipt, block: &Block, issuer: &str) -> bool {
     let bytes = block.bytes();
     let begin = issuer.as_ptr().addr().checked_sub(bytes.as_ptr().addr());
     let end = begin.map_or(0, |begin| begin + issuer.len());
-    let both = [before.block.bytes(), bytes].map(|bytes| bytes.get(SIGNED_AT..end));
+    let both = [before.block().bytes(), bytes].map(|bytes| bytes.get(SIGNED_AT..end));
     both[0].is_some()
         && both[0] == both[1]
-        && before.block.bytes()[..HEAD.len()] == HEAD
+        && before.block().bytes()[..HEAD.len()] == HEAD
         && bytes[..HEAD.len()] == HEAD
 }
 

@@ -5,6 +5,8 @@
 
 use std::{fmt, vec};
 
+use bytes::Bytes;
+
 use super::Event;
 use crate::ipld::{Block, DAG_CBOR, EncodeError, Ipld, MAX_BLOCK_BYTES, decode_within, encode};
 
@@ -162,7 +164,7 @@ impl IntoIterator for Events {
 
     fn into_iter(self) -> IntoIter {
         let lists = self.closed.into_iter().map(|block| block.into_parts().1);
-        let open = (self.open.count > 0).then(|| self.open.list());
+        let open = (self.open.count > 0).then(|| self.open.list().into());
         IntoIter {
             lists: lists.chain(open).collect::<Vec<_>>().into_iter(),
             items: Vec::new().into_iter(),
@@ -173,7 +175,7 @@ impl IntoIterator for Events {
 /// Events that are read one after the other. Of one segment at a time there is more than bytes.
 #[derive(Debug)]
 pub struct IntoIter {
-    lists: vec::IntoIter<Vec<u8>>,
+    lists: vec::IntoIter<Bytes>,
     items: vec::IntoIter<Ipld>,
 }
 

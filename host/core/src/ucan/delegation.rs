@@ -40,12 +40,13 @@ pub struct Payload {
 }
 
 impl Payload {
-    fn to_ipld(&self) -> Ipld {
+    /// The value that is signed; `issuer` is how the issuer is written.
+    fn to_ipld(&self, issuer: &str) -> Ipld {
         let did = |did: &Did| Ipld::String(did.to_string());
         let time = |seconds: i64| Ipld::Integer(seconds.into());
         token::map(
             [
-                ("iss", did(&self.issuer)),
+                ("iss", Ipld::String(issuer.to_owned())),
                 ("aud", did(&self.audience)),
                 ("sub", self.subject.as_ref().map_or(Ipld::Null, did)),
                 ("cmd", Ipld::String(self.command.to_string())),
@@ -121,7 +122,7 @@ impl Delegation {
                 checked_time("delegation", field, seconds.into())?;
             }
         }
-        let seal = Seal::sign(Kind::Delegation, payload.to_ipld(), key)?;
+        let seal = Seal::sign(Kind::Delegation, payload.to_ipld(key.issuer()), key)?;
         within_size(seal.block().bytes().len())?;
         Ok(Self::new(payload, seal))
     }
@@ -309,15 +310,20 @@ mod tests {
     #[test]
     fn another_kind_or_issuer_is_refused() {
         let (bytes, _) =
-            envelope::seal(Kind::Invocation, payload().to_ipld(), &key()).expect("seals");
+            envelope::seal(Kind::Invocation, payload().to_ipld(key().issuer()), &key())
+                .expect("seals");
         let error = Delegation::decode(&bytes).expect_err("another kind");
         assert_eq!(error.to_string(), "the token is not a delegation");
         assert_eq!(
             Delegation::sign(payload(), &other()),
             Err(TokenError::Issuer)
         );
-        let (bytes, _) =
-            envelope::seal(Kind::Delegation, payload().to_ipld(), &other()).expect("seals");
+        let (bytes, _) = envelope::seal(
+            Kind::Delegation,
+            payload().to_ipld(key().issuer()),
+            &other(),
+        )
+        .expect("seals");
         let error = TokenError::Envelope(EnvelopeError::Signature);
         assert_eq!(Delegation::decode(&bytes), Err(error));
     }

@@ -59,12 +59,12 @@ impl Payload {
         }
     }
 
-    fn to_ipld(&self) -> Ipld {
+    /// The value that is signed; `issuer` is how the issuer is written.
+    fn into_ipld(self, issuer: &str) -> Ipld {
         // Who issues is often whom it is about, and base58 takes a fifth of a signature.
-        let issuer = self.issuer.to_string();
         let did = |did: &Did| {
             Ipld::String(match *did == self.issuer {
-                true => issuer.clone(),
+                true => issuer.to_owned(),
                 false => did.to_string(),
             })
         };
@@ -74,17 +74,17 @@ impl Payload {
                 ("iss", did(&self.issuer)),
                 ("sub", did(&self.subject)),
                 ("cmd", Ipld::String(self.command.to_string())),
-                ("args", Ipld::Map(self.arguments.clone())),
+                ("args", Ipld::Map(self.arguments)),
                 (
                     "prf",
-                    Ipld::List(self.proofs.iter().copied().map(Ipld::Link).collect()),
+                    Ipld::List(self.proofs.into_iter().map(Ipld::Link).collect()),
                 ),
-                ("nonce", Ipld::Bytes(self.nonce.clone())),
+                ("nonce", Ipld::Bytes(self.nonce)),
                 ("exp", self.expiration.map_or(Ipld::Null, time)),
             ],
             [
                 ("aud", self.audience.as_ref().map(did)),
-                ("meta", self.meta.clone().map(Ipld::Map)),
+                ("meta", self.meta.map(Ipld::Map)),
                 ("nbf", self.not_before.map(time)),
                 ("iat", self.issued_at.map(time)),
                 ("cause", self.cause.map(Ipld::Link)),
@@ -129,6 +129,17 @@ impl Payload {
     }
 }
 
+fn seal(payload: Payload, key: &SigningKey) -> Result<Seal, TokenError> {
+    if payload.issuer != key.did() {
+        return Err(TokenError::Issuer);
+    }
+    for (field, seconds) in payload.times() {
+        checked_time("invocation", field, seconds.into())?;
+    }
+    let value = payload.into_ipld(key.issuer());
+    Ok(Seal::sign(Kind::Invocation, value, key)?)
+}
+
 /// An invocation whose signature was checked, or made here.
 ///
 /// That its issuer *may* do this is another question, for its proofs to answer.
@@ -141,14 +152,13 @@ pub struct Invocation {
 impl Invocation {
     /// Signs a payload with its issuer's key.
     pub fn sign(payload: Payload, key: &SigningKey) -> Result<Self, TokenError> {
-        if payload.issuer != key.did() {
-            return Err(TokenError::Issuer);
-        }
-        for (field, seconds) in payload.times() {
-            checked_time("invocation", field, seconds.into())?;
-        }
-        let seal = Seal::sign(Kind::Invocation, payload.to_ipld(), key)?;
+        let seal = seal(payload.clone(), key)?;
         Ok(Self { payload, seal })
+    }
+
+    /// Signs a payload with its issuer's key, for whom its bytes are all that is wanted.
+    pub(crate) fn sign_block(payload: Payload, key: &SigningKey) -> Result<Block, TokenError> {
+        Ok(seal(payload, key)?.into_block())
     }
 
     /// Reads an invocation and checks its signature.
@@ -328,7 +338,7 @@ mod tests {
     #[test]
     fn release_candidates_write_null_for_nothing() {
         let nulls = OPTIONAL.map(|field| (field.to_owned(), Ipld::Null));
-        let Ipld::Map(mut entries) = statement().to_ipld() else {
+        let Ipld::Map(mut entries) = statement().into_ipld(key().issuer()) else {
             panic!("a payload is a map");
         };
         entries.extend(nulls);
@@ -355,8 +365,8 @@ mod tests {
 
     #[test]
     fn a_delegation_is_not_taken() {
-        let (bytes, _) =
-            envelope::seal(Kind::Delegation, statement().to_ipld(), &key()).expect("seals");
+        let value = statement().into_ipld(key().issuer());
+        let (bytes, _) = envelope::seal(Kind::Delegation, value, &key()).expect("seals");
         let expected = Kind::Invocation;
         assert_eq!(
             Invocation::decode(&bytes),
@@ -366,10 +376,11 @@ mod tests {
 
     #[test]
     fn another_issuer_than_the_signer_is_refused() {
+        let other = SigningKey::from_seed(&[2; 32]);
         let mut payload = statement();
-        payload.issuer = SigningKey::from_seed(&[2; 32]).did();
-        let (bytes, _) =
-            envelope::seal(Kind::Invocation, payload.to_ipld(), &key()).expect("seals");
+        payload.issuer = other.did();
+        let value = payload.into_ipld(other.issuer());
+        let (bytes, _) = envelope::seal(Kind::Invocation, value, &key()).expect("seals");
         let error = TokenError::Envelope(EnvelopeError::Signature);
         assert_eq!(Invocation::decode(&bytes), Err(error));
     }

@@ -222,7 +222,7 @@ impl Giver {
                 Answer::Lacks => {}
                 Answer::Block(block) => {
                     let prefix = Prefix::of(block.cid());
-                    let data = block.into_parts().1.into();
+                    let data = block.into_parts().1;
                     message.payloads.push(Payload { prefix, data });
                 }
             }

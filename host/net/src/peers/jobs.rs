@@ -42,7 +42,7 @@ fn check(payload: Payload) -> Checked {
     if payload.data.len() > MAX_BLOCK_BYTES {
         return Checked::TooLarge(cid);
     }
-    Block::verify(cid, payload.data.into()).map_or(Checked::Unknown, Checked::Block)
+    Block::verify(cid, payload.data).map_or(Checked::Unknown, Checked::Block)
 }
 
 /// Looks up what a peer asked for. What can't be read isn't there, for others.

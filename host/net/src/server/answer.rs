@@ -91,7 +91,7 @@ async fn raw(
     let cid = wanted.cid;
     let bytes = match cid.hash().code() {
         // The bytes are in the name. `bafkqaaa`, which names none, is how clients ask whether this is a gateway at all.
-        IDENTITY => cid.hash().digest().to_vec(),
+        IDENTITY => Bytes::copy_from_slice(cid.hash().digest()),
         _ => read(reader, cid).await?.into_parts().1,
     };
     let mut response = Response::new(Body::whole(Bytes::new()));

@@ -124,5 +124,5 @@ async fn section(out: &mpsc::Sender<Result<Bytes, Cut>>, block: Block) -> bool {
     start.push(length as u8);
     start.extend_from_slice(&name);
     out.send(Ok(start.into())).await.is_ok()
-        && (bytes.is_empty() || out.send(Ok(bytes.into())).await.is_ok())
+        && (bytes.is_empty() || out.send(Ok(bytes)).await.is_ok())
 }

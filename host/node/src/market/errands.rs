@@ -355,7 +355,7 @@ impl Actor {
         let (peers, inputs) = (self.peers.clone(), self.inputs.clone());
         thread::spawn(move || {
             let block = wait_for(peers.block(&receipt)).ok();
-            let bytes = block.map(|block| block.into_parts().1);
+            let bytes = block.map(|block| block.bytes().to_vec());
             let _ = inputs.send(Input::Fetched {
                 from,
                 instruction,

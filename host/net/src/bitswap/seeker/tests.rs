@@ -80,9 +80,7 @@ impl Stage {
                 }
                 SeekerStep::Verify(id, payloads) => {
                     let checked = payloads.into_iter().map(|payload| match payload.prefix {
-                        Prefix::V1 { codec } => {
-                            Checked::Block(Block::new(codec, payload.data.into()))
-                        }
+                        Prefix::V1 { codec } => Checked::Block(Block::new(codec, payload.data)),
                         _ => Checked::Unknown,
                     });
                     let checked = checked.collect();
