@@ -16,6 +16,7 @@
 //! ```
 
 mod block;
+mod buffers;
 mod cid;
 mod codec;
 mod fields;
@@ -23,6 +24,7 @@ mod link;
 mod strict;
 
 pub use self::block::{Block, BlockError, MAX_BLOCK_BYTES};
+pub use self::buffers::{Buffer, Buffers};
 pub use self::cid::{
     CidError, DAG_CBOR, DAG_PB, IDENTITY, RAW, SHA2_256, cid_of, cid_of_dag_cbor, cid_of_raw,
     parse_cid,

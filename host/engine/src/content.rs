@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use homestar_core::grant::{Asking, Grants, Permit};
-use homestar_core::ipld::{Block, Cid, DAG_PB, MAX_BLOCK_BYTES, RAW};
+use homestar_core::ipld::{Block, Buffer, Buffers, Cid, DAG_PB, MAX_BLOCK_BYTES, RAW};
 use homestar_core::task::Limits;
 use homestar_core::ucan::Leave;
 use homestar_core::unixfs::{
@@ -46,6 +46,9 @@ pub(crate) const STREAMS_MAX: u64 = 1024;
 
 /// Files that are being read on where they were left, whose blocks are ordered ahead.
 const CURSORS_MAX: usize = 8;
+
+/// Chunks that were put and whose memory is used again: about what waits to be put.
+const BUFFERS_MAX: usize = 32;
 
 /// Least that a file or a node counts as when it is written: about what its name takes in an index.
 const WRITTEN_BYTES_MIN: u64 = 256;
@@ -168,6 +171,8 @@ pub(crate) struct Content {
     storage_max: u64,
     /// What whoever asked for the task lets it do, and the guest; none for a task of the operator's own.
     leave: Option<(Arc<Leave>, Cid)>,
+    /// For the chunks of what is written.
+    buffers: Buffers,
     state: Mutex<State>,
 }
 
@@ -215,6 +220,7 @@ impl Content {
             time_max: limits.time,
             storage_max: limits.storage_bytes,
             leave: None,
+            buffers: Buffers::new(BUFFERS_MAX),
             state: Mutex::new(State {
                 reach: Reach::new(links),
                 ..State::default()
@@ -508,7 +514,7 @@ impl Content {
             content: self.clone(),
             writer: self.writer()?,
             number: self.next_number(),
-            chunk: Vec::new(),
+            chunk: self.buffers.take_empty(0),
             written: 0,
             is_finished: false,
         })
@@ -564,7 +570,7 @@ pub(crate) struct File {
     content: Arc<Content>,
     writer: Arc<Writer>,
     number: u64,
-    chunk: Vec<u8>,
+    chunk: Buffer,
     written: u64,
     is_finished: bool,
 }
@@ -584,13 +590,13 @@ impl File {
             bytes = rest;
             if self.chunk.len() == chunk_bytes {
                 // The next chunk of a long file will be whole too.
-                self.send(Vec::with_capacity(chunk_bytes))?;
+                self.send(self.content.buffers.take_empty(chunk_bytes))?;
             }
         }
         Ok(())
     }
 
-    fn send(&mut self, next: Vec<u8>) -> wasmtime::Result<()> {
+    fn send(&mut self, next: Buffer) -> wasmtime::Result<()> {
         let chunk = std::mem::replace(&mut self.chunk, next);
         let sent = self.writer.chunk(self.number, chunk, self.content.deadline);
         sent.map_err(|unwritten| self.content.unwritten(unwritten))
@@ -599,7 +605,7 @@ impl File {
     /// Ends the file and waits until it is put.
     pub(crate) fn finish(mut self) -> wasmtime::Result<Entry> {
         if !self.chunk.is_empty() {
-            self.send(Vec::new())?;
+            self.send(self.content.buffers.take_empty(0))?;
         }
         self.is_finished = true;
         let finished = self.writer.finish(self.number, self.content.deadline);

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
+use homestar_core::ipld::{Buffer, Buffers};
 use homestar_core::unixfs::{
     DirectoryError, DirectoryWriter, Entry, FileWriter, Layout, Tree, symlink,
 };
@@ -37,6 +38,9 @@ const LARGE_BYTES: u64 = 4 << 20;
 
 /// Chunks that wait for each hashing thread.
 const QUEUE: usize = 4;
+
+/// Chunks that were put and whose memory is used again: about what a store makes durable at once.
+const BUFFERS_MAX: usize = 64;
 
 /// Hashing threads at most: beyond that, reading is what one waits for.
 const THREADS_MAX: usize = 8;
@@ -298,6 +302,7 @@ impl<'a> Importer<'a> {
                     (chunks, leaves)
                 })
                 .collect();
+            let buffers = Buffers::new(BUFFERS_MAX);
             let mut tree = Tree::new(&layout);
             // The leaves that are being hashed, in the order of the file.
             let mut flights: VecDeque<usize> = VecDeque::new();
@@ -309,8 +314,8 @@ impl<'a> Importer<'a> {
             };
             let mut has_ended = false;
             for turn in (0..threads).cycle() {
-                let chunk =
-                    read_chunk(&mut file, layout.chunk_bytes()).map_err(unreadable(path))?;
+                let chunk = buffers.take(layout.chunk_bytes());
+                let chunk = read_chunk(&mut file, chunk).map_err(unreadable(path))?;
                 let length = chunk.len();
                 if length > 0 {
                     if flights.len() == threads * QUEUE {
@@ -344,7 +349,7 @@ impl<'a> Importer<'a> {
 fn hash(
     layout: &Layout,
     store: &dyn Store,
-    chunks: &Receiver<Vec<u8>>,
+    chunks: &Receiver<Buffer>,
     leaves: &SyncSender<Result<Entry, StoreError>>,
 ) {
     for chunk in chunks {
@@ -357,10 +362,18 @@ fn hash(
     }
 }
 
-/// Reads a chunk, which is shorter only at the end of the file.
-fn read_chunk(file: &mut File, bytes: usize) -> io::Result<Vec<u8>> {
-    let mut chunk = Vec::with_capacity(bytes);
-    file.take(bytes as u64).read_to_end(&mut chunk)?;
+/// Fills a chunk, which is shorter only at the end of the file.
+fn read_chunk(file: &mut File, mut chunk: Buffer) -> io::Result<Buffer> {
+    let mut filled = 0;
+    while filled < chunk.len() {
+        match file.read(&mut chunk[filled..]) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    chunk.truncate(filled);
     Ok(chunk)
 }
 

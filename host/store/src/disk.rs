@@ -444,7 +444,10 @@ impl Inner {
             Place::Inline(bytes) => Block::verify(*cid, bytes.clone()).map_err(|_| Flaw::Bytes),
             Place::Lost => Err(Flaw::Missing),
             Place::Segment(spot) => match self.segments.file(spot.segment) {
-                Ok(Some(file)) => segment::read_block(&*file, spot.offset, spot.length, cid),
+                Ok(Some(file)) => {
+                    let buffers = self.segments.buffers();
+                    segment::read_block(&*file, spot.offset, spot.length, cid, buffers)
+                }
                 Ok(None) => Err(Flaw::Missing),
                 Err(error) => Err(Flaw::Unreadable(error.to_string())),
             },

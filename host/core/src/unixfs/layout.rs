@@ -2,6 +2,8 @@
 
 use super::dag_pb::Writer;
 use super::{Entry, LayoutError, data};
+use bytes::Bytes;
+
 use crate::ipld::{Block, DAG_PB, MAX_BLOCK_BYTES, RAW, cid_of};
 
 /// The most links of a node: so many that their block stays within its size whatever they say.
@@ -72,7 +74,8 @@ impl Layout {
     }
 
     /// Returns the leaf of a chunk, with its block. A file without bytes has one leaf, of none.
-    pub fn leaf(&self, chunk: Vec<u8>) -> (Entry, Block) {
+    pub fn leaf(&self, chunk: impl Into<Bytes>) -> (Entry, Block) {
+        let chunk = chunk.into();
         let file_bytes = chunk.len() as u64;
         let block = match self.leaves {
             Leaves::Raw => Block::new(RAW, chunk),

@@ -136,6 +136,14 @@ impl Fetch {
         }
     }
 
+    /// Takes a block off the shelf that nobody will read soon: its memory is for the next.
+    pub(super) fn spent(&self, cid: &Cid) {
+        let mut state = self.shared.lock();
+        if state.shelf.last_use.remove(cid).is_some() {
+            state.take(cid);
+        }
+    }
+
     /// Starts a thread if all that there are have something to do.
     fn call_thread(&self, state: &mut State) {
         if state.idle >= state.queue.len() || state.threads >= THREADS_MAX {
@@ -222,9 +230,13 @@ impl State {
         while self.shelf.is_full()
             && let Some(oldest) = self.shelf.oldest()
         {
-            if let Some(Slot::Here(block)) = self.slots.remove(&oldest) {
-                self.shelf.bytes -= block.bytes().len();
-            }
+            self.take(&oldest);
+        }
+    }
+
+    fn take(&mut self, cid: &Cid) {
+        if let Some(Slot::Here(block)) = self.slots.remove(cid) {
+            self.shelf.bytes -= block.bytes().len();
         }
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Reader {
     rest: Option<Rest>,
     /// Blocks that are ordered ahead. It grows as reading goes on: who reads here and there needs no more than that.
     ahead: usize,
+    /// Whether each block is read once, one after the other.
+    is_whole: bool,
 }
 
 /// What is left of a block.
@@ -50,6 +52,7 @@ impl Reader {
             file: FileReader::range(cid, offset..u64::MAX),
             rest: None,
             ahead: if whole { AHEAD_MAX } else { 0 },
+            is_whole: whole,
         }
     }
 
@@ -103,8 +106,19 @@ impl Reader {
                 block: rest.block,
                 range: middle..end,
             });
+        } else if self.is_whole {
+            self.spend(content, &rest.block);
         }
         Ok(Some((block, start..middle)))
+    }
+
+    /// Lets go of a block that was read, unless it comes again at once.
+    fn spend(&self, content: &Content, block: &Held) {
+        if let Held::Shelf(cid, _) = block
+            && !self.file.upcoming(AHEAD_MAX).contains(cid)
+        {
+            content.fetch().spent(cid);
+        }
     }
 
     /// Goes on to the next block that has bytes of the file in it.

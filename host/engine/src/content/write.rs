@@ -17,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use homestar_core::ipld::{Block, Cid};
+use homestar_core::ipld::{Block, Buffer, Cid};
 use homestar_core::unixfs::{Entry, Layout, Tree};
 
 use crate::blocks::{Blocks, BlocksError};
@@ -53,7 +53,7 @@ struct State {
 
 enum Order {
     /// The next chunk of a file.
-    Chunk(u64, Vec<u8>),
+    Chunk(u64, Buffer),
     /// A file has no more chunks.
     Finish(u64),
     /// A file will never be finished.
@@ -93,7 +93,7 @@ impl Writer {
     pub(super) fn chunk(
         &self,
         file: u64,
-        bytes: Vec<u8>,
+        bytes: Buffer,
         deadline: Instant,
     ) -> Result<(), Unwritten> {
         self.order(Order::Chunk(file, bytes), deadline)
@@ -272,7 +272,7 @@ impl Hasher {
         self.batch.bytes < BATCH_BYTES_MAX || self.flush()
     }
 
-    fn chunk(&mut self, file: u64, bytes: Vec<u8>) {
+    fn chunk(&mut self, file: u64, bytes: Buffer) {
         let (entry, leaf) = self.layout.leaf(bytes);
         self.batch.add(leaf);
         self.push(file, entry);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use homestar_core::ipld::Block;
+use homestar_core::ipld::{Block, Buffers};
 use rusqlite::{Transaction, params};
 
 use super::index::Fault;
@@ -112,7 +112,7 @@ impl Inner {
         let mut moved = vec![];
         let mut needed = BTreeSet::new();
         for tenant in tenants {
-            match tenant.read(file) {
+            match tenant.read(file, self.segments.buffers()) {
                 Ok(block) => {
                     let written = self.segments.append(&block, || self.segments_with_room())?;
                     needed.insert(written.spot.segment);
@@ -174,9 +174,9 @@ impl Inner {
 
 impl Tenant {
     /// Reads the block. If only the header of its record is damaged, that is written anew now.
-    fn read(&self, file: &dyn IoFile) -> Result<Block, Flaw> {
+    fn read(&self, file: &dyn IoFile, buffers: &Buffers) -> Result<Block, Flaw> {
         let cid = self.key.cid(self.codec).ok_or(Flaw::Header)?;
-        read_bytes(file, self.spot.offset, self.spot.length, &cid)
+        read_bytes(file, self.spot.offset, self.spot.length, &cid, buffers)
     }
 
     /// Points to the new place, unless somebody has repaired the block meanwhile or taken it away.

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use homestar_core::ipld::{Block, Cid, MAX_BLOCK_BYTES};
+use homestar_core::ipld::{Block, Buffers, Cid, MAX_BLOCK_BYTES};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::io::IoFile;
@@ -115,9 +115,10 @@ pub(super) fn read_block(
     offset: u64,
     length: u32,
     cid: &Cid,
+    buffers: &Buffers,
 ) -> Result<Block, Flaw> {
     check_header(file, offset, length, cid)?;
-    read_bytes(file, offset, length, cid)
+    read_bytes(file, offset, length, cid, buffers)
 }
 
 /// Tells whether a block lies where its record begins at `offset`.
@@ -162,8 +163,9 @@ pub(super) fn read_bytes(
     offset: u64,
     length: u32,
     cid: &Cid,
+    buffers: &Buffers,
 ) -> Result<Block, Flaw> {
-    let mut bytes = vec![0; length as usize];
+    let mut bytes = buffers.take(length as usize);
     match read_exact(file, &mut bytes, offset + HEADER_BYTES as u64) {
         Ok(true) => Block::verify(*cid, bytes).map_err(|_| Flaw::Bytes),
         Ok(false) => Err(Flaw::Missing),
@@ -177,10 +179,11 @@ pub(super) fn scan<E: From<io::Error>>(
     file: &dyn IoFile,
     mut found: impl FnMut(u64, &Header, &Block) -> Result<(), E>,
 ) -> Result<(), E> {
+    let buffers = Buffers::new(1);
     let mut offset = HEADER_BYTES as u64;
     while let Some((at, header)) = next_header(file, offset)? {
         let cid = header.key.cid(header.codec);
-        match cid.map(|cid| read_bytes(file, at, header.length, &cid)) {
+        match cid.map(|cid| read_bytes(file, at, header.length, &cid, &buffers)) {
             Some(Ok(block)) => {
                 found(at, &header, &block)?;
                 offset = at + HEADER_BYTES as u64 + u64::from(header.length);

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use homestar_core::ipld::Block;
+use homestar_core::ipld::{Block, Buffers};
 
 use super::io::{Io, IoFile, Lock, Mode};
 use super::segment::{HEADER_BYTES, Header, VERSION, read_exact, segment_header, segment_version};
@@ -20,6 +20,9 @@ use crate::key::Key;
 /// Most files that are kept open for reading. Each of them may be a removed one whose space comes back only when it is
 /// closed, so there aren't many.
 const HANDLES_MAX: usize = 64;
+
+/// Buffers of blocks that were read and are read no more: about what one reader orders ahead.
+const BUFFERS_MAX: usize = 16;
 
 /// Where a block lies in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +57,7 @@ pub(super) struct Segments {
     /// Held while something is made durable: whoever comes then may need what is on its way.
     syncing: Mutex<()>,
     handles: Mutex<HashMap<u64, Arc<dyn IoFile>>>,
+    buffers: Buffers,
 }
 
 #[derive(Debug, Default)]
@@ -82,7 +86,13 @@ impl Segments {
             writing: Mutex::default(),
             syncing: Mutex::default(),
             handles: Mutex::default(),
+            buffers: Buffers::new(BUFFERS_MAX),
         }
+    }
+
+    /// What blocks are read into.
+    pub(super) fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     /// Nothing panics while it holds this lock.
