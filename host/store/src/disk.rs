@@ -247,7 +247,12 @@ fn write_format(io: &dyn Io, paths: &Paths) -> Result<(), StoreError> {
     }
     let file = io.open(&path, Mode::Create).map_err(at(&path))?;
     let index = paths.index_folder();
-    let above = paths.0.parent().unwrap_or(&paths.0);
+    let above = match paths.0.parent() {
+        // What is named by one word lies in the folder one is in.
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => &paths.0,
+    };
     for folder in [&index, &paths.0, above] {
         io.sync_folder(folder).map_err(at(folder))?;
     }

@@ -44,6 +44,20 @@ fn a_file_goes_in_and_comes_out() {
 }
 
 #[test]
+fn a_store_is_made_where_one_is() {
+    let it = Environment::new();
+    it.put("hello", "hello");
+    let said = it.run(&["add", "-q", "hello", "--store", "here"]);
+    assert_eq!(
+        (said.code, said.stdout().trim_end()),
+        (Some(0), HELLO),
+        "{said}"
+    );
+    let said = it.run(&["cat", HELLO, "--store", "here"]);
+    assert_eq!(said.stdout(), "hello", "{said}");
+}
+
+#[test]
 fn a_folder_goes_in_and_comes_out() {
     let it = Environment::new();
     it.put("folder/b/c", "c");
