@@ -13,6 +13,7 @@ use crate::measure::{Effort, Measurement, Program, memory_of_children, programs}
 use crate::peers::{homestar_command, kubo_library, run, wasmtime_command};
 
 /// The first argument of this program when it is started by itself to do the least that passing a file through takes.
+/// With how often each byte is hashed, and the file.
 pub(crate) const FLOOR: &str = "--two-copies";
 
 /// The first argument of this program when it is started by itself to say how much memory another takes.
@@ -181,8 +182,12 @@ fn through_a_guest(place: &Place, effort: Effort) -> Result<Vec<Measurement>, Er
     let mut sides = vec![
         // What it writes is there already, and is hashed and compared all the same.
         Program::new("homestar run, from the store to the store", || Ok(piped())),
-        Program::new("read, two copies, SHA-256", || {
-            Ok(quiet(&this, &[FLOOR, &path]))
+        // What is read is checked and what is written is named.
+        Program::new("read, two copies, SHA-256 twice", || {
+            Ok(quiet(&this, &[FLOOR, "2", &path]))
+        }),
+        Program::new("read, two copies, SHA-256 once", || {
+            Ok(quiet(&this, &[FLOOR, "1", &path]))
         }),
     ];
     match wasmtime_command() {
@@ -300,8 +305,9 @@ impl<'a> Kubo<'a> {
     }
 }
 
-/// Reads a file, copies each chunk twice and hashes it: the least that passing it through a guest takes.
-pub(crate) fn floor(path: &str) -> Result<(), Error> {
+/// Reads a file, copies each chunk twice and hashes it, once or twice: the least that passing it through a guest takes.
+pub(crate) fn floor(hashes: &str, path: &str) -> Result<(), Error> {
+    let is_checked = hashes == "2";
     let mut file = File::open(path)?;
     let (mut read, mut inside, mut outside) = (Vec::new(), Vec::new(), Vec::new());
     loop {
@@ -311,6 +317,9 @@ pub(crate) fn floor(path: &str) -> Result<(), Error> {
             .read_to_end(&mut read)?;
         if read.is_empty() {
             return Ok(());
+        }
+        if is_checked {
+            std::hint::black_box(cid_of_raw(&read));
         }
         inside.clone_from(&read);
         outside.clone_from(&inside);

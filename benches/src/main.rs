@@ -87,7 +87,7 @@ fn main() -> ExitCode {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     match &*words {
         [cold::ALONE, rest @ ..] => return ended(cold::alone(rest)),
-        [files::FLOOR, path] => return ended(files::floor(path)),
+        [files::FLOOR, hashes, path] => return ended(files::floor(hashes, path)),
         [files::PEAK, program, rest @ ..] => return ended(files::peak(program, rest)),
         [ancestor::BLOCK_SERVER, path] => return ended(ancestor::serve(path)),
         _ => {}

@@ -97,6 +97,14 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// The same as JSON.
+    fn edges_json(&self) -> String {
+        let edges: Vec<_> = (0..self.tasks).map(self.awaits).collect();
+        serde_json::json!(edges).to_string()
+    }
+}
+
 /// Where workflows lie, and their stores.
 struct Place {
     folder: TempDir,
@@ -155,6 +163,18 @@ pub(crate) fn workflows(effort: Effort) -> Result<Vec<Measurement>, Error> {
             place.run(&workflow, "first", true)
         })];
         let mut notes = Vec::new();
+        if shape.name == "chain" {
+            match restate() {
+                Ok(program) => {
+                    let edges = place.put("edges.json", &shape.edges_json())?;
+                    let place = &place;
+                    sides.push(Program::new("restate, a server and a service", move || {
+                        program.run(&edges, &place.folder.path().join("restate"))
+                    }));
+                }
+                Err(error) => notes.push(format!("restate: {error}")),
+            }
+        }
         for (name, python, script) in [
             ("dask, nothing kept", &dask, DASK),
             ("dbos, SQLite", &dbos, DBOS),
@@ -240,6 +260,99 @@ pub(crate) fn growth(effort: Effort) -> Result<Vec<Measurement>, Error> {
         .map(|found| found.goal("ten times the tasks, ten times the time"))
         .into())
 }
+
+/// Restate, from npm: a server, and what a service of it needs.
+const RESTATE_PACKAGES: [&str; 2] = [
+    "@restatedev/restate-server@1.7.12",
+    "@restatedev/restate-sdk@1.17.2",
+];
+
+/// Restate's programs.
+struct Restate {
+    packages: PathBuf,
+}
+
+/// Returns Restate, installing it below the target folder if it isn't there.
+fn restate() -> Result<Restate, Error> {
+    let packages = folder()?.join("restate");
+    let restate = Restate { packages };
+    if !restate.server().exists() {
+        fs::create_dir_all(&restate.packages)?;
+        let options = ["--no-audit", "--no-fund", "--no-package-lock"];
+        run(Command::new("npm")
+            .arg("install")
+            .args(options)
+            .arg("--prefix")
+            .arg(&restate.packages)
+            .args(RESTATE_PACKAGES))?;
+    }
+    // It listens on ports that somebody else may have, so it gets a network of its own.
+    run(Command::new("unshare").args(["--net", "--map-root-user", "true"]))?;
+    Ok(restate)
+}
+
+impl Restate {
+    fn server(&self) -> PathBuf {
+        self.packages.join("node_modules/.bin/restate-server")
+    }
+
+    /// Returns what starts the server and the service in the empty `folder`, adds, and ends both.
+    fn run(&self, edges: &Path, folder: &Path) -> Result<Command, Error> {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        fs::create_dir_all(folder)?;
+        // Packages are looked for from where a script lies.
+        let service = self.packages.join("service.mjs");
+        fs::write(&service, RESTATE_SERVICE)?;
+        let mut command = Command::new("unshare");
+        command
+            .current_dir(folder)
+            .env("RESTATE_LOG_FILTER", "error")
+            .args(["--net", "--map-root-user", "sh", "-c", RESTATE])
+            .args([&self.server(), &service, edges]);
+        Ok(command)
+    }
+}
+
+/// What happens in the network of its own, with the server, the service and what each task awaits.
+const RESTATE: &str = r#"
+ip link set lo up
+"$0" --no-logo > server.log 2>&1 & server=$!
+node "$1" > service.log 2>&1 & service=$!
+asked() { curl --silent --fail --output answer "$@"; }
+json='content-type: application/json'
+found=1
+for attempt in $(seq 1000); do
+    if asked localhost:9070/deployments -H "$json" -d '{"uri": "http://localhost:9080"}'; then
+        asked localhost:8080/flow/run -H "$json" --data-binary "@$2" && found=0
+        break
+    fi
+    sleep 0.01
+done
+kill $server $service
+wait $server $service
+exit $found
+"#;
+
+/// Adds in steps of one handler; the server keeps what each gave.
+const RESTATE_SERVICE: &str = r#"
+Promise.withResolvers ??= () => {
+    const all = {};
+    all.promise = new Promise((resolve, reject) => Object.assign(all, { resolve, reject }));
+    return all;
+};
+const restate = await import("@restatedev/restate-sdk");
+const run = async (ctx, edges) => {
+    const known = [];
+    for (const [at, awaits] of edges.entries()) {
+        const [first, second] = [...awaits.map((it) => known[it]), at, 1];
+        known.push(await ctx.run(`t${at}`, () => first + second));
+    }
+    return known.at(-1);
+};
+restate.serve({ services: [restate.service({ name: "flow", handlers: { run } })], port: 9080 });
+"#;
 
 /// Returns a Python in which `package` is installed.
 fn python(package: &str) -> Result<PathBuf, Error> {
