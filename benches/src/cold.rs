@@ -207,7 +207,7 @@ pub(crate) fn against_2024(effort: Effort) -> Result<Vec<Measurement>, Error> {
         Program::new("Homestar 0.3.0: start a node, run a workflow", || {
             all.forget("2024")?;
             let folder = all.folder.path().join("2024");
-            ancestor::first_task(&ancestor, &asked.component, &folder)
+            ancestor::tasks(&ancestor, &asked.component, &folder, 1)
         }),
     ];
     let name = "2024: from nothing to the value of add(1, 2)";

@@ -8,6 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::Error;
+use crate::ancestor;
 use crate::measure::{Effort, Measurement, Program, programs};
 use crate::peers::{folder, homestar_command, run};
 
@@ -204,7 +205,37 @@ pub(crate) fn workflows(effort: Effort) -> Result<Vec<Measurement>, Error> {
             all.push(notes.iter().fold(found, |found, note| found.note(note)));
         }
     }
+    all.extend(against_2024(&place, effort)?);
     Ok(all)
+}
+
+/// A chain that the Homestar of 2024 does within seconds: its node compiles the component for each task.
+fn against_2024(place: &Place, effort: Effort) -> Result<Vec<Measurement>, Error> {
+    let program = match ancestor::program() {
+        Ok(program) => program,
+        Err(error) => {
+            eprintln!("left out, since there is no Homestar of 2024: {error}");
+            return Ok(Vec::new());
+        }
+    };
+    let shape = Shape {
+        name: "chain",
+        tasks: 100,
+        awaits: SHAPES[1].awaits,
+    };
+    let workflow = place.put("100.json", &shape.text(None))?;
+    let sides = vec![
+        Program::new("homestar", || place.run(&workflow, "first", true)),
+        Program::new("Homestar 0.3.0, with a node that starts", || {
+            let folder = place.folder.path().join("2024");
+            if folder.exists() {
+                fs::remove_dir_all(&folder)?;
+            }
+            fs::create_dir_all(&folder)?;
+            ancestor::tasks(&program, &homestar_guests::add(), &folder, shape.tasks)
+        }),
+    ];
+    Ok(programs("100 tasks, chain", effort.rounds(3), sides)?.into())
 }
 
 /// Nothing runs: everything is found. And a hundredth runs.
