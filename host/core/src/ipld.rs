@@ -22,6 +22,7 @@ mod codec;
 mod fields;
 mod link;
 mod strict;
+mod write;
 
 pub use self::block::{Block, BlockError, MAX_BLOCK_BYTES};
 pub use self::buffers::{Buffer, Buffers};
@@ -40,3 +41,4 @@ pub(crate) use self::cid::cid_from_bytes;
 pub(crate) use self::codec::{decode_within, encode_into, kind_of};
 pub(crate) use self::fields::Fields;
 pub(crate) use self::strict::{depth_of, links_of as links_of_dag_cbor};
+pub(crate) use self::write::encode_value;

@@ -5,7 +5,7 @@ mod linked;
 pub(crate) use self::linked::in_a_file;
 pub use self::linked::{LinkedError, read_linked};
 
-use crate::ipld::{Block, EncodeError, FieldError, Fields, Ipld, depth_of, encode};
+use crate::ipld::{Block, EncodeError, FieldError, Fields, Ipld, depth_of, encode_value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,7 +68,7 @@ impl Outcome {
     /// Bytes become a file, so that the link is its name; any other value becomes a block of DAG-CBOR, or if that were
     /// too large, a file of it. [`read_linked`] undoes it. The block that is linked is the last.
     pub fn inline_or_link(&self) -> Result<(Self, Vec<Block>), EncodeError> {
-        let encoded = encode(self)?;
+        let encoded = encode_value(&self.to_ipld())?;
         let is_flat = depth_of(&encoded).is_some_and(|depth| depth <= MAX_INLINE_DEPTH);
         if is_flat && encoded.len() <= MAX_INLINE_BYTES {
             return Ok((self.clone(), Vec::new()));
@@ -303,7 +303,7 @@ pub enum OutcomeError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipld::{Cid, MAX_BLOCK_BYTES, decode};
+    use crate::ipld::{Cid, MAX_BLOCK_BYTES, decode, encode};
     use crate::json;
     use crate::unixfs::cid_of_file;
 

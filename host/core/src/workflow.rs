@@ -110,7 +110,7 @@ impl Workflow {
         }
         let defaults = defaults.unwrap_or_default();
         let written = written(name.as_deref(), &defaults, &tasks);
-        let bytes = ipld::encode(&written)
+        let bytes = ipld::encode_value(&written)
             .map_err(|error| vec![Problem::at(Place::NOWHERE, Fault::Encode(error))])?;
         Ok(Self {
             name,
@@ -179,7 +179,7 @@ impl Workflow {
         let name = workflow.name.as_deref();
         let written = written(name, &workflow.defaults, &workflow.tasks);
         // What had a form has one with other names.
-        if let Ok(bytes) = ipld::encode(&written) {
+        if let Ok(bytes) = ipld::encode_value(&written) {
             workflow.block = Block::new(DAG_CBOR, bytes);
         }
         workflow

@@ -134,8 +134,8 @@ impl Canceller {
 enum Entry {
     /// A task was run.
     Ran(TaskId, String, Executed),
-    /// A task was answered by a receipt that was there.
-    Found(String, Link<Receipt>),
+    /// Tasks were answered by receipts that were there. They are told of together: each time, a thread is woken.
+    Found(Vec<Note>),
 }
 
 /// What threads tell the one that drives.
@@ -444,7 +444,7 @@ impl Run {
         let mut found = self.store.receipts_of(&links).unwrap_or_default();
         found.resize(lookups.len(), Vec::new());
         let now_ms = now_ms();
-        let (mut before, mut missing) = (None, Vec::new());
+        let (mut before, mut missing, mut notes) = (None, Vec::new(), Vec::new());
         for (lookup, receipts) in lookups.into_iter().zip(found) {
             let (task, instruction) = (lookup.task, &lookup.instruction);
             let how = self.schedule.how(task);
@@ -452,8 +452,11 @@ impl Run {
             match answer(receipts, lookup.reuse, now_ms, before.as_ref(), is_answer) {
                 Some((receipt, age)) => {
                     news(&self.schedule, News::Found(task, &receipt));
-                    let (label, link) = (self.schedule.label(task), receipt.link());
-                    let _ = channels.recorder.send(Entry::Found(label, link));
+                    notes.push(Note {
+                        label: self.schedule.label(task),
+                        status: "memoised".to_owned(),
+                        receipt: *receipt.link().cid(),
+                    });
                     before = Some(receipt.clone());
                     self.tell(Event::Receipt(receipt, Source::Memo(Some(age))));
                 }
@@ -466,6 +469,10 @@ impl Run {
                 }
                 None => self.tell(Event::NotFound(task)),
             }
+        }
+        if !notes.is_empty() {
+            // If the recorder has ended, it said why.
+            let _ = channels.recorder.send(Entry::Found(notes));
         }
         if let (Some(finder), false) = (&channels.finder, missing.is_empty()) {
             // The thread ends after this does.
@@ -668,12 +675,8 @@ fn record_all(
         for entry in first.into_iter().chain(records.try_iter()) {
             match entry {
                 Entry::Ran(task, label, executed) => batch.push((task, label, executed)),
-                Entry::Found(label, receipt) if journal.is_some() => found.push(Note {
-                    label,
-                    status: "memoised".to_owned(),
-                    receipt: *receipt.cid(),
-                }),
-                Entry::Found(..) => {}
+                Entry::Found(notes) if journal.is_some() => found.extend(notes),
+                Entry::Found(_) => {}
             }
         }
         if batch.is_empty() && !is_idle {

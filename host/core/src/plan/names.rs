@@ -6,7 +6,7 @@ use multihash::Multihash;
 use sha3::{Digest, Sha3_256};
 
 use super::{Arg, Template};
-use crate::ipld::{Cid, DAG_CBOR, Ipld, cid_of_dag_cbor, encode};
+use crate::ipld::{Cid, DAG_CBOR, Ipld, cid_of_dag_cbor, encode_value};
 use crate::task::{Instruction, InstructionError};
 use crate::workflow::value::one;
 use crate::workflow::{Target, Task, Value};
@@ -92,7 +92,7 @@ pub(super) fn promise(
                 ("for-each".to_owned(), linked(each)),
                 ("run".to_owned(), instruction.to_ipld()),
             ];
-            Ok(encode(&Ipld::Map(entries.into()))?)
+            Ok(encode_value(&Ipld::Map(entries.into()))?)
         }
     }
 }

@@ -35,7 +35,7 @@ impl Instruction {
         let resource = resource.into();
         let block = Block::new(
             ipld::DAG_CBOR,
-            ipld::encode(&wire(&resource, &input, &nonce))?,
+            ipld::encode_value(&wire(&resource, &input, &nonce))?,
         );
         Ok(Self {
             resource,

@@ -157,7 +157,7 @@ pub(super) fn seal(
 ) -> Result<(Vec<u8>, usize), EncodeError> {
     let header = key.algorithm().header().to_vec();
     let version = Version::V1;
-    let signed = ipld::encode(&Ipld::Map(BTreeMap::from([
+    let signed = ipld::encode_value(&Ipld::Map(BTreeMap::from([
         (HEADER_KEY.to_owned(), Ipld::Bytes(header)),
         (Tag { kind, version }.to_string(), payload),
     ])))?;
