@@ -40,6 +40,39 @@ async function main() {
   renameSync(unfinished, values.output);
 }
 
+/** What the web has and QuickJS hasn't. A program that names one has it, and asks for the interface behind it. */
+const WEB = ['web/crypto.js', 'web/fetch.js', 'web/random.js', 'web/streams.js'];
+
+const GLOBALS = [
+  ...['CryptoKey', 'crypto', 'Headers', 'Request', 'Response', 'fetch', 'ByteLengthQueuingStrategy', 'CountQueuingStrategy'],
+  ...['ReadableStream', 'TransformStream', 'WritableStream', 'TextDecoderStream', 'TextEncoderStream'],
+];
+
+/** The same by longer names. A part of something is named by itself, so that only what it takes is asked for. */
+const NAMES = {
+  'Math.random': 'homestarRandom',
+  ...Object.fromEntries(GLOBALS.map((name) => [`globalThis.${name}`, name])),
+  ...Object.fromEntries(
+    ['crypto', 'globalThis.crypto'].flatMap((crypto) => [
+      [`${crypto}.getRandomValues`, 'homestarRandomValues'],
+      [`${crypto}.randomUUID`, 'homestarRandomUUID'],
+      [`${crypto}.subtle`, 'homestarSubtle'],
+    ]),
+  ),
+};
+
+/** How the package of which programs have random values is written: as much of it as they use. */
+const RANDOM = `package wasi:random@0.2.12;
+
+interface random {
+    get-random-bytes: func(len: u64) -> list<u8>;
+}
+
+interface insecure {
+    get-insecure-random-bytes: func(len: u64) -> list<u8>;
+}
+`;
+
 /** The file that a project is, as package.json says or where it usually is. */
 function main_file() {
   const { main } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -53,8 +86,7 @@ async function derived(entry, { name, wit, contracts }) {
   if (!contracts) throw new BuildError('--contracts FOLDER is needed to derive WIT');
   const interface_ = new Interface(name, new Sources().file(entry));
   const program = { contents: interface_.javascript(entry, here('runtime.js')), resolveDir: process.cwd() };
-  // Only a program that names `fetch` gets it, and asks for the interface behind it.
-  const { source, asked } = await bundled({ stdin: program, inject: [here('fetch.js')] });
+  const { asked, ...bundle } = await bundled({ stdin: program, inject: WEB.map(here), define: NAMES });
   const text = interface_.wit(asked);
   mkdirSync(wit, { recursive: true });
   const file = join(wit, `${name}.wit`);
@@ -63,30 +95,33 @@ async function derived(entry, { name, wit, contracts }) {
   try {
     writeFileSync(join(folder, 'world.wit'), text);
     cpSync(join(contracts, 'deps'), join(folder, 'deps'), { recursive: true });
-    return await componentize(source, folder, interface_.isAsync);
+    writeFileSync(join(folder, 'deps/random.wit'), RANDOM);
+    return await componentize(bundle, folder, interface_.isAsync);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
 async function byHand(entry, wit) {
-  const { source } = await bundled({ entryPoints: [entry] });
+  const bundle = await bundled({ entryPoints: [entry], define: { homestarByHand: 'true' } });
   const files = readdirSync(wit).filter((file) => file.endsWith('.wit'));
   const isAsync = files.some((file) => WAITS.test(readFileSync(join(wit, file), 'utf8').replace(/\/\/.*/g, '')));
-  return await componentize(source, resolve(wit), isAsync);
+  return await componentize(bundle, resolve(wit), isAsync);
 }
 
 /**
  * The program as one file, which says where its lines come from, and the interfaces that it asks for: imports of those stay
  * as they are.
  */
-async function bundled(input) {
+async function bundled(input, isStreamed = false) {
   const world = {
     name: 'world',
     setup(build) {
       build.onResolve({ filter: /^[a-z][a-z0-9-]*:[a-z]/ }, ({ path }) =>
         path.startsWith('node:') ? undefined : { path, external: true },
       );
+      const streams = here(isStreamed ? 'web/streams.js' : 'web/streams.none.js');
+      build.onResolve({ filter: /^#streams$/ }, () => ({ path: streams }));
     },
   };
   try {
@@ -104,17 +139,34 @@ async function bundled(input) {
       logLevel: 'silent',
       plugins: [world],
     });
+    if (!isStreamed && streams(metafile)) return bundled(input, true);
     const file = (ending) => outputFiles.find(({ path }) => path.endsWith(ending)).text;
     const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
     const asked = imports.filter((one) => one.external).map((one) => one.path);
-    return { source: file('.js') + origins(JSON.parse(file('.map'))), asked: [...new Set(asked)].sort() };
+    const places = origins(JSON.parse(file('.map')));
+    // It stands at the end, so that it moves no line.
+    const source = `${file('.js')};globalThis.homestarOrigins = ${JSON.stringify(places)};\n`;
+    return { source, places, asked: [...new Set(asked)].sort() };
   } catch (error) {
     const lines = (error.errors ?? []).map(({ location, text }) => `${location ? `${location.file}:${location.line}: ` : ''}${text}`);
     throw new BuildError(lines.join('\n') || error.message);
   }
 }
 
-/** A statement that says of each line from which file and line it comes, for stacks. It stands at the end, so that it moves no line. */
+/**
+ * Whether a program that has `fetch` may use the body of a response as a stream. Streams are a megabyte of component, so
+ * they come with `fetch` only then.
+ */
+function streams({ inputs, outputs }) {
+  const used = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
+  const has = (file) => used.some(([path, { bytesInOutput }]) => bytesInOutput > 0 && resolve(path) === here(file));
+  if (!has('web/fetch.js')) return false;
+  const isOwn = (path) => existsSync(path) && !resolve(path).startsWith(here('.'));
+  const names = (path) => /\bbody\b(?!\s*:)/.test(readFileSync(path, 'utf8'));
+  return has('web/streams.js') || Object.keys(inputs).some((path) => isOwn(path) && names(path));
+}
+
+/** From which file and line each line comes, for stacks. */
 function origins({ sources, mappings }) {
   const lines = decode(mappings).map((segments) => {
     const [, source, line] = segments.find((segment) => segment.length > 1) ?? [];
@@ -122,21 +174,35 @@ function origins({ sources, mappings }) {
   });
   const ours = here('.');
   // Frames of the SDK help nobody.
-  const files = sources.map((file) => (resolve(file).startsWith(ours) || file.startsWith('<') ? '' : file));
-  return `;globalThis.homestarOrigins = ${JSON.stringify({ files, lines })};\n`;
+  const isOurs = (file) => resolve(file).startsWith(ours) || file.startsWith('<') || file.includes('/web-streams-polyfill/');
+  const files = sources.map((file) => (isOurs(file) ? '' : file));
+  return { files, lines };
 }
 
 /** What in WIT takes a runtime that waits. */
 const WAITS = /\basync\b|\b(stream|future)\b/;
 
-async function componentize(jsSource, witPath, isAsync) {
+async function componentize({ source: jsSource, places }, witPath, isAsync) {
   try {
     // Calls of components that never wait cost less.
     const { component } = await qjs.componentize({ witPath, jsSource, sync: !isAsync });
     return component;
   } catch (error) {
-    throw new BuildError(error.message);
+    throw new BuildError(told(error.message, places));
   }
+}
+
+/** What the builder says, by the files and lines that a person wrote. */
+function told(message, { files, lines }) {
+  const [, words] = message.match(/^[^]*JavaScript module(?: evaluation)?: ([^]*)$/) ?? [];
+  if (words === undefined) return message;
+  const own = words.trimEnd().split('\n').flatMap((line) => {
+    const [, name, number] = line.match(/^ *at (.+?) \(.*:(\d+):\d+\)$/) ?? [];
+    if (name === undefined) return [line];
+    const [file, from] = lines[number - 1] || [];
+    return files[file] ? [`    at ${name.replace('<anonymous>', 'the module')} (${files[file]}:${from})`] : [];
+  });
+  return `the program failed while the component was built, which runs it once\n${own.join('\n')}`;
 }
 
 try {

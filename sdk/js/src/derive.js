@@ -3,15 +3,20 @@
 import { camel, escaped, kebab } from './names.js';
 import { comment } from './source.js';
 
-/** Tells which values are of a type, where that is short. */
+/**
+ * Tells which values are of a type, in as few steps of QuickJS as it takes: `typeof` is dear there. What a test doesn't know,
+ * such as NaN, and what it throws at, such as `1n`, is looked at again with care.
+ */
 const TESTS = {
   string: (value) => `typeof ${value} === 'string'`,
-  bool: (value) => `typeof ${value} === 'boolean'`,
-  f64: (value) => `typeof ${value} === 'number'`,
-  f32: (value) => `typeof ${value} === 'number'`,
+  bool: (value) => `(${value} === true || ${value} === false)`,
+  f64: (value) => `${value} - 0 === ${value}`,
+  f32: (value) => `${value} - 0 === ${value}`,
   u8: (value) => `(${value} & 255) === ${value}`,
   u16: (value) => `(${value} & 65535) === ${value}`,
   u32: (value) => `${value} >>> 0 === ${value}`,
+  s8: (value) => `${value} << 24 >> 24 === ${value}`,
+  s16: (value) => `${value} << 16 >> 16 === ${value}`,
   s32: (value) => `(${value} | 0) === ${value}`,
 };
 
@@ -45,8 +50,16 @@ function plain(wit) {
 
 /** A type whose values stay as they are if they pass a test. */
 function tested(wit, test, out, more = {}) {
-  return { wit, test, out: test ? (value) => `(${test(value)} ? ${value} : ${out(value)})` : out, ...more };
+  return { wit, test, out, ...more };
 }
+
+/** Gives the other side a value that came of a task: as it is, or after a closer look. */
+function passed(type, value, place) {
+  return type.test ? `${type.test(value)} ? ${value} : ${type.out(value, place)}` : type.out(value, place);
+}
+
+/** Longest test that stands where it is needed. A call of a function costs more than one of this length. */
+const TEST_LENGTH_MAX = 400;
 
 function big(wit) {
   return { wit, in: (value) => `big(${value})`, out: (value) => `out.${wit}(${value})` };
@@ -58,6 +71,7 @@ export class Interface {
   #functions = [];
   #code = [];
   #methods = [];
+  #lists = 0;
   /** What every name of WIT stands for, and the types that are known. */
   #names = new Map();
   #known = new Map();
@@ -107,7 +121,7 @@ export class Interface {
         if (node.operator === 'readonly') return this.#type(file, node.typeAnnotation, what);
         break;
       case 'TSArrayType':
-        return list(this.#type(file, node.elementType, what));
+        return this.#list(this.#type(file, node.elementType, what));
       case 'TSTupleType': {
         const types = node.elementTypes.map((one) => {
           return this.#type(file, one.type === 'TSNamedTupleMember' ? one.elementType : one, what);
@@ -137,10 +151,11 @@ export class Interface {
     const found = file.find('types', name);
     if (found) return this.#named(found, name, what);
     if (name === 'Uint8Array') {
-      return { wit: 'list<u8>', in: (value) => `bytes(${value})`, out: (value) => `out.bytes(${value})` };
+      const test = (value) => `${value} instanceof Uint8Array`;
+      return tested('list<u8>', test, (value) => `out.bytes(${value})`, { in: (value) => `bytes(${value})` });
     }
     if ((name === 'Array' || name === 'ReadonlyArray') && given.length === 1) {
-      return list(this.#type(file, given[0], what));
+      return this.#list(this.#type(file, given[0], what));
     }
     if ((name === 'Record' || name === 'Map') && given.length === 2) {
       if (given[0].type !== 'TSStringKeyword') {
@@ -202,7 +217,7 @@ export class Interface {
       lines.push(`        ${escaped(label)}: ${type.wit},`);
       ins.push([key, type.in ? type.in(`value.${key}`) : undefined]);
       outs.push(`${key}: at(${JSON.stringify(`.${key}`)}, () => ${type.out(`value.${key}`)})`);
-      tests.push(type.test?.(`value.${key}`));
+      tests.push(type.test && ((value) => type.test(`${value}.${key}`)));
     }
     this.#types.push([...lines, '    }'].join('\n'));
     const word = camel(name);
@@ -212,15 +227,32 @@ export class Interface {
       this.#code.push(`const in_${word} = (value) => ({ ${turned.join(', ')} });`);
     }
     this.#code.push(`const out_${word} = (value) => { out.object(value); return { ${outs.join(', ')} }; };`);
-    const isTested = tests.every(Boolean);
-    if (isTested) {
-      const all = ["typeof value === 'object'", 'value !== null', ...tests];
-      this.#code.push(`const is_${word} = (value) => ${all.join(' && ')};`);
-    }
-    const test = isTested ? (value) => `is_${word}(${value})` : undefined;
+    const test = tests.every(Boolean) ? this.#test(word, (value) => tests.map((test) => test(value)).join(' && ')) : undefined;
     return tested(escaped(name), test, (value) => `out_${word}(${value})`, {
       in: isTurned ? (value) => `in_${word}(${value})` : undefined,
       isError: true,
+    });
+  }
+
+  /** The test of a type that a person named: where it is needed if it is short, else a function. */
+  #test(word, test) {
+    if (test('value').length <= TEST_LENGTH_MAX) return (value) => `(${test(value)})`;
+    this.#code.push(`const is_${word} = (value) => ${test('value')};`);
+    return (value) => `is_${word}(${value})`;
+  }
+
+  #list(item) {
+    let test;
+    if (item.test) {
+      const is = `is_list_${(this.#lists += 1)}`;
+      this.#code.push(
+        `const ${is} = (list) => { if (!Array.isArray(list)) return false; ` +
+          `for (let at = 0; at < list.length; at += 1) { const each = list[at]; if (!(${item.test('each')})) return false; } return true; };`,
+      );
+      test = (value) => `${is}(${value})`;
+    }
+    return tested(`list<${item.wit}>`, test, (value) => `out.list(${value}, (each) => ${item.out('each')})`, {
+      in: item.in && ((value) => `${value}.map((each) => ${item.in('each')})`),
     });
   }
 
@@ -234,7 +266,9 @@ export class Interface {
       [...documented(documentation?.text, '    '), `    enum ${escaped(name)} {`, ...lines, '    }'].join('\n'),
     );
     this.#code.push(`const texts_${camel(name)} = ${JSON.stringify(texts)};`);
-    return { wit: escaped(name), out: (value) => `out.one(${value}, texts_${camel(name)})`, isError: true };
+    const list = `texts_${camel(name)}`;
+    const test = (value) => `${list}.includes(${value})`;
+    return tested(escaped(name), test, (value) => `out.one(${value}, ${list})`, { isError: true });
   }
 
   /** The text by which a case is known is the same on both sides. */
@@ -250,7 +284,7 @@ export class Interface {
     const { file, node, documentation } = found;
     const name = this.#claim(file, node, text, found);
     const lines = [...documented(documentation?.text, '    '), `    variant ${escaped(name)} {`];
-    const [ins, outs] = [[], []];
+    const [ins, outs, tests] = [[], [], []];
     for (const type of types) {
       const tag = type.members.find((member) => member.key.name === 'tag');
       const val = type.members.find((member) => member.key.name === 'val');
@@ -259,12 +293,14 @@ export class Interface {
       if (!val) {
         lines.push(`        ${escaped(label)},`);
         outs.push(`case '${label}': return { tag: '${label}' };`);
+        tests.push((value) => `${value}.tag === '${label}'`);
         continue;
       }
       const inner = this.#type(file, val.typeAnnotation.typeAnnotation, `what \`${label}\` of \`${text}\` holds`);
       lines.push(`        ${escaped(label)}(${inner.wit}),`);
       if (inner.in) ins.push(`case '${label}': return { tag: '${label}', val: ${inner.in('value.val')} };`);
       outs.push(`case '${label}': return { tag: '${label}', val: at('.val', () => ${inner.out('value.val')}) };`);
+      tests.push(inner.test && ((value) => `(${value}.tag === '${label}' && ${inner.test(`${value}.val`)})`));
     }
     this.#types.push([...lines, '    }'].join('\n'));
     const word = camel(name);
@@ -276,12 +312,11 @@ export class Interface {
       `const out_${word} = (value) => { out.object(value); switch (value.tag) { ${outs.join(' ')} ` +
         `default: return at('.tag', () => out.one(value.tag, ${JSON.stringify(tags)})); } };`,
     );
-    return {
-      wit: escaped(name),
+    const test = tests.every(Boolean) ? this.#test(word, (value) => tests.map((test) => test(value)).join(' || ')) : undefined;
+    return tested(escaped(name), test, (value) => `out_${word}(${value})`, {
       in: ins.length > 0 ? (value) => `in_${word}(${value})` : undefined,
-      out: (value) => `out_${word}(${value})`,
       isError: true,
-    };
+    });
   }
 
   #union(file, node, what) {
@@ -331,10 +366,17 @@ export class Interface {
     const names = given.map((_, at) => `v${at}`).join(', ');
     const call = `${isAsync ? 'await ' : ''}app.${text}(${given.join(', ')})`;
     const place = `'${text} (${file.place(node)})'`;
-    const body = result ? `const value = ${call}; return ${result.out('value', place)};` : `${call};`;
-    const caught = error ? `failed(error, ${place}, '${error.wit}', (value) => ${error.out('value')})` : `failed(error, ${place})`;
     const method = `${isAsync ? 'async ' : ''}${camel(name)}(${names})`;
-    this.#methods.push(`  ${method} { if (!now.runs) begin(); try { ${body} } catch (error) { throw ${caught}; } },`);
+    const turn = error ? `'${error.wit}', (value) => ${error.out('value')}` : 'undefined, undefined';
+    const caught = `failed(error, ${place}, ${turn}`;
+    if (!result) {
+      this.#methods.push(`  ${method} { try { ${call}; } catch (error) { throw ${caught}); } },`);
+      return;
+    }
+    // `var` costs less than `let`. The stream of a task begins after it has returned, and is checked as it comes.
+    const again = result.isStream ? '' : `, value, (value) => ${result.out('value', place)}`;
+    const body = `value = ${call}; return ${passed(result, 'value', place)};`;
+    this.#methods.push(`  ${method} { var value; try { ${body} } catch (error) { throw ${caught}${again}); } },`);
   }
 
   /** The type within `<…>`. */
@@ -350,7 +392,13 @@ export class Interface {
     const item = this.#only(file, node, what);
     if (item.typeName?.name !== 'Uint8Array') throw file.error(node, `${what} is a stream of something else than \`Uint8Array\``);
     if (!isAsync) throw file.error(node, `${what} is a stream, for which a task has to be \`async\``);
-    return { wit: 'stream<u8>', out: (value, place) => `streamed(${value}, ${place})` };
+    return {
+      wit: 'stream<u8>',
+      isStream: true,
+      // Others are read by `for await` alone, as what comes is.
+      in: node.typeName.name === 'ReadableStream' ? (value) => `ReadableStream.from(${value})` : undefined,
+      out: (value, place) => `streamed(${value}, ${place})`,
+    };
   }
 
   #parameter(file, node, text, parameter, tags, isAsync) {
@@ -414,12 +462,12 @@ export class Interface {
   /** The program that is built: `app` imports a person's, `runtime` ours. */
   javascript(app, runtime) {
     return [
-      `import { at, begin, big, bytes, failed, now, out, streamed } from ${JSON.stringify(runtime)};`,
+      `import { at, begun, big, bytes, failed, out, streamed } from ${JSON.stringify(runtime)};`,
       `import * as app from ${JSON.stringify(app)};`,
       ...this.#code,
-      'export const tasks = {',
+      'export const tasks = begun({',
       ...this.#methods,
-      '};',
+      '});',
       '',
     ].join('\n');
   }
@@ -429,21 +477,21 @@ function documented(text, indent) {
   return text ? text.split('\n').map((line) => `${indent}/// ${line}`.trimEnd()) : [];
 }
 
-function list(item) {
-  return {
-    wit: `list<${item.wit}>`,
-    in: item.in && ((value) => `${value}.map((each) => ${item.in('each')})`),
-    out: (value) => `out.list(${value}, (each) => ${item.out('each')})`,
-  };
-}
-
 function tuple(types) {
-  const turned = (way) => types.map((type, at) => (type[way] ? type[way](`each[${at}]`) : `each[${at}]`)).join(', ');
-  return {
-    wit: `tuple<${types.map(({ wit }) => wit).join(', ')}>`,
-    in: types.some((type) => type.in) ? (value) => `((each) => [${turned('in')}])(${value})` : undefined,
-    out: (value) => `((each) => [${turned('out')}])(out.tuple(${value}, ${types.length}))`,
-  };
+  const ins = types.map((type, at) => (type.in ? type.in(`each[${at}]`) : `each[${at}]`)).join(', ');
+  const outs = types.map((type, at) => `at('[${at}]', () => ${type.out(`each[${at}]`)})`).join(', ');
+  const is = (value) => [
+    `Array.isArray(${value})`,
+    `${value}.length === ${types.length}`,
+    ...types.map((type, at) => type.test?.(`${value}[${at}]`)),
+  ];
+  const isTested = types.every((type) => type.test);
+  return tested(
+    `tuple<${types.map(({ wit }) => wit).join(', ')}>`,
+    isTested ? (value) => `(${is(value).join(' && ')})` : undefined,
+    (value) => `((each) => [${outs}])(out.tuple(${value}, ${types.length}))`,
+    { in: types.some((type) => type.in) ? (value) => `((each) => [${ins}])(${value})` : undefined },
+  );
 }
 
 function map(kind, type) {
@@ -458,11 +506,12 @@ function map(kind, type) {
 
 function option(type, nothing) {
   const some = type.in ? type.in('each') : 'each';
-  return {
-    wit: `option<${type.wit}>`,
-    in: (value) => `((each) => (each === null || each === undefined ? ${nothing} : ${some}))(${value})`,
-    out: (value) => `((each) => (each === null || each === undefined ? null : ${type.out('each')}))(${value})`,
-  };
+  return tested(
+    `option<${type.wit}>`,
+    type.test ? (value) => `(${value} === undefined || ${value} === null || ${type.test(value)})` : undefined,
+    (value) => `((each) => (each === null || each === undefined ? null : ${type.out('each')}))(${value})`,
+    { in: (value) => `((each) => (each === null || each === undefined ? ${nothing} : ${some}))(${value})` },
+  );
 }
 
 function isText(node) {

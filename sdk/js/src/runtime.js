@@ -1,6 +1,7 @@
 // What stands between a program and the component: checks of what it returns, its errors, and `console`.
 
 import log from 'homestar:std/log@0.1.0';
+import { now } from './now.js';
 import { TextDecoder, TextEncoder } from './text.js';
 
 /** A value that isn't of the type that was declared, and where in the result it is. */
@@ -131,8 +132,26 @@ function isMistake(error) {
   return MISTAKES.some((one) => one && error instanceof one);
 }
 
-/** Returns what is thrown to the other side: the task's own error, if it has the type of one, or what ends the task. */
-export function failed(error, place, type, turn) {
+/** Which value isn't of its type, if the test of one threw. */
+function misfit(value, check) {
+  try {
+    check(value);
+  } catch (error) {
+    return error instanceof Mismatch || error instanceof RangeError ? error : undefined;
+  }
+  return undefined;
+}
+
+/**
+ * Returns what is thrown to the other side: the task's own error, if it has the type of one, or what ends the task. If it had
+ * returned a `value`, that was of another type, which `check` tells. An error of no place in the program is of such a test.
+ */
+export function failed(error, place, type, turn, value, check) {
+  const isOfTest = value !== undefined || (error instanceof TypeError && stack(error).length === 0);
+  if (check && isOfTest) {
+    say('error', [told(misfit(value, check) ?? error, place).join('\n')]);
+    return Symbol('the task failed');
+  }
   if (type && !isMistake(error)) {
     try {
       if (type !== 'string') return turn(error);
@@ -188,20 +207,30 @@ function stack(error) {
 
 // Messages. While the component is built nobody listens, so they are kept for whoever runs it.
 
-/** Whether the program runs, and what it said before. */
-export const now = { runs: false, early: undefined };
+let early;
 
-/** The first call begins. */
-export function begin() {
+/** All of the program has been done that is done while it is built. What it said is told by the first call. */
+export function begun(tasks) {
   now.runs = true;
-  // A loop over nothing costs as much as all the rest of a small call.
-  if (now.early) now.early.forEach(([level, message]) => log.log(level, message));
+  if (!early) return tasks;
+  const tell = () => {
+    for (const [level, message] of early) log.log(level, message);
+    early = [];
+  };
+  const telling = ([name, task]) => [
+    name,
+    (...given) => {
+      tell();
+      return task(...given);
+    },
+  ];
+  return Object.fromEntries(Object.entries(tasks).map(telling));
 }
 
 function say(level, values) {
   const message = values.map((value) => (typeof value === 'string' ? value : text(value))).join(' ');
   if (now.runs) log.log(level, message);
-  else (now.early ??= []).push([level, message]);
+  else (early ??= []).push([level, message]);
 }
 
 function text(value) {

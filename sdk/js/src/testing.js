@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { play } from './effects/effect.js';
-import { fetch } from './fetch.js';
+import { crypto } from './web/crypto.js';
+import { fetch } from './web/fetch.js';
 import { camel, kebab } from './names.js';
 
 /** The interface behind each module. */
@@ -25,11 +26,14 @@ export function recorded(file, test) {
   if (played) throw new Error(`${played} is played already`);
   played = file;
   play((module) => recording.functions(INTERFACES[module]));
-  const theirs = globalThis.fetch;
-  globalThis.fetch = fetch;
+  // What these ask for is in a recording, too.
+  const theirs = ['crypto', 'fetch'].map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]);
+  for (const [name, value] of Object.entries({ crypto, fetch })) {
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
   const end = () => {
     play(undefined);
-    globalThis.fetch = theirs;
+    for (const [name, property] of theirs) Object.defineProperty(globalThis, name, property);
     played = undefined;
   };
   const fails = (error) => {

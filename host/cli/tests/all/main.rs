@@ -29,6 +29,7 @@ mod overhead;
 mod packages;
 mod projects;
 mod projects_async;
+mod projects_web;
 mod receipts;
 mod recordings;
 mod replay;

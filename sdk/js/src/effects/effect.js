@@ -1,5 +1,7 @@
 // What the modules for effects have in common.
 
+import { early, now } from '../now.js';
+
 export { decoded, encoded } from '../text.js';
 
 /** Why an effect didn't do it: `kind` is the case, `value` what it says of that, if anything. */
@@ -25,8 +27,9 @@ export function play(functions) {
  * of each case whose value isn't one.
  */
 export function caller(module, bindings, words = {}) {
+  const isHere = Object.keys(bindings).length > 0;
   return (name, call) => {
-    const isHere = Object.keys(bindings).length > 0;
+    if (isHere && !now.runs) throw early(`${module}.${name}`);
     if (!isHere && !recording) {
       throw new Error(
         `${module}.${name} works in a component; in a test something stands in for it, such as ` +
