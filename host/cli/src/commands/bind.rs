@@ -104,6 +104,27 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
     }
 }
 
+/// Returns the component that a module names which begins with `head`, if this command wrote it.
+pub(super) fn named_by(head: &str) -> Option<&str> {
+    let line = head.lines().next()?;
+    let (_, rest) = line.split_once("The functions of ")?;
+    Some(rest.split_once(&format!(", for workflows: {MADE}"))?.0)
+}
+
+/// Returns what is written in place of a module at `path` that names a component so, whose bytes these are.
+pub(super) fn again(
+    language: Language,
+    named: &str,
+    bytes: &[u8],
+    path: &Path,
+) -> Result<Vec<(PathBuf, String)>, CommandError> {
+    let exports = wit::exports(bytes).map_err(load::explained)?;
+    let functions = Functions::new(named, exports);
+    let texts = texts(language, &functions, "component").into_iter();
+    let placed = texts.map(|(name, text)| (path.with_extension(extension(&name)), text));
+    Ok(placed.collect())
+}
+
 /// Returns the files that are written, by their names.
 fn texts(language: Language, functions: &Functions, stem: &str) -> Vec<(String, String)> {
     let snake = names::snake(stem);

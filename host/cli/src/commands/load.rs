@@ -19,6 +19,7 @@ use homestar_engine::{
 use homestar_node::Reference;
 
 use super::data::Data;
+use super::project;
 use crate::authority::{self, Authority};
 use crate::cli::WORKER;
 use crate::error::CommandError;
@@ -136,7 +137,7 @@ impl Loading {
         };
         let effects = found.finish()?;
         Ok(Loaded {
-            component: loaded.map_err(explained)?,
+            component: loaded.map_err(|error| unbuilt(named, explained(error)))?,
             effects,
             source,
         })
@@ -276,9 +277,21 @@ pub(super) fn bytes(named: &Reference, data: &Data) -> Result<Vec<u8>, CommandEr
     let bytes_max = Config::default().component_bytes_max;
     match named {
         Reference::Stdin => read_stdin(&mut Stdin::default()),
-        Reference::Path(path) => files::read(path, bytes_max),
+        Reference::Path(path) => {
+            files::read(path, bytes_max).map_err(|error| unbuilt(named, error))
+        }
         Reference::Content(path) => data.read(path, bytes_max),
         Reference::Url(url) => data.read_url(url, bytes_max),
+    }
+}
+
+/// A component that isn't there may be that of a project that wasn't built yet.
+fn unbuilt(named: &Reference, error: CommandError) -> CommandError {
+    match named {
+        Reference::Path(path) if project::makes(path) => {
+            error.hint("`homestar build` makes it, where its project is")
+        }
+        _ => error,
     }
 }
 

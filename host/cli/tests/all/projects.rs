@@ -108,9 +108,33 @@ pub(crate) fn has(tools: &[&str]) -> bool {
     has
 }
 
+/// The interpreter of an environment of Python's that stays between runs, with these packages in it. One test has it.
+pub(crate) fn python_with(it: &Projects, name: &str, packages: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("projects")
+        .join(name);
+    let (python, done) = (folder.join("bin/python"), folder.join("installed"));
+    let wanted = packages.join("\n");
+    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
+        return python;
+    }
+    let made = it.command("python3", &["-m", "venv", folder.to_str().unwrap()]);
+    let made = it.0.said(&mut { made });
+    assert_eq!(made.code, Some(0), "{made}");
+    let install = [&["-m", "pip", "install", "--quiet"], packages].concat();
+    let installed =
+        it.0.said(&mut it.command(python.to_str().unwrap(), &install));
+    assert_eq!(installed.code, Some(0), "{installed}");
+    fs::write(done, wanted).unwrap();
+    python
+}
+
 /// A project builds, tells when nothing changed, runs, and passes its own tests.
 fn works(language: &str, tests: &[&str]) -> Projects {
     let it = Projects::with(language);
+    let early = it.run(&["run", "words/words.wasm", CALL]);
+    let hint = "\nhint: `homestar build` makes it, where its project is\n";
+    assert!(early.stderr.ends_with(hint), "{early}");
     let built = it.run(&["build", "words", "--json"]);
     assert_eq!(built.code, Some(0), "{built}");
     let facts =
@@ -265,6 +289,92 @@ fn is_a_workflow(it: &Projects, language: &str, tests: &[&str], run: &[&str], bo
     let ran = it.run(&["runs", "--json"]).json();
     let counts = ["ran", "memoised"].map(|how| ran["ok"][0][how].as_u64());
     assert_eq!(counts, [Some(0), Some(3)], "{ran}");
+    follows_its_component(it, language, bound);
+}
+
+/// A task that is new, as each language has it, and what is written of it to the module that is bound.
+const SHOUT: [(&str, &str, &str, &str); 4] = [
+    (
+        "js",
+        "src/index.js",
+        "/** @param {string} text @returns {string} */\nexport function shout(text) {\n  return text.toUpperCase();\n}\n",
+        "export const shout = ",
+    ),
+    (
+        "ts",
+        "src/index.ts",
+        "export function shout(text: string): string {\n  return text.toUpperCase();\n}\n",
+        "export const shout: (text: Arg<string>) => Task<string> =",
+    ),
+    (
+        "python",
+        "app.py",
+        "\n\n@task\ndef shout(text: str) -> str:\n    return text.upper()\n",
+        "def shout(text: Arg[str]) -> Task[str]:",
+    ),
+    (
+        "rust",
+        "src/lib.rs",
+        "    pub fn shout(text: &str) -> String {\n        text.to_uppercase()\n    }\n",
+        "pub fn shout(",
+    ),
+];
+
+/// What is bound has the types of the component, whenever it is built, and TypeScript is checked with them.
+fn follows_its_component(it: &Projects, language: &str, bound: &str) {
+    let bound = format!("words/{bound}");
+    let before = it.0.read(&bound);
+    let mut shouts = SHOUT.iter();
+    let (_, file, more, words) = shouts.find(|(of, ..)| *of == language).unwrap();
+    let path = format!("words/{file}");
+    let text = String::from_utf8(it.0.read(&path)).unwrap();
+    let with_more = match language {
+        // It stands in the module, before the tests.
+        "rust" => text.replacen("\n}\n", &format!("\n\n{more}}}\n"), 1),
+        _ => format!("{text}\n{more}"),
+    };
+    it.0.put(&path, with_more);
+    if language == "ts" {
+        let text =
+            "import { shout } from './component.js';\nexport const shouted = () => shout('a');\n";
+        it.0.put("words/src/more.ts", text);
+    }
+    let built = it.run(&["build", "words"]);
+    assert_eq!(built.code, Some(0), "{built}");
+    let now = String::from_utf8(it.0.read(&bound)).unwrap();
+    assert!(now.contains(words), "{now}");
+    assert!(
+        built.stderr.contains("anew, for words.wasm is another"),
+        "{built}"
+    );
+    // Nothing is built anew for what was written.
+    let built = it.run(&["build", "words", "--json"]);
+    assert_eq!(built.json()["ok"]["changed"], false, "{built}");
+    it.0.put(&path, text);
+    let _ = fs::remove_file(it.0.path("words/src/more.ts"));
+    let built = it.run(&["build", "words"]);
+    assert_eq!(built.code, Some(0), "{built}");
+    assert!(it.0.read(&bound) == before, "{built}");
+    // What somebody changed by hand is written anew too.
+    it.0.put(&bound, [&before[..], b"\n\n"].concat());
+    let built = it.run(&["build", "words", "--json"]);
+    assert_eq!(built.json()["ok"]["changed"], false, "{built}");
+    assert!(it.0.read(&bound) == before, "{built}");
+    if language == "ts" {
+        // A component whose calls don't fit it stays where it was built.
+        let component = it.0.read("words/words.wasm");
+        it.edit("src/index.ts", "words(text: string)", "words(text: u32)");
+        it.edit(
+            "src/index.ts",
+            "text.toLowerCase()",
+            "String(text).toLowerCase()",
+        );
+        let built = it.run(&["build", "words"]);
+        assert_eq!(built.code, Some(4), "{built}");
+        let words = "src/flow.ts(8,55): error TS2345";
+        assert!(built.stderr.contains(words), "{built}");
+        assert!(it.0.read("words/words.wasm") == component);
+    }
 }
 
 /// A program that uses every effect.
@@ -336,7 +446,12 @@ fn a_project_in_javascript_works() {
     );
     let run = ["npm", "start", "--silent"];
     is_a_workflow(&it, "js", &["npm", "test"], &run, "src/component.js");
-    let files = ["derive.test.js", "testing.test.js", "text.test.js"];
+    let files = [
+        "derive.test.js",
+        "testing.test.js",
+        "text.test.js",
+        "web.test.js",
+    ];
     its_sdk_passes_its_tests(&it, "js", "node", &["--test"], &files);
 }
 
@@ -421,11 +536,13 @@ fn with_wit_by_hand_nothing_is_derived_and_our_packages_are_there() {
     let it = Projects::with("js");
     it.0.put(
         "words/wit/mine.wit",
-        "package acme:words;\nworld mine {\n    import homestar:std/task@0.1.0;\n    export me: func() -> bool;\n}\n",
+        "package acme:words;\nworld mine {\n    import homestar:std/task@0.1.0;\n    import homestar:crypto/digest@0.1.0;\n    \
+         export me: func() -> bool;\n}\n",
     );
     it.0.put(
         "words/src/index.js",
-        "import task from 'homestar:std/task@0.1.0';\nexport const me = () => task.component().startsWith('baf');\n",
+        "import task from 'homestar:std/task@0.1.0';\nimport digest from '@homestar/sdk/digest';\n\
+         export const me = () => task.component().startsWith('baf') && digest.hash('sha256', 'a').length === 32;\n",
     );
     let built = it.run(&["build", "words"]);
     assert_eq!(built.code, Some(0), "{built}");

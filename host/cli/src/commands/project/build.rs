@@ -8,7 +8,7 @@ use clap::Args;
 use homestar_core::ipld::Ipld;
 
 use super::sources::{self, Stamp};
-use super::{Language, Project, javascript, python, rust};
+use super::{Language, Project, bound, javascript, python, rust};
 use crate::error::{Caused, CommandError};
 use crate::{files, print};
 
@@ -20,6 +20,9 @@ use crate::{files, print};
 ///
 /// Where somebody wrote WIT into wit/ by hand, nothing is derived. The packages of homestar's that it names are written to
 /// wit/deps, anew each time.
+///
+/// Modules that `homestar bind` wrote are written anew where the component that they name is another, so that workflows have
+/// the types of what is there.
 ///
 /// The component is NAME.wasm beside the project's file, NAME being the project's own. Its path is printed. When nothing
 /// changed, nothing is done.
@@ -59,11 +62,13 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
 /// Builds `project`, and tells whether anything had to be done.
 pub(super) fn build(project: &Project) -> Result<bool, CommandError> {
     write_contracts(project)?;
-    match project.language {
+    let is_new = match project.language {
         Language::Rust => rust::build(project),
         Language::Js | Language::Ts => javascript::build(project),
         Language::Python => python::build(project),
-    }
+    }?;
+    bound::write(project, &project.component())?;
+    Ok(is_new)
 }
 
 /// Writes the packages of ours that WIT by hand names to where bindings tools look for them.
@@ -117,7 +122,7 @@ pub(super) fn unless_same(
     let stamp = Stamp::new(project.kept()?.join("built"));
     let digest = match sources::files(&project.folder).map_err(unreadable)? {
         Some(files) => {
-            let files: Vec<_> = files.into_iter().filter(|file| !is_derived(file)).collect();
+            let files: Vec<_> = files.into_iter().filter(|file| !is_written(file)).collect();
             let also = [version, env!("CARGO_PKG_VERSION"), &project.name];
             sources::digest(&project.folder, &files, &also).map_err(unreadable)?
         }
@@ -134,6 +139,11 @@ pub(super) fn unless_same(
 
 /// How a file of WIT begins that a build writes, and reads from nowhere.
 const DERIVED: &[u8] = b"// Derived from ";
+
+/// Whether a build writes this file.
+fn is_written(path: &Path) -> bool {
+    is_derived(path) || bound::is_made(path)
+}
 
 fn is_derived(path: &Path) -> bool {
     let mut begin = [0; DERIVED.len()];

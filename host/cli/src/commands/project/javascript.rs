@@ -1,9 +1,10 @@
 //! JavaScript and TypeScript: npm, and the SDK that it installs.
 
+use std::fs;
 use std::process::Command;
 
 use super::sources::{self, Stamp};
-use super::{Language, Project, build, tools};
+use super::{Language, Project, bound, build, tools};
 use crate::error::CommandError;
 
 const INSTALL: &str = "https://nodejs.org has Node.js with npm, 20 or later";
@@ -18,18 +19,31 @@ pub(super) fn build(project: &Project) -> Result<bool, CommandError> {
     install(project, &version)?;
     build::unless_same(project, &version, || {
         tools::say(&format!("building {}", project.component().display()));
-        if project.language == Language::Ts {
+        let is_typed = project.language == Language::Ts;
+        // What calls the component is checked with the types of the one that is built now.
+        let is_bound = is_typed && bound::is_any(project)?;
+        if is_typed && !is_bound {
             check_types(project)?;
         }
         build::write_effects(project)?;
+        let output = match is_bound {
+            true => format!(".homestar/{}.wasm", project.name),
+            false => format!("{}.wasm", project.name),
+        };
         let mut command = Command::new("node");
         command
             .current_dir(&project.folder)
             .arg(format!("node_modules/{SDK}/src/build.js"))
             .args(["--contracts", build::CONTRACTS])
-            .args(["--name", &project.name, "--output"])
-            .arg(format!("{}.wasm", project.name));
-        tools::run(&mut command, "the build")
+            .args(["--name", &project.name, "--output", &output]);
+        tools::run(&mut command, "the build")?;
+        if is_bound {
+            let output = project.folder.join(&output);
+            bound::write(project, &output)?;
+            check_types(project)?;
+            fs::rename(&output, project.component()).map_err(build::unreadable)?;
+        }
+        Ok(())
     })
 }
 
@@ -60,6 +74,7 @@ fn install(project: &Project, version: &str) -> Result<(), CommandError> {
         "install",
         "--no-audit",
         "--no-fund",
+        "--no-update-notifier",
         "--loglevel=error",
     ]);
     tools::run(&mut npm, "`npm install`")?;
