@@ -10,7 +10,7 @@
 that it was.
 """
 
-from typing import Annotated, TypeVar, overload
+from typing import Annotated, Callable, TypeVar, Union, overload
 
 __all__ = ["task", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "f32", "char"]
 
@@ -38,10 +38,14 @@ f32 = Annotated[float, Wit("f32")]
 char = Annotated[str, Wit("char")]
 
 
+#: An exception, or several.
+Raises = Union[type[Exception], tuple[type[Exception], ...]]
+
+
 class Task:
     """A function that was marked, and what it raises."""
 
-    def __init__(self, function, raises):
+    def __init__(self, function: Callable, raises: Raises):
         self.function = function
         self.raises = raises
 
@@ -50,12 +54,13 @@ class Task:
 tasks: list[Task] = []
 
 F = TypeVar("F")
+G = TypeVar("G")
 
 
 @overload
 def task(function: F) -> F: ...
 @overload
-def task(*, raises) -> "Marker": ...
+def task(*, raises: Raises) -> Callable[[G], G]: ...
 
 
 def task(function=None, *, raises=()):
@@ -71,7 +76,7 @@ def task(function=None, *, raises=()):
 
 
 class Marker:
-    def __init__(self, raises):
+    def __init__(self, raises: Raises):
         self.raises = raises
 
     def __call__(self, function: F) -> F:

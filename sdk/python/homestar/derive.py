@@ -30,18 +30,22 @@ PLAIN = {bool: "bool", int: "s64", float: "f64", str: "string", bytes: "list<u8>
 #: What reads as a stream: `async for` goes over all of them.
 STREAMS = frozenset({collections.abc.AsyncGenerator, collections.abc.AsyncIterable, collections.abc.AsyncIterator})
 
-#: What tells that `{0}` is of a type.
+#: What tells that `{0}` is of a type. A class is compared first where `isinstance` would look through several.
 CHECKS = {
     "bool": "isinstance({0}, bool)",
     "char": "(isinstance({0}, str) and len({0}) == 1)",
-    "f32": "isinstance({0}, (float, int))",
-    "f64": "isinstance({0}, (float, int))",
+    "f32": "(type({0}) is float or isinstance({0}, (float, int)))",
+    "f64": "(type({0}) is float or isinstance({0}, (float, int)))",
     "list<u8>": "isinstance({0}, bytes)",
     "string": "isinstance({0}, str)",
     **{
         name: f"(isinstance({{0}}, int) and {numbers[0]} <= {{0}} <= {numbers[-1]})" for name, numbers in RANGES.items()
     },
 }
+
+
+#: Longest check of a record that stands where it is needed. A call of a function costs more than one of this length.
+CHECK_LENGTH_MAX = 400
 
 
 def kebab(name: str) -> str:
@@ -312,9 +316,14 @@ class Interface:
             members.append((field.name, ty))
         self.open.pop()
         self.definitions.append("\n".join([*lines, "    }"]))
-        checks = [f"isinstance(given, {self.path(hint)})", *(ty.check(f"given.{field}") for field, ty in members)]
-        self.glue.append(f"is_{snake(name)} = lambda given: {' and '.join(checks)}")
-        check = f"is_{snake(name)}({{0}})".format
+        path = self.path(hint)
+
+        def check(value: str) -> str:
+            return f"({' and '.join([f'isinstance({value}, {path})', *(ty.check(f'{value}.{field}') for field, ty in members)])})"
+
+        if len(check("given")) > CHECK_LENGTH_MAX:
+            self.glue.append(f"is_{snake(name)} = lambda given: {check('given')}")
+            check = f"is_{snake(name)}({{0}})".format
         known = self.known[hint] = Type(escaped(name), check, None, self.lowered_record(name, members))
         self.glue.append(f"bindings.{camel(name)} = {self.constructor(hint, members)}")
         return known

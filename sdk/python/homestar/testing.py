@@ -31,7 +31,7 @@ class Differs(AssertionError):
     """The task asks for something else than was recorded."""
 
 
-def recorded(path: Union[str, os.PathLike]) -> "Recording":
+def recorded(path: Union[str, os.PathLike[str]]) -> "Recording":
     """The recording in a file of `homestar replay --fixture`. In a `with`, it answers in place of effects."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
@@ -51,7 +51,7 @@ class Recording:
         #: The function that was called.
         self.func = func
         #: Its arguments, as JSON has them, but for bytes.
-        self.args: list = read(args)
+        self.args: list[Any] = read(args)
         self.calls = [(one["call"], list(one["args"]), one["answer"]) for one in calls]
         self.out = read(out)
         if not isinstance(self.out, dict) or not self.out.keys() & {"ok", "error"}:

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::environment::{Environment, Said};
-use crate::projects::{Projects, has, root};
+use crate::projects::{Projects, has, python_with, root};
 
 /// The guests whose functions the cases call.
 const GUESTS: [&str; 7] = ["add", "image", "lines", "mender", "shapes", "text", "zoo"];
@@ -186,20 +186,78 @@ fn what_somebody_wrote_is_not_bound_over() {
     assert_eq!(said.code, Some(4), "{said}");
 }
 
-/// An environment of Python's with mypy in it, which stays between runs.
-fn mypy(it: &Projects) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects/mypy");
-    let python = folder.join("bin/python");
-    if !folder.join("bin/mypy").exists() {
-        let made =
-            it.0.said(&mut it.command("python3", &["-m", "venv", folder.to_str().unwrap()]));
-        assert_eq!(made.code, Some(0), "{made}");
-        let install = ["-m", "pip", "install", "--quiet", "mypy==1.18.2"];
-        let installed =
-            it.0.said(&mut it.command(python.to_str().unwrap(), &install));
+/// A checker of types that comes from npm, and stays between runs.
+fn pyright(it: &Projects) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects/pyright");
+    let program = folder.join("node_modules/.bin/pyright");
+    if !program.exists() {
+        let prefix = ["install", "--prefix", folder.to_str().unwrap()];
+        let quiet = [
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+            "pyright@1.1.414",
+        ];
+        let arguments = [&prefix[..], &quiet[..]].concat();
+        let installed = it.0.said(&mut it.command("npm", &arguments));
         assert_eq!(installed.code, Some(0), "{installed}");
     }
-    python
+    program
+}
+
+/// The files and lines in which pyright finds errors, whatever they say of that.
+fn checked_by_pyright(it: &Projects, folder: &str) -> Vec<(String, u64)> {
+    let sdk = root().join("sdk/python").canonicalize().unwrap();
+    let config = serde_json::json!({
+        "exclude": ["run.py"],
+        "extraPaths": [sdk],
+        "enableTypeIgnoreComments": false,
+        "reportMissingParameterType": false,
+        "reportUnknownArgumentType": false,
+        "reportUnknownParameterType": false,
+        "reportUnknownVariableType": false,
+        "typeCheckingMode": "strict",
+    });
+    it.0.put(&format!("{folder}/pyrightconfig.json"), config.to_string());
+    let mut command = it.command(pyright(it).to_str().unwrap(), &["--outputjson"]);
+    let said = it.0.said(command.current_dir(it.0.path(folder)));
+    let found: Value = serde_json::from_str(said.stdout()).unwrap_or_else(|_| panic!("{said}"));
+    let all = found["generalDiagnostics"].as_array().unwrap();
+    let mut lines: Vec<_> = all
+        .iter()
+        .map(|one| {
+            let file = Path::new(one["file"].as_str().unwrap())
+                .file_name()
+                .unwrap();
+            let line = one["range"]["start"]["line"].as_u64().unwrap() + 1;
+            (file.to_str().unwrap().to_owned(), line)
+        })
+        .collect();
+    lines.sort();
+    lines.dedup();
+    lines
+}
+
+#[test]
+fn templates_in_python_have_types() {
+    if !has(&["node", "npm"]) {
+        return;
+    }
+    for template in ["task", "effect", "stream", "workflow"] {
+        let it = Projects::new();
+        let files = homestar_templates::project("python", template, "words").unwrap();
+        for (path, text) in files
+            .iter()
+            .filter(|(path, _)| !path.starts_with("vendor/"))
+        {
+            it.0.put(&format!("words/{path}"), text);
+        }
+        let expected = match template {
+            "workflow" => vec![("test_app.py".to_owned(), 25)],
+            _ => Vec::new(),
+        };
+        assert_eq!(checked_by_pyright(&it, "words"), expected, "{template}");
+    }
 }
 
 #[test]
@@ -208,7 +266,7 @@ fn workflows_in_python() {
         return;
     }
     let it = project();
-    let python = mypy(&it);
+    let python = python_with(&it, "mypy", &["mypy==1.18.2"]);
     let python = python.to_str().unwrap();
     let run = |arguments: &[&str]| -> Said {
         let mut command = program(&it, python, arguments);
@@ -253,6 +311,14 @@ fn workflows_in_python() {
     let printed = run(&["-c", &print]);
     assert_eq!(printed.code, Some(0), "{printed}");
     are_the_cases(&it, printed.stdout());
+
+    // The other checker, that of editors, finds wrong what is marked and nothing else.
+    if has(&["node", "npm"]) {
+        let checked = checked_by_pyright(&it, "words");
+        let wrong = marked("host/cli/tests/flows/wrong.py", "# type: ignore").into_iter();
+        let wrong: Vec<_> = wrong.map(|line| ("wrong.py".to_owned(), line)).collect();
+        assert_eq!(checked, wrong);
+    }
 
     let ran = run(&["run.py"]);
     assert_eq!(ran.code, Some(0), "{ran}");
@@ -390,7 +456,7 @@ fn workflows_in_rust() {
     assert_eq!(said.code, Some(101), "{said}");
     assert_eq!(
         places(said.stdout(), "src/wrong.rs"),
-        marked("host/cli/tests/flows/wrong.rs"),
+        marked("host/cli/tests/flows/wrong.rs", "// wrong"),
         "{said}"
     );
 }
@@ -412,11 +478,11 @@ fn places(messages: &str, file: &str) -> Vec<u64> {
 }
 
 /// The lines that say that they are wrong.
-fn marked(file: &str) -> Vec<u64> {
+fn marked(file: &str, mark: &str) -> Vec<u64> {
     let text = text(file);
     let lines = text.lines().zip(1..);
     lines
-        .filter(|(line, _)| line.contains("// wrong"))
+        .filter(|(line, _)| line.contains(mark))
         .map(|(_, number)| number)
         .collect()
 }

@@ -5,7 +5,7 @@ from app import count, filter
 TEXT = "an error\nfine\nerrors: äöü".encode()
 
 
-async def pieces(size):
+async def pieces(size: int):
     for at in range(0, len(TEXT), size):
         yield TEXT[at : at + size]
 

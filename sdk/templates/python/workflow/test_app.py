@@ -22,7 +22,7 @@ class Flow(unittest.TestCase):
 
     def test_what_does_not_fit_is_told(self):
         with self.assertRaisesRegex(TypeError, "takes string, not 1"):
-            top_words([1])
+            top_words([1])  # type: ignore
 
 
 if __name__ == "__main__":
