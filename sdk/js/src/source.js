@@ -178,7 +178,7 @@ export function comment(node) {
 /** A comment as its text and its tags: `@param {type} name text`. */
 export function parsed(value) {
   const lines = value.split('\n').map((line) => line.replace(/^\s*\*? ?/, '').trimEnd());
-  const [text, ...tags] = `\n${lines.join('\n')}`.split(/\n(?=@\w)/);
+  const [text, ...tags] = `\n${lines.join('\n')}`.split(/\n(?=@\w)|[ \t]+(?=@(?:param|arg|argument|prop|property|returns?|throws)\s*\{)/);
   return { text: text.trim(), tags: tags.map(tagged) };
 }
 

@@ -79,6 +79,8 @@ test('types with a name are defined, from other files too', () => {
 });
 
 test('in JavaScript types stand in comments', () => {
+  const line = '/** Louder. @param {string} text what it is @returns {string} @throws {string} */\nexport const shout = (text) => text;';
+  assert.equal(items(line, 'line.js'), '/// Louder. shout: func(text: string) -> result<string, string>;');
   const text = `
     /**
      * A word.

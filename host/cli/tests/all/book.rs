@@ -248,7 +248,7 @@ fn the_book_is_made_without_a_warning() {
     for (page, words) in [
         ("index.html", "What Homestar is"),
         ("sdk/javascript.html", "TextDecoderStream"),
-        ("errors.html", "stream&lt;u8&gt;"),
+        ("errors.html", "list&lt;u8&gt;"),
         ("decisions/0001-values-are-ours.html", "wasmtime"),
     ] {
         let html = fs::read_to_string(book.join(page)).unwrap();

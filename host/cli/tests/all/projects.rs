@@ -118,8 +118,8 @@ pub(crate) fn python_with(it: &Projects, name: &str, packages: &[&str]) -> PathB
     if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
         return python;
     }
-    let made = it.command("python3", &["-m", "venv", folder.to_str().unwrap()]);
-    let made = it.0.said(&mut { made });
+    let make = ["-m", "venv", folder.to_str().unwrap()];
+    let made = it.0.said(&mut it.command("python3", &make));
     assert_eq!(made.code, Some(0), "{made}");
     let install = [&["-m", "pip", "install", "--quiet"], packages].concat();
     let installed =

@@ -34,10 +34,9 @@ impl Page {
     }
 
     /// There is no block that nobody tried.
-    fn ends(mut self) {
+    fn ends(&self) {
         let rest = self.text.split("```").skip(1).step_by(2).skip(self.next);
         assert_eq!(rest.count(), 0, "more is shown than is tried");
-        self.text.clear();
     }
 }
 
