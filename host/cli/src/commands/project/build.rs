@@ -141,7 +141,7 @@ pub(super) fn unless_same(
 const DERIVED: &[u8] = b"// Derived from ";
 
 /// Whether a build writes this file.
-fn is_written(path: &Path) -> bool {
+pub(super) fn is_written(path: &Path) -> bool {
     is_derived(path) || bound::is_made(path)
 }
 

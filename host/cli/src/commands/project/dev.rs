@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser};
 
-use super::{Project, bound, build, sources};
+use super::{Project, build, sources};
 use crate::commands::run;
 use crate::error::CommandError;
 use crate::print;
@@ -59,7 +59,7 @@ impl run::Source for Project {
     fn files(&self) -> Vec<PathBuf> {
         // A folder that can't be read is told by the build.
         let files = sources::files(&self.folder).ok().flatten();
-        let files = files.map(|files| files.into_iter().filter(|file| !bound::is_made(file)));
+        let files = files.map(|files| files.into_iter().filter(|file| !build::is_written(file)));
         let short = |file: PathBuf| file.strip_prefix(".").map_or(file.clone(), Path::to_owned);
         files.into_iter().flatten().map(short).collect()
     }
