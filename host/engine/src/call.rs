@@ -16,6 +16,7 @@ use crate::content::pass;
 use crate::end::End;
 use crate::engine::Engine;
 use crate::instance::{Answers, Diverged, Recording, Setting, Stage};
+use crate::stop::Stop;
 use crate::world::stdio::Listener;
 
 /// A task to be run.
@@ -36,6 +37,8 @@ pub struct Call<'a> {
     pub on_stdout: Option<Listener>,
     /// Is told of standard error while it is written, and of standard output of anything but a command.
     pub on_log: Option<Listener>,
+    /// Ends it from outside.
+    pub stop: Option<Stop>,
 }
 
 impl<'a> Call<'a> {
@@ -49,6 +52,7 @@ impl<'a> Call<'a> {
             blocks: None,
             on_stdout: None,
             on_log: None,
+            stop: None,
         }
     }
 }
@@ -124,6 +128,9 @@ pub enum CallError {
         /// The function's full name.
         function: String,
     },
+    /// It was stopped from outside. What came of it until then is nothing.
+    #[error("it was stopped")]
+    Stopped,
     /// The run went another way than the recorded one.
     #[error("the run differs from the recorded one: {0}")]
     Diverged(String),
@@ -170,6 +177,7 @@ impl Engine {
             is_command: export.is_command(),
             on_stdout: call.on_stdout,
             on_log: call.on_log,
+            stop: call.stop,
         };
         self.run(component, export, setting, task.args, call.limits)
     }
@@ -183,6 +191,7 @@ impl Engine {
         limits: &Limits,
     ) -> Result<Done, CallError> {
         let begin = Instant::now();
+        let stop = setting.stop.clone();
         let stage = Stage::new(component, setting, limits)?;
         let fetched = stage.fetch(export, args);
         let (started, args) = match fetched {
@@ -196,6 +205,10 @@ impl Engine {
             Err(failed) => (Err(failed.0), failed.1),
         };
         let run_time = begin.elapsed();
+        // However it ended, that it was stopped may be why.
+        if returned.is_err() && stop.is_some_and(|stop| stop.is_stopped()) {
+            return Err(CallError::Stopped);
+        }
         let recording = stage.take_recording()?;
         let (outcome, value) = outcome(export, returned, &mut stage)?;
         Ok(Done {

@@ -13,7 +13,7 @@ mod write;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use homestar_core::grant::{Asking, Grants, Permit};
 use homestar_core::ipld::{Block, Buffer, Buffers, Cid, DAG_PB, MAX_BLOCK_BYTES, RAW};
@@ -29,6 +29,7 @@ use crate::blocks::{Blocks, BlocksError, NoBlocks};
 use crate::drivers::clock;
 use crate::end::LimitReached;
 use crate::outside::Refused;
+use crate::stop::Deadline;
 
 use fetch::Fetch;
 use reach::Reach;
@@ -166,7 +167,7 @@ pub(crate) struct Content {
     /// Most tasks read nothing, so it begins when it is asked first.
     fetch: OnceLock<Fetch>,
     layout: Layout,
-    deadline: Instant,
+    deadline: Deadline,
     time_max: Duration,
     storage_max: u64,
     /// What whoever asked for the task lets it do, and the guest; none for a task of the operator's own.
@@ -210,7 +211,7 @@ impl Content {
         blocks: Option<Arc<dyn Blocks>>,
         links: Vec<Cid>,
         limits: &Limits,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Self {
         Self {
             blocks,
@@ -245,7 +246,8 @@ impl Content {
     }
 
     fn fetch(&self) -> &Fetch {
-        self.fetch.get_or_init(|| Fetch::new(self.blocks()))
+        self.fetch
+            .get_or_init(|| Fetch::new(self.blocks(), &self.deadline))
     }
 
     fn late(&self) -> LimitReached {
@@ -285,7 +287,7 @@ impl Content {
         if self.lock().unput.contains(cid) {
             self.settle()?;
         }
-        match self.fetch().get(cid, self.deadline) {
+        match self.fetch().get(cid, &self.deadline) {
             None => Err(self.late().into()),
             Some(Ok(block)) => Ok(block),
             Some(Err(error)) => Err(Ended::from(error).into()),
@@ -481,7 +483,7 @@ impl Content {
         if let Some(writer) = &state.writer {
             return Ok(writer.clone());
         }
-        let writer = Writer::start(self.blocks(), self.layout);
+        let writer = Writer::start(self.blocks(), self.layout, &self.deadline);
         let writer = Arc::new(writer.map_err(|unwritten| self.unwritten(unwritten))?);
         state.writer = Some(writer.clone());
         Ok(writer)
@@ -527,7 +529,7 @@ impl Content {
         let writer = self.writer().map_err(Fault::Task)?;
         let cid = *block.cid();
         writer
-            .node(block, self.deadline)
+            .node(block, &self.deadline)
             .map_err(|unwritten| Fault::Task(self.unwritten(unwritten)))?;
         self.lock().unput.insert(cid);
         if self.lock().unput.len() >= UNPUT_MAX {
@@ -555,7 +557,7 @@ impl Content {
         };
         let number = self.next_number();
         writer
-            .settle(number, self.deadline)
+            .settle(number, &self.deadline)
             .map_err(|unwritten| Fault::Task(self.unwritten(unwritten)))?;
         self.lock().unput.clear();
         Ok(())
@@ -598,7 +600,8 @@ impl File {
 
     fn send(&mut self, next: Buffer) -> wasmtime::Result<()> {
         let chunk = std::mem::replace(&mut self.chunk, next);
-        let sent = self.writer.chunk(self.number, chunk, self.content.deadline);
+        let deadline = &self.content.deadline;
+        let sent = self.writer.chunk(self.number, chunk, deadline);
         sent.map_err(|unwritten| self.content.unwritten(unwritten))
     }
 
@@ -608,7 +611,7 @@ impl File {
             self.send(self.content.buffers.take_empty(0))?;
         }
         self.is_finished = true;
-        let finished = self.writer.finish(self.number, self.content.deadline);
+        let finished = self.writer.finish(self.number, &self.content.deadline);
         let entry = finished.map_err(|unwritten| self.content.unwritten(unwritten))?;
         // The nodes above the chunks take some bytes too, fewer than a thousandth of the file's.
         let nodes = entry.total_bytes.saturating_sub(entry.file_bytes);

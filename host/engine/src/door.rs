@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::drivers::Lane;
+use crate::stop::Deadline;
 
 pub(crate) use live::Live;
 pub(crate) use replay::{Divergence, Replay};
@@ -219,7 +220,7 @@ impl Door {
     pub(crate) fn wait(
         &self,
         due: Option<(u64, Duration)>,
-        left: Duration,
+        deadline: &Deadline,
     ) -> Result<Waited, Divergence> {
         let mut state = self.lock();
         if state.asked.values().all(|asked| asked.answer.is_some()) {
@@ -227,7 +228,7 @@ impl Door {
         }
         let State { side, asked, .. } = &mut *state;
         let waited = match side {
-            Side::Live(live) => live.wait(asked, due, left),
+            Side::Live(live) => live.wait(asked, due, deadline),
             Side::Replay(replay) => replay.wait(asked)?,
         };
         let woken = match waited {

@@ -13,7 +13,7 @@ use crate::content::Ended;
 use crate::door::OverBudget;
 use crate::meter::HostFault;
 use crate::outside::Refused;
-use crate::world::drive::Stop;
+use crate::world::drive::Halt;
 
 /// Something of which a task may have only so much was used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,7 +136,7 @@ fn keeps_what_was_lent(error: &wasmtime::Error) -> bool {
 }
 
 fn is_stuck(error: &wasmtime::Error) -> bool {
-    matches!(error.downcast_ref::<Stop>(), Some(Stop::Stuck))
+    matches!(error.downcast_ref::<Halt>(), Some(Halt::Stuck))
 }
 
 /// Returns the limit that `error` stands for, if it does.
@@ -144,7 +144,7 @@ fn limit_in(error: &wasmtime::Error, limits: &Limits) -> Option<LimitReached> {
     if let Some(limit) = error.downcast_ref::<LimitReached>() {
         return Some(*limit);
     }
-    if let Some(Stop::Limit(limit)) = error.downcast_ref::<Stop>() {
+    if let Some(Halt::Limit(limit)) = error.downcast_ref::<Halt>() {
         return Some(*limit);
     }
     if let Some(over) = error.downcast_ref::<OverBudget>() {

@@ -1,6 +1,6 @@
 //! One component at work: its memories, its world, its limits.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use crate::end::{self, End, LimitReached};
 use crate::link::{ipld, wasi_http::Http};
 use crate::meter::Meter;
 use crate::outside::{self, Outside, Parts};
+use crate::stop::{Deadline, Stop, Waking};
 use crate::watchdog::{self, Watch};
 use crate::world::drive::Idle;
 use crate::world::{Given, World, stdio::Capture, stdio::Listener};
@@ -38,7 +39,7 @@ pub(crate) struct State {
     pub(crate) asked: Vec<Instruction>,
     pub(crate) content: Arc<Content>,
     meter: Meter,
-    deadline: Instant,
+    deadline: Deadline,
     time_max: Duration,
 }
 
@@ -72,7 +73,7 @@ impl State {
         Idle {
             clock: self.world.clock.clone(),
             door: self.outside().map(|outside| outside.door.clone()),
-            deadline: self.deadline,
+            deadline: self.deadline.clone(),
             time_max: self.time_max,
         }
     }
@@ -113,6 +114,8 @@ pub struct Setting {
     pub on_stdout: Option<Listener>,
     /// Is told of the log while it is written.
     pub on_log: Option<Listener>,
+    /// Ends it from outside.
+    pub stop: Option<Stop>,
 }
 
 /// Whose answers a task's driver calls get.
@@ -156,6 +159,7 @@ pub(crate) struct Stage {
     stdout: Capture,
     log: Capture,
     _watch: Watch,
+    _waking: Option<Waking>,
 }
 
 impl Stage {
@@ -177,7 +181,8 @@ impl Stage {
         };
         let store = store(component, setting, outside, limits, &stdout, &log);
         Ok(Self {
-            _watch: watchdog::watch(store.engine(), store.data().deadline),
+            _watch: watchdog::watch(store.engine(), store.data().deadline.at()),
+            _waking: watch_for_stop(&store),
             store,
             component: component.clone(),
             limits: *limits,
@@ -445,7 +450,8 @@ fn store(
     };
     // A time beyond what the clock can hold is a time that never comes; a century will do.
     let deadline = now.checked_add(limits.time).unwrap_or(now + CENTURY);
-    let content = Content::new(setting.blocks, setting.links, limits, deadline);
+    let deadline = Deadline::new(deadline, setting.stop);
+    let content = Content::new(setting.blocks, setting.links, limits, deadline.clone());
     let content = match setting.leave {
         Some(leave) => content.with_leave(leave, *component.cid()),
         None => content,
@@ -473,12 +479,25 @@ fn store(
         let State {
             deadline, time_max, ..
         } = store.data();
-        if Instant::now() < *deadline {
+        if !deadline.left().is_zero() {
             return Ok(UpdateDeadline::Continue(1));
         }
         Err(LimitReached::Time(*time_max).into())
     });
     store
+}
+
+/// Lets the guest look whether it is stopped as soon as it is, if that may be.
+fn watch_for_stop(store: &Store<State>) -> Option<Waking> {
+    let engine = store.engine().weak();
+    // Watched until the stage is gone, since a guest may have looked just before.
+    let watched = Mutex::<Option<Watch>>::default();
+    store.data().deadline.on_stop(move || {
+        let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if watched.is_none() {
+            *watched = Some(watchdog::watch_weak(engine.clone(), Instant::now()));
+        }
+    })
 }
 
 /// Returns the outside of a task on `component`, if the component is wired to any driver.

@@ -36,6 +36,7 @@ mod parts;
 mod ready;
 mod scan;
 mod session;
+mod stop;
 mod types;
 mod watchdog;
 pub mod wit;
@@ -52,6 +53,7 @@ pub use end::End;
 pub use engine::Engine;
 pub use error::{EngineError, LoadError, Missing, Source};
 pub use instance::{Answers, Instance, Recording, Setting};
+pub use stop::{Stop, Waking};
 pub use world::stdio::Listener;
 
 /// The engine's name in receipts. Fuel is compared between equal engines only.

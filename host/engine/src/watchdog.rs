@@ -56,11 +56,16 @@ impl Drop for Watch {
 
 /// Watches calls of `engine` that must end by `deadline`.
 pub(crate) fn watch(engine: &wasmtime::Engine, deadline: Instant) -> Watch {
+    watch_weak(engine.weak(), deadline)
+}
+
+/// The same for an engine that may be gone.
+pub(crate) fn watch_weak(engine: EngineWeak, deadline: Instant) -> Watch {
     let shared = shared();
     let mut state = shared.lock();
     let key = (deadline, state.next);
     state.next += 1;
-    state.deadlines.insert(key, engine.weak());
+    state.deadlines.insert(key, engine);
     let is_sooner = state.wakes_at.is_none_or(|wakes_at| deadline < wakes_at);
     if is_sooner {
         state.wakes_at = Some(deadline);

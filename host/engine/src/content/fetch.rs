@@ -8,11 +8,11 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
 
 use homestar_core::ipld::{Block, Cid};
 
 use crate::blocks::{Blocks, BlocksError};
+use crate::stop::{Deadline, Waking};
 
 /// Threads that fetch for one task: a few hide the time that disk and network take, more would only wait for each
 /// other.
@@ -30,6 +30,7 @@ const SHELF_BLOCKS_MAX: usize = 4096;
 /// Orders blocks for one task.
 pub(super) struct Fetch {
     shared: Arc<Shared>,
+    _waking: Option<Waking>,
 }
 
 struct Shared {
@@ -68,14 +69,22 @@ struct Shelf {
 }
 
 impl Fetch {
-    pub(super) fn new(blocks: Arc<dyn Blocks>) -> Self {
+    pub(super) fn new(blocks: Arc<dyn Blocks>, deadline: &Deadline) -> Self {
+        let shared = Arc::new(Shared {
+            blocks,
+            state: Mutex::default(),
+            ordered: Condvar::new(),
+            arrived: Condvar::new(),
+        });
+        let woken = Arc::clone(&shared);
+        let waking = deadline.on_stop(move || {
+            // Who is about to wait has looked at the deadline, or does after this.
+            drop(woken.lock());
+            woken.arrived.notify_all();
+        });
         Self {
-            shared: Arc::new(Shared {
-                blocks,
-                state: Mutex::default(),
-                ordered: Condvar::new(),
-                arrived: Condvar::new(),
-            }),
+            shared,
+            _waking: waking,
         }
     }
 
@@ -102,7 +111,7 @@ impl Fetch {
     pub(super) fn get(
         &self,
         cid: &Cid,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Option<Result<Arc<Block>, BlocksError>> {
         let mut state = self.shared.lock();
         loop {
@@ -127,7 +136,7 @@ impl Fetch {
                     return Some(Err(error));
                 }
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.left();
             if left.is_zero() {
                 return None;
             }

@@ -15,12 +15,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
 
 use homestar_core::ipld::{Block, Buffer, Cid};
 use homestar_core::unixfs::{Entry, Layout, Tree};
 
 use crate::blocks::{Blocks, BlocksError};
+use crate::stop::{Deadline, Waking};
 
 /// Chunks that wait to be hashed.
 const ORDERS_MAX: usize = 8;
@@ -34,6 +34,7 @@ const BATCHES_MAX: usize = 1;
 /// The way from one task to the store.
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    _waking: Option<Waking>,
 }
 
 #[derive(Default)]
@@ -73,8 +74,18 @@ pub(super) enum Unwritten {
 
 impl Writer {
     /// Starts the two threads.
-    pub(super) fn start(blocks: Arc<dyn Blocks>, layout: Layout) -> Result<Self, Unwritten> {
+    pub(super) fn start(
+        blocks: Arc<dyn Blocks>,
+        layout: Layout,
+        deadline: &Deadline,
+    ) -> Result<Self, Unwritten> {
         let shared = Arc::new(Shared::default());
+        let woken = Arc::clone(&shared);
+        let waking = deadline.on_stop(move || {
+            // Who is about to wait has looked at the deadline, or does after this.
+            drop(woken.lock());
+            woken.changed.notify_all();
+        });
         let (batches, to_put) = sync_channel(BATCHES_MAX);
         let hasher = Hasher {
             shared: shared.clone(),
@@ -86,7 +97,10 @@ impl Writer {
         let putter = shared.clone();
         start("homestar-hash", move || hasher.work())?;
         start("homestar-put", move || put(&*blocks, &putter, &to_put))?;
-        Ok(Self { shared })
+        Ok(Self {
+            shared,
+            _waking: waking,
+        })
     }
 
     /// Adds a chunk to a file: all chunks but the last have the size of the layout.
@@ -94,13 +108,13 @@ impl Writer {
         &self,
         file: u64,
         bytes: Buffer,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<(), Unwritten> {
         self.order(Order::Chunk(file, bytes), deadline)
     }
 
     /// Adds a node, which is put some time after.
-    pub(super) fn node(&self, block: Block, deadline: Instant) -> Result<(), Unwritten> {
+    pub(super) fn node(&self, block: Block, deadline: &Deadline) -> Result<(), Unwritten> {
         self.order(Order::Node(block), deadline)
     }
 
@@ -112,18 +126,18 @@ impl Writer {
     }
 
     /// Ends a file and waits until all of it is put.
-    pub(super) fn finish(&self, file: u64, deadline: Instant) -> Result<Entry, Unwritten> {
+    pub(super) fn finish(&self, file: u64, deadline: &Deadline) -> Result<Entry, Unwritten> {
         self.order(Order::Finish(file), deadline)?;
         self.wait(file, deadline)
     }
 
     /// Waits until everything is put.
-    pub(super) fn settle(&self, number: u64, deadline: Instant) -> Result<(), Unwritten> {
+    pub(super) fn settle(&self, number: u64, deadline: &Deadline) -> Result<(), Unwritten> {
         self.order(Order::Settle(number), deadline)?;
         self.wait(number, deadline).map(drop)
     }
 
-    fn order(&self, order: Order, deadline: Instant) -> Result<(), Unwritten> {
+    fn order(&self, order: Order, deadline: &Deadline) -> Result<(), Unwritten> {
         let mut state = self.shared.lock();
         while state.orders.len() >= ORDERS_MAX && state.failed.is_none() {
             state = self.shared.wait_until(state, deadline)?;
@@ -137,7 +151,7 @@ impl Writer {
         Ok(())
     }
 
-    fn wait(&self, file: u64, deadline: Instant) -> Result<Entry, Unwritten> {
+    fn wait(&self, file: u64, deadline: &Deadline) -> Result<Entry, Unwritten> {
         let mut state = self.shared.lock();
         loop {
             if let Some(error) = &state.failed {
@@ -176,9 +190,9 @@ impl Shared {
     fn wait_until<'a>(
         &self,
         state: MutexGuard<'a, State>,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<MutexGuard<'a, State>, Unwritten> {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.left();
         if left.is_zero() {
             return Err(Unwritten::Late);
         }

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -10,12 +11,14 @@ use std::time::Duration;
 use homestar_core::ipld::{Block, Cid};
 use homestar_core::trace::{Events, WrittenCall};
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::{Answer, Asked, Heard, Waited, write};
 use crate::drivers::{Drivers, Lane};
+use crate::stop::Deadline;
 
 /// The drivers' side of a door.
 pub(crate) struct Live {
@@ -159,15 +162,29 @@ impl Live {
         &mut self,
         asked: &mut BTreeMap<u64, Asked>,
         due: Option<(u64, Duration)>,
-        left: Duration,
+        deadline: &Deadline,
     ) -> (Waited, u64) {
+        let left = deadline.left();
         let until = due.map_or(left, |(_, after)| after.min(left));
         let receiver = &mut self.receiver;
         let done = match (receiver.try_recv(), &self.lane) {
             (Ok(done), _) => Some(done),
             // The timer is made where it runs.
             (Err(_), Some(lane)) => {
-                lane.wait(async { timeout(until, receiver.recv()).await.ok()? })
+                // The call may be stopped meanwhile.
+                let stopped = Arc::<Notify>::default();
+                let waking = deadline.on_stop({
+                    let stopped = Arc::clone(&stopped);
+                    move || stopped.notify_one()
+                });
+                let mut stopped = pin!(stopped.notified());
+                let answered = poll_fn(|cx| match receiver.poll_recv(cx) {
+                    Poll::Pending => stopped.as_mut().poll(cx).map(|()| None),
+                    answered => answered,
+                });
+                let done = lane.wait(async { timeout(until, answered).await.ok().flatten() });
+                drop(waking);
+                done
             }
             // Whoever asked has a lane.
             (Err(_), None) => None,
@@ -175,7 +192,7 @@ impl Live {
         match done {
             Some(done) => self.hand_over(done, asked),
             None => match due {
-                Some((at, after)) if after <= left => {
+                Some((at, after)) if after <= left && !deadline.is_stopped() => {
                     self.record.events.time(at);
                     (Waited::Slept(at), 0)
                 }

@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 use super::clock::Clock;
 use crate::door::{Divergence, Door, Waited};
 use crate::end::LimitReached;
+use crate::stop::Deadline;
 
 /// Why a call that waits goes on no longer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Stop {
+pub(crate) enum Halt {
     /// It waits for something that can't happen.
     #[error("the guest waits for something that will never happen")]
     Stuck,
@@ -35,19 +36,20 @@ pub(crate) enum Stop {
 pub(crate) struct Idle {
     pub(crate) clock: Clock,
     pub(crate) door: Option<Door>,
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Deadline,
     pub(crate) time_max: Duration,
 }
 
 impl Idle {
     /// Lets one thing happen.
-    fn pass(&self) -> Result<(), Stop> {
+    fn pass(&self) -> Result<(), Halt> {
         let Some(door) = &self.door else {
             return self.sleep();
         };
         let begin = Instant::now();
-        let left = self.deadline.saturating_duration_since(begin);
-        let waited = door.wait(self.clock.due(), left).map_err(Stop::Diverged)?;
+        let waited = door
+            .wait(self.clock.due(), &self.deadline)
+            .map_err(Halt::Diverged)?;
         self.clock.count_waited(begin.elapsed());
         match waited {
             Waited::Answered => Ok(()),
@@ -56,12 +58,12 @@ impl Idle {
                 Ok(())
             }
             Waited::Nothing => self.sleep(),
-            Waited::TimedOut => Err(Stop::Limit(LimitReached::Time(self.time_max))),
+            Waited::TimedOut => Err(Halt::Limit(LimitReached::Time(self.time_max))),
         }
     }
 
-    fn sleep(&self) -> Result<(), Stop> {
-        self.clock.advance().then_some(()).ok_or(Stop::Stuck)
+    fn sleep(&self) -> Result<(), Halt> {
+        self.clock.advance().then_some(()).ok_or(Halt::Stuck)
     }
 }
 
@@ -80,7 +82,7 @@ impl Idle {
 }
 
 /// Runs `future` to its end, letting things happen whenever all of it waits.
-fn drive<F: Future>(future: F, idle: &Idle) -> Result<F::Output, Stop> {
+fn drive<F: Future>(future: F, idle: &Idle) -> Result<F::Output, Halt> {
     let woken = Arc::new(Woken(AtomicBool::new(false)));
     let waker = Waker::from(woken.clone());
     let mut cx = Context::from_waker(&waker);
@@ -161,7 +163,7 @@ mod tests {
         Idle {
             clock: Clock::default(),
             door: None,
-            deadline: Instant::now(),
+            deadline: Deadline::new(Instant::now(), None),
             time_max: Duration::ZERO,
         }
     }
@@ -178,7 +180,7 @@ mod tests {
     fn waiting_for_nothing_is_noticed() {
         assert_eq!(
             drive(std::future::pending::<()>(), &idle()),
-            Err(Stop::Stuck)
+            Err(Halt::Stuck)
         );
     }
 
@@ -198,6 +200,6 @@ mod tests {
     fn tasks_that_wait_for_nothing_are_noticed() {
         let future = async { tokio::spawn(std::future::pending::<()>()).await };
         let error = drive_with_tasks(future, &idle()).unwrap_err();
-        assert!(error.is::<Stop>(), "{error}");
+        assert!(error.is::<Halt>(), "{error}");
     }
 }

@@ -22,6 +22,7 @@ mod net_types;
 mod outside;
 mod replay;
 mod shapes;
+mod stops;
 mod uploads;
 mod values;
 mod wit_folder;
