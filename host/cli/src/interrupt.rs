@@ -8,6 +8,9 @@ use crate::error::{Caused, CommandError};
 /// Exit code of a program that was ended from outside.
 const KILLED: i32 = 130;
 
+/// Exit code of a command that was asked to end, and did: as of a program that ended by SIGINT.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// Does `work` when the program is asked to end: by Ctrl-C, SIGTERM or SIGHUP. The second time it ends at once.
 pub(crate) fn on_first(work: impl Fn() + Send + 'static) -> Result<(), CommandError> {
     let was_asked = AtomicBool::new(false);

@@ -62,7 +62,7 @@ pub use self::read::{CopyError, FileStream, Held, Kind, Look, ReadError, links_o
 pub use self::reference::{ContentPath, Reference, ReferenceError};
 pub use self::run::{
     Canceller, Ended, Events, Execute, Executed, News, OpenRun, OpenRunError, Run, RunEnd, RunLock,
-    RunRecord, RunRecordError, RunTask, Sharing, Trouble, Work, now_ms,
+    RunRecord, RunRecordError, RunTask, Sharing, Stops, Trouble, Work, now_ms,
 };
 pub use self::runs::{Manager, Prepared, RunTasks, is_of_others, scheduling};
 pub use self::shared::{Kept, Shared, share, share_receipts, shared, shared_receipts, unshare};

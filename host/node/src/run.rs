@@ -33,6 +33,7 @@ use homestar_core::plan::How;
 use homestar_core::receipt::Receipt;
 use homestar_core::schedule::{Event, Schedule, Source, Step, Summary, TaskId, Timestamp};
 use homestar_core::task::Instruction;
+use homestar_engine::Stop;
 use homestar_store::{Record, Recorded, Store, StoreError};
 
 pub use self::events::Events;
@@ -78,6 +79,17 @@ pub struct Work {
     pub is_secret: bool,
     /// The how many-th time, from 1.
     pub attempt: u32,
+    /// What ends it early.
+    pub stops: Stops,
+}
+
+/// What ends the tasks of a run early.
+#[derive(Clone, Debug, Default)]
+pub struct Stops {
+    /// Those that somebody else runs: as soon as nothing more is begun, since nobody waits for them then.
+    pub elsewhere: Stop,
+    /// Those that run here: only if it is said that they needn't end.
+    pub here: Stop,
 }
 
 /// A task that was run.
@@ -96,6 +108,19 @@ pub struct Trouble {
     pub failure: Failure,
     /// Whether it may go well another time.
     pub may_pass: bool,
+    /// Whether it was ended by [`Stops`], and so is as if it had not begun.
+    pub was_stopped: bool,
+}
+
+impl Trouble {
+    /// A task that was ended early.
+    pub fn stopped() -> Self {
+        Self {
+            failure: Failure::new(Kind::Unavailable, "it was stopped"),
+            may_pass: true,
+            was_stopped: true,
+        }
+    }
 }
 
 /// What happens in a run.
@@ -109,6 +134,8 @@ pub enum News<'a> {
     Ran(TaskId, &'a Receipt),
     /// A task couldn't be run.
     Troubled(TaskId, &'a Trouble),
+    /// A task was ended early, and is as if it had not begun.
+    Stopped(TaskId),
     /// Receipts are durable.
     Recorded(&'a [(TaskId, Link<Receipt>)]),
 }
@@ -118,12 +145,21 @@ pub enum News<'a> {
 pub struct Canceller {
     messages: Sender<Message>,
     is_ending: Arc<AtomicBool>,
+    stops: Stops,
 }
 
 impl Canceller {
-    /// Lets the run start nothing any more. What is being run is waited for.
+    /// Lets the run start nothing any more, and ends what runs here too.
+    pub fn stop(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+        self.stops.here.stop();
+        self.cancel();
+    }
+
+    /// Lets the run start nothing any more. What runs elsewhere is called back, and what runs here is waited for.
     pub fn cancel(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
+        self.stops.elsewhere.stop();
         // A run that is over needs no end.
         let _ = self.messages.send(Message::Cancel);
     }
@@ -143,6 +179,8 @@ enum Entry {
 enum Message {
     Begun(Arc<Work>),
     Returned(TaskId),
+    /// A task was ended early.
+    Stopped(TaskId),
     /// A task ended, and the next begins on the same thread. Who drives is woken once for both.
     Ended(TaskId, Result<Executed, Trouble>, Option<Arc<Work>>),
     /// It was looked elsewhere for these.
@@ -172,6 +210,7 @@ pub struct Run {
     messages: (Sender<Message>, Receiver<Message>),
     /// Whether nothing is to be begun any more.
     is_ending: Arc<AtomicBool>,
+    stops: Stops,
     journal: Option<Journal>,
     /// Whom to ask for receipts that the store doesn't have.
     elsewhere: Option<Arc<Elsewhere>>,
@@ -189,6 +228,7 @@ impl Run {
             begin: Instant::now(),
             messages: mpsc::channel(),
             is_ending: Arc::default(),
+            stops: Stops::default(),
             journal: None,
             elsewhere: None,
             mine: HashMap::new(),
@@ -200,6 +240,7 @@ impl Run {
         Canceller {
             messages: self.messages.0.clone(),
             is_ending: Arc::clone(&self.is_ending),
+            stops: self.stops.clone(),
         }
     }
 
@@ -298,6 +339,7 @@ impl Run {
                 // The schedule has finished, so it waits for nothing that ended or that somebody wants.
                 Message::Begun(_)
                 | Message::Returned(_)
+                | Message::Stopped(_)
                 | Message::Ended(..)
                 | Message::Looked(_)
                 | Message::Cancel => {}
@@ -350,6 +392,10 @@ impl Run {
             match self.next() {
                 Some(Message::Begun(work)) => news(&self.schedule, News::Started(&work)),
                 Some(Message::Returned(task)) => self.tell(Event::Returned(task)),
+                Some(Message::Stopped(task)) => {
+                    news(&self.schedule, News::Stopped(task));
+                    self.tell(Event::Returned(task));
+                }
                 Some(Message::Ended(task, done, next)) => {
                     self.ended(task, done, channels, news);
                     if let Some(work) = next {
@@ -403,6 +449,7 @@ impl Run {
         self.schedule.handle(event, now);
         if self.schedule.is_stopped() {
             self.is_ending.store(true, Ordering::Relaxed);
+            self.stops.elsewhere.stop();
         }
     }
 
@@ -424,6 +471,7 @@ impl Run {
             is_secret: self.schedule.is_secret(task),
             instruction,
             attempt,
+            stops: self.stops.clone(),
         }
     }
 
@@ -626,6 +674,13 @@ impl Worker<'_> {
             };
             let task = work.task;
             let done = self.execute.execute(&work);
+            if let Err(trouble) = &done
+                && trouble.was_stopped
+            {
+                // Nothing is begun any more.
+                self.tell(Message::Stopped(task));
+                continue;
+            }
             // A value that is linked, or a further task, may be read before the receipt is durable.
             if let Ok(Executed { receipt, blocks }) = &done
                 && (matches!(receipt.outcome(), Outcome::Ok(Ipld::Link(_)))

@@ -525,14 +525,14 @@ impl Runs {
         }
     }
 
-    /// Lets a run begin no more tasks, and end as one that was cancelled.
+    /// Lets a run begin no more tasks, ends those that run, and lets it end as one that was cancelled.
     pub(crate) fn cancel(&self, id: &str, by: Option<&Did>) -> Result<(), Fault> {
         let state = self.state();
         if let Some(working) = state.working.get(id)
             && (by.is_none() || working.by.as_ref() == by)
         {
             working.is_cancelled.store(true, Ordering::Relaxed);
-            working.canceller.cancel();
+            working.canceller.stop();
             return Ok(());
         }
         drop(state);

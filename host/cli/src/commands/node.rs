@@ -69,6 +69,7 @@ enum Command {
     Workers(Plain),
     /// Connect it to a peer
     Connect(Connect),
+    Cancel(Cancel),
     Token(token::Options),
 }
 
@@ -82,11 +83,24 @@ struct Connect {
     plain: Plain,
 }
 
+/// End a run that a node has at work, and the tasks of it that run
+///
+/// It is over then, and the node doesn't go on with it. `homestar runs` lists runs.
+#[derive(Args, Debug)]
+struct Cancel {
+    /// The run, by its id
+    run: String,
+
+    #[command(flatten)]
+    plain: Plain,
+}
+
 impl Options {
     pub(crate) fn json(&self) -> bool {
         match &self.command {
             Command::Info(plain) | Command::Peers(plain) | Command::Workers(plain) => plain.json,
             Command::Connect(connect) => connect.plain.json,
+            Command::Cancel(cancel) => cancel.plain.json,
             Command::Token(token) => token.json,
         }
     }
@@ -124,7 +138,23 @@ pub(crate) fn main(options: &Options) -> Result<(), CommandError> {
         Command::Peers(plain) => list(plain),
         Command::Workers(plain) => workers(plain),
         Command::Connect(options) => connect(options),
+        Command::Cancel(options) => cancel(options),
         Command::Token(options) => token::main(options),
+    }
+}
+
+fn cancel(options: &Cancel) -> Result<(), CommandError> {
+    let run = &options.run;
+    let is_id = !run.is_empty() && run.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !is_id {
+        return Err(CommandError::input(format!("`{run}` is no id of a run"))
+            .hint("`homestar runs` lists runs"));
+    }
+    let path = format!("/v1/runs/{run}/cancel");
+    options.plain.whom.node()?.ask("POST", &path, "")?;
+    match options.plain.json {
+        true => print::ok(print::map([("run", Ipld::String(run.clone()))])),
+        false => print::line(&format!("run {run} ends")),
     }
 }
 

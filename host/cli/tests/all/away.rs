@@ -251,6 +251,125 @@ fn a_task_ends_on_another_node_when_the_first_is_killed() {
     assert_eq!(said.stdout(), here.stdout());
 }
 
+/// Never ends.
+const SPIN: &str = r#"(component
+  (core module $m (func (export "spin") (result i32) (loop $again (br $again)) (i32.const 0)))
+  (core instance $i (instantiate $m))
+  (func (export "spin") (result u32) (canon lift (core func $i "spin"))))"#;
+
+/// A machine with what never ends, and another one that runs it for as long as nobody tells it otherwise.
+fn endless() -> (Environment, Environment, Running) {
+    let me = Environment::with(&["add"]);
+    me.put("spin.wasm", wat::parse_str(SPIN).unwrap());
+    let other = Environment::new();
+    other.put(
+        "homestar.toml",
+        "[limits.max]\ntime = \"24h\"\n[work]\nfor = [\"anyone\"]\njobs = 1\n",
+    );
+    let node = Running::new(&other, &["--config", "homestar.toml"]);
+    (me, other, node)
+}
+
+/// What it takes to run without an end.
+const FOR_EVER: [&str; 4] = ["--time", "24h", "--fuel", "18446744073709551615"];
+
+fn piped(mut command: std::process::Command) -> std::process::Child {
+    command.stdout(std::process::Stdio::piped());
+    command.stderr(std::process::Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn until_working(node: &Environment, count: u64) {
+    let status = || node.run(&["status", "--json"]);
+    until(status, |said| said.json()["ok"]["working"] == count);
+}
+
+fn interrupt(child: &std::process::Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}
+
+#[test]
+fn who_interrupts_a_task_ends_it_on_the_other_node() {
+    let (me, other, node) = endless();
+    let run = [
+        &["run", "spin.wasm", "spin", "--on", &node.address],
+        &FOR_EVER[..],
+    ]
+    .concat();
+    let run = piped(me.command(&run));
+    until_working(&other, 1);
+    interrupt(&run);
+    let said = me.of(run.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(130), "{said}");
+    assert!(
+        said.stderr.contains("was told that nobody waits for it"),
+        "{said}"
+    );
+    until_working(&other, 0);
+    // There is room for others.
+    let said = me.run(&["run", "add.wasm", "add(1, 2)", "--on", &node.address]);
+    assert_eq!(said.stdout(), "3\n", "{said}");
+}
+
+/// Whoever wanted it is killed and tells nobody, so the lease ends by itself.
+#[test]
+fn a_task_ends_on_the_other_node_when_who_wants_it_is_killed() {
+    let (me, other, node) = endless();
+    let run = [
+        &["run", "spin.wasm", "spin", "--on", &node.address],
+        &FOR_EVER[..],
+    ]
+    .concat();
+    let mut run = piped(me.command(&run));
+    until_working(&other, 1);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    until_working(&other, 0);
+    let said = me.run(&["run", "add.wasm", "add(1, 2)", "--on", &node.address]);
+    assert_eq!(said.stdout(), "3\n", "{said}");
+}
+
+#[test]
+fn a_workflow_that_stops_ends_what_it_has_on_other_nodes() {
+    let (me, other, node) = endless();
+    me.put(
+        "flow.yaml",
+        "defaults: {limits: {time: 24h, fuel: 18446744073709551615}}
+tasks:
+  endless: {component: spin.wasm, call: spin}
+  other: {component: add.wasm, call: add, args: [1, 2], place: local}
+",
+    );
+    let run = ["run", "flow.yaml", "--on", &node.address];
+    let run = piped(me.command(&run));
+    until_working(&other, 1);
+    interrupt(&run);
+    let said = me.of(run.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(130), "{said}");
+    assert!(said.stderr.contains("endless: stopped"), "{said}");
+    until_working(&other, 0);
+    // So it does when it fails, if that ends it.
+    me.put("burn.wasm", wat::parse_str(BURN).unwrap());
+    let flow = String::from_utf8(me.read("flow.yaml")).unwrap();
+    let fails = "component: burn.wasm, call: burn, args: [0], place: local, limits: {time: 2s}";
+    me.put("flow.yaml", format!("{flow}  fails: {{{fails}}}\n"));
+    let run = [
+        "run",
+        "flow.yaml",
+        "--on",
+        &node.address,
+        "--fail-fast",
+        "--json",
+    ];
+    let said = me.run(&run);
+    assert_eq!(said.code, Some(3), "{said}");
+    let told = said.stdout();
+    let stopped = |line: &str| line.contains("stopped") && line.contains("endless");
+    assert!(told.lines().any(stopped), "{said}");
+    until_working(&other, 0);
+}
+
 #[test]
 fn what_makes_no_sense_is_said() {
     let it = Environment::with(&["add"]);

@@ -8,10 +8,14 @@
 //! Pure tasks that are the same are run once, for all who want them. What reaches the outside is begun at most once: whoever
 //! does what this says notes that, durably, before it begins, and tells the next life of this machine.
 
+mod order;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde_bytes::ByteBuf;
+
+pub use self::order::{Admission, ExecutorInput, ExecutorSettings, ExecutorStep, House, Unwilling};
 
 use super::announcement::Room;
 use super::bids::Bids;
@@ -31,152 +35,13 @@ const BETTER_MAX: usize = 3;
 /// When somebody may ask again who took a bid that isn't good any more.
 const UNKNOWN_RETRY_MS: u64 = 100;
 
-/// What an operator decides, and what is here.
-pub trait House {
-    /// Would a task be run for that requester, if there is room? If so, says how many bytes of its content aren't here.
-    ///
-    /// Who the requester is is proven later. This is so that others needn't try.
-    fn would(&self, ask: &Ask) -> Result<u64, Unwilling>;
-
-    /// Who may be better, if there is no room here.
-    fn better(&self, ask: &Ask) -> Vec<Did>;
-}
-
-/// Why a task would not be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unwilling {
-    /// Why.
-    pub reason: Reason,
-    /// Why, for people.
-    pub words: String,
-}
-
-/// An invocation that holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admission {
-    /// Who asks.
-    pub requester: Did,
-}
-
-/// How much an executor takes on.
-#[derive(Clone, Debug)]
-pub struct ExecutorSettings {
-    /// Tasks that run at a time.
-    pub jobs: usize,
-    /// Bytes of memory for all of them.
-    pub memory: u64,
-    /// Tasks that wait.
-    pub waiting: usize,
-    /// Tasks of one requester that wait.
-    pub waiting_each: usize,
-    /// Bids that are open.
-    pub bids: usize,
-    /// Bids that are open to one peer.
-    pub bids_each: usize,
-    /// How long a bid is good.
-    pub bid: Duration,
-    /// How long a lease lasts: a third of it after each sign of life comes the next.
-    pub lease: Duration,
-    /// After which silence nobody waits for a task any more.
-    pub silence: Duration,
-    /// What a second of a task costs.
-    pub price: u64,
-    /// What random numbers follow from. Each life of an executor has another one.
-    pub seed: u64,
-}
-
-impl Default for ExecutorSettings {
-    fn default() -> Self {
-        Self {
-            jobs: 1,
-            memory: 4 << 30,
-            waiting: 256,
-            waiting_each: 64,
-            bids: 1024,
-            bids_each: 128,
-            bid: Duration::from_secs(10),
-            lease: Duration::from_secs(15),
-            silence: Duration::from_secs(60),
-            price: 0,
-            seed: 0,
-        }
-    }
-}
-
-/// What an executor is told.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most of what it is told are messages"
-)]
-pub enum ExecutorInput {
-    /// A message came.
-    Received(Did, Message),
-    /// An invocation was checked.
-    Admitted {
-        /// By its bid.
-        bid: u64,
-        /// Who asks, or why it doesn't hold.
-        admission: Result<Admission, Refusal>,
-    },
-    /// A task has ended.
-    Ended {
-        /// Which.
-        instruction: Cid,
-        /// Its receipt.
-        receipt: Cid,
-        /// The receipt's bytes.
-        bytes: Vec<u8>,
-        /// How long it took.
-        took: Duration,
-    },
-    /// A task couldn't be run, or was stopped. There is no receipt.
-    Broke {
-        /// Which.
-        instruction: Cid,
-        /// Whether it may have reached the outside.
-        begun: bool,
-        /// Why, for people.
-        words: String,
-    },
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Debug, PartialEq)]
-pub enum ExecutorStep {
-    /// Say something to somebody.
-    Tell(Did, Message),
-    /// Check the invocation that comes with an award, and say so by [`ExecutorInput::Admitted`].
-    Admit {
-        /// Whose award.
-        from: Did,
-        /// The question that was answered by the bid.
-        ask: Ask,
-        /// The award.
-        award: Award,
-    },
-    /// Run a task. If it isn't pure, note durably that it begins, before it does.
-    Start {
-        /// Which.
-        instruction: Cid,
-        /// Whose invocation counts.
-        bid: u64,
-        /// Who has a lease on it.
-        peer: Did,
-        /// Whether it is pure, as its requester says.
-        pure: bool,
-    },
-    /// Nobody waits for a task that runs. Whether it ends early is for whoever runs it.
-    Stop(Cid),
-}
-
 #[derive(Debug)]
 struct Lease {
     peer: Did,
     ask: Ask,
     heard: Timestamp,
+    /// Whether something that was said since then didn't arrive.
+    is_unreached: bool,
     state: State,
 }
 
@@ -205,6 +70,8 @@ struct Job {
     share: u64,
     is_running: bool,
     is_pure: bool,
+    /// Who wants it again while it is being stopped, since nobody did.
+    again: Option<Did>,
 }
 
 /// See the module.
@@ -297,6 +164,13 @@ impl<H: House> Executor<H> {
                 begun,
                 words,
             } => self.broke(instruction, begun, &words),
+            ExecutorInput::Stopped {
+                instruction,
+                begun,
+                took,
+            } => self.stopped(instruction, begun, took),
+            ExecutorInput::Unreached(who) => self.unreached(&who),
+            ExecutorInput::Close => return self.close(),
             ExecutorInput::Tick => {}
         }
         self.tick(now);
@@ -338,7 +212,9 @@ impl<H: House> Executor<H> {
     fn hear(&mut self, bid: u64, from: &Did, now: Timestamp) -> bool {
         let lease = self.leases.get_mut(&bid);
         let theirs = lease.filter(|lease| lease.peer == *from);
-        theirs.map(|lease| lease.heard = now).is_some()
+        theirs
+            .map(|lease| (lease.heard, lease.is_unreached) = (now, false))
+            .is_some()
     }
 
     fn tell(&mut self, to: Did, message: Message) {
@@ -432,6 +308,7 @@ impl<H: House> Executor<H> {
             peer: from,
             ask: open.ask.clone(),
             heard: now,
+            is_unreached: false,
             state: State::Admitting,
         };
         self.leases.insert(bid, lease);
@@ -523,6 +400,9 @@ impl<H: House> Executor<H> {
         let instruction = ask.instruction;
         if let Some(job) = self.jobs.get_mut(&instruction) {
             if job.is_pure && ask.pure {
+                if job.leases.is_empty() {
+                    job.again = Some(requester);
+                }
                 job.leases.push(bid);
                 return Ok(());
             }
@@ -546,6 +426,7 @@ impl<H: House> Executor<H> {
             share,
             is_running: false,
             is_pure,
+            again: None,
         };
         self.jobs.insert(instruction, job);
         Ok(())
@@ -596,9 +477,11 @@ impl<H: House> Executor<H> {
         took: Duration,
         now: Timestamp,
     ) {
-        let Some(job) = self.finish(&instruction, Some(took)) else {
+        let Some(job) = self.finish(&instruction) else {
             return;
         };
+        self.learn(took);
+        self.charge(&job, took);
         let inline = (bytes.len() <= INLINE_BYTES_MAX).then(|| ByteBuf::from(bytes));
         for bid in job.leases {
             let answer = Answer {
@@ -619,7 +502,7 @@ impl<H: House> Executor<H> {
     }
 
     fn broke(&mut self, instruction: Cid, begun: bool, words: &str) {
-        let Some(job) = self.finish(&instruction, None) else {
+        let Some(job) = self.finish(&instruction) else {
             return;
         };
         if !begun {
@@ -634,18 +517,69 @@ impl<H: House> Executor<H> {
         self.start();
     }
 
-    /// Takes out a task that ran.
-    fn finish(&mut self, instruction: &Cid, took: Option<Duration>) -> Option<Job> {
-        self.jobs.get(instruction).filter(|job| job.is_running)?;
-        let job = self.jobs.remove(instruction)?;
-        self.running -= 1;
-        if let Some(took) = took {
-            let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
-            self.took_ms = (self.took_ms.saturating_mul(7).saturating_add(took) / 8).max(1);
-            let cost = took.saturating_mul(job.share);
-            self.queue.correct(&job.requester, job.cost, cost);
+    /// A task doesn't run any more that nobody waited for. Who wanted it costs others what it took, as if it had ended then.
+    fn stopped(&mut self, instruction: Cid, begun: bool, took: Duration) {
+        let Some(job) = self.finish(&instruction) else {
+            return;
+        };
+        self.charge(&job, took);
+        if !begun {
+            self.begun.remove(&instruction);
         }
-        Some(job)
+        // Somebody came before it was stopped: it waits for its turn anew.
+        for bid in job.leases {
+            let Some(peer) = self.leases.get(&bid).map(|lease| lease.peer) else {
+                continue;
+            };
+            let who = job.again.unwrap_or(job.requester);
+            if let Err(refusal) = self.take_on(bid, who) {
+                self.leases.remove(&bid);
+                self.gone(peer, bid, false, refusal);
+            }
+        }
+        self.start();
+    }
+
+    /// Who isn't reached is waited for as long as a lease lasts, and not for as long as one may be silent.
+    fn unreached(&mut self, who: &Did) {
+        let theirs = self.leases.values_mut().filter(|lease| lease.peer == *who);
+        theirs.for_each(|lease| lease.is_unreached = true);
+    }
+
+    /// Says to all who wait that they needn't, so that they ask somebody else.
+    fn close(&mut self) {
+        let leases = std::mem::take(&mut self.leases);
+        for (bid, lease) in leases {
+            if matches!(lease.state, State::Answered { .. }) {
+                continue;
+            }
+            let job = self.jobs.get(&lease.ask.instruction);
+            let begun = job.is_some_and(|job| job.is_running && !job.is_pure);
+            let refusal = Refusal::new(Reason::Cancelled, "the node ends");
+            self.gone(lease.peer, bid, begun, refusal);
+        }
+        let running = self.jobs.iter().filter(|(_, job)| job.is_running);
+        let running = running.map(|(instruction, _)| ExecutorStep::Stop(*instruction));
+        self.steps.extend(running);
+    }
+
+    /// Takes out a task that ran.
+    fn finish(&mut self, instruction: &Cid) -> Option<Job> {
+        self.jobs.get(instruction).filter(|job| job.is_running)?;
+        self.running -= 1;
+        self.jobs.remove(instruction)
+    }
+
+    /// Takes note of how long a task took.
+    fn learn(&mut self, took: Duration) {
+        let took = millis(took);
+        self.took_ms = (self.took_ms.saturating_mul(7).saturating_add(took) / 8).max(1);
+    }
+
+    /// Lets a task cost what it took, and not what was expected.
+    fn charge(&mut self, job: &Job, took: Duration) {
+        let cost = millis(took).saturating_mul(job.share);
+        self.queue.correct(&job.requester, job.cost, cost);
     }
 
     /// Nobody waits for a lease any more.
@@ -719,7 +653,11 @@ impl<H: House> Executor<H> {
                 .get(&lease.ask.instruction)
                 .is_some_and(|job| job.is_running && !job.is_pure);
             let is_waiting = matches!(lease.state, State::Waiting);
-            is_waiting && !has_begun && lease.heard.after(self.settings.silence) <= now
+            let patience = match lease.is_unreached {
+                true => self.settings.lease,
+                false => self.settings.silence,
+            };
+            is_waiting && !has_begun && lease.heard.after(patience) <= now
         };
         let late = self.leases.iter().filter(|(_, lease)| is_late(lease));
         let late: Vec<(u64, Did)> = late.map(|(bid, lease)| (*bid, lease.peer)).collect();
@@ -741,6 +679,11 @@ impl<H: House> Executor<H> {
             self.tell(peer, Message::Heartbeat { leases });
         }
     }
+}
+
+/// Milliseconds, and at least one.
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 #[cfg(test)]

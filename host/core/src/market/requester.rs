@@ -136,6 +136,11 @@ impl<J: Judge> Requester<J> {
         self.tasks.values().filter_map(holder).collect()
     }
 
+    /// Tells whether a task is wanted that has not ended.
+    pub fn has(&self, instruction: &Cid) -> bool {
+        self.tasks.contains_key(instruction)
+    }
+
     /// How many tasks have not ended.
     pub fn len(&self) -> usize {
         self.tasks.len()
@@ -334,7 +339,11 @@ impl<J: Judge> Requester<J> {
             Message::Refuse { ask, refusal } => self.answered(from, ask, Err(refusal), now),
             Message::Lease { bid, lasts_ms } => {
                 let lasts = Duration::from_millis(lasts_ms).min(self.settings.lease * 2);
-                self.go_on(from, bid, lasts, now);
+                if !self.go_on(from, bid, lasts, now) {
+                    // It was called back before it came there.
+                    let cancel = Message::Cancel { leases: vec![bid] };
+                    self.steps.push_back(RequesterStep::Tell(from, cancel));
+                }
             }
             Message::Gone(gone) => self.gone(from, gone, now),
             Message::Heartbeat { leases } => self.heartbeat(from, leases, now),

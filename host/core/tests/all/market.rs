@@ -1,16 +1,19 @@
 //! Whole networks in one process, from one seed: tasks that are run by other nodes, while messages are lost, late or twice,
 //! nodes crash, are cut off, have clocks that run fast or slow, and some of them lie.
 //!
-//! `HOMESTAR_SEEDS=5000 cargo test --release -p homestar-core --test all market` simulates so many networks, and
-//! `HOMESTAR_SEED=7` that one.
+//! `cargo xtask simulate 0 5000` simulates so many networks of each kind, and `cargo xtask simulate 7 1` that one.
 
+mod event;
 mod faults;
 mod node;
+mod numbers;
+mod plan;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use self::world::{Plan, World};
+use self::plan::Plan;
+use self::world::World;
 
 /// How many networks an ordinary test simulates.
 const SEEDS: u64 = 24;
@@ -18,10 +21,12 @@ const SEEDS: u64 = 24;
 /// Simulates networks that follow from seeds. One that breaks a rule is named.
 fn simulate(plan: impl Fn(u64) -> Plan, check: impl Fn(&World)) {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let seeds = match number("HOMESTAR_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("HOMESTAR_SEEDS").unwrap_or(SEEDS),
+    let (first, count) = match (number("HOMESTAR_SEED"), number("HOMESTAR_SEEDS")) {
+        (first, Some(count)) => (first.unwrap_or(0), count),
+        (Some(only), None) => (only, 1),
+        (None, None) => (0, SEEDS),
     };
+    let seeds = first..first.saturating_add(count);
     for seed in seeds {
         let run = || {
             let mut world = World::new(plan(seed));
@@ -29,7 +34,9 @@ fn simulate(plan: impl Fn(u64) -> Plan, check: impl Fn(&World)) {
             check(&world);
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-            eprintln!("seed {seed} breaks a rule; HOMESTAR_SEED={seed} simulates it again");
+            eprintln!(
+                "seed {seed} breaks a rule; `cargo xtask simulate {seed} 1` simulates it again"
+            );
             resume_unwind(panic);
         }
     }
@@ -40,6 +47,7 @@ fn every_task_ends_and_nothing_false_is_believed_whatever_happens() {
     simulate(Plan::of_everything, |world| {
         let counts = world.counts();
         assert_eq!(counts.open, 0, "tasks have no end: {counts:?}");
+        assert_eq!(counts.running, 0, "tasks run that nobody wants: {counts:?}");
         assert!(
             counts.pure_answered * 10 >= counts.pure * 8,
             "most pure tasks are run: {counts:?}"
@@ -58,6 +66,17 @@ fn where_nothing_fails_every_task_is_answered_and_few_messages_are_needed() {
         assert_eq!(counts.answered, counts.all, "{counts:?}");
         let each = counts.messages / counts.all;
         assert!(each <= 30, "{each} messages for each task: {counts:?}");
+    });
+}
+
+#[test]
+fn who_calls_back_what_has_begun_keeps_nobody_else_waiting() {
+    simulate(Plan::of_fickle, |world| {
+        let (few, _) = world.waits();
+        assert!(few < 30_000, "those with few wait {few} ms");
+        let counts = world.counts();
+        assert_eq!((counts.open, counts.running), (0, 0), "{counts:?}");
+        assert!(counts.stopped > 20, "many were ended early: {counts:?}");
     });
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use homestar_core::market::{
 };
 use homestar_core::receipt::Receipt;
 use homestar_core::ucan::Did;
+use homestar_engine::Stop;
 use homestar_net::{
     BlockSource, Fetch, PeerId, Peers, PeersError, PeersSettings, Served, SourceError, did_of,
     peer_of, wait_for,
@@ -23,15 +25,13 @@ use homestar_net::{
 use super::clock::{Clock, seed};
 use super::ears::Ears;
 use super::lent::Lent;
-use super::letters::{Letters, Lost, MAIL_MAX, Mailbox, Told, pass_on};
+use super::letters::{LAST_WORDS, Letters, Lost, MAIL_MAX, Mailbox, Told, pass_on};
 
 /// How long a task may fetch what it links to, if nothing else ends it before.
 const LENT: Duration = Duration::from_secs(24 * 3600);
 
 /// How often is looked whether those are there who have tasks.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
-/// How long the last messages may take.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Has no blocks for others.
 #[derive(Debug)]
@@ -81,7 +81,9 @@ pub struct NotRun {
 }
 
 enum Input {
-    Want(Box<Errand>, SyncSender<Result<Ran, NotRun>>),
+    Want(u64, Box<Errand>, SyncSender<Result<Ran, NotRun>>),
+    /// Nobody waits for it any more.
+    Recall(u64),
     Know(Did),
     Told(Told),
     Unreached(Did),
@@ -100,6 +102,7 @@ enum Input {
 #[derive(Debug)]
 pub struct Errands {
     inputs: mpsc::Sender<Input>,
+    next: AtomicU64,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -144,7 +147,6 @@ impl Errands {
             errands: HashMap::new(),
             waiting: HashMap::new(),
             loans: HashMap::new(),
-            next: 0,
             looked_at: Instant::now(),
             clock: Clock::start(),
             inputs: inputs.clone(),
@@ -156,6 +158,7 @@ impl Errands {
         });
         Self {
             inputs,
+            next: AtomicU64::new(0),
             thread: Some(thread),
         }
     }
@@ -166,10 +169,19 @@ impl Errands {
         let _ = self.inputs.send(Input::Know(who));
     }
 
-    /// Has a task run by somebody, and waits for its receipt: one that was signed by who ran it.
-    pub fn run(&self, errand: Errand) -> Result<Ran, NotRun> {
+    /// Has a task run by somebody, and waits for its receipt: one that was signed by who ran it. If it is stopped, whoever it was
+    /// given to is told to end it.
+    pub fn run(&self, errand: Errand, stop: &Stop) -> Result<Ran, NotRun> {
         let (answer, answered) = mpsc::sync_channel(1);
-        let _ = self.inputs.send(Input::Want(Box::new(errand), answer));
+        let ticket = self.next.fetch_add(1, Ordering::Relaxed);
+        let _ = self
+            .inputs
+            .send(Input::Want(ticket, Box::new(errand), answer));
+        let inputs = self.inputs.clone();
+        let _waking = stop.on_stop(move || {
+            // The thread ends after this does.
+            let _ = inputs.send(Input::Recall(ticket));
+        });
         answered.recv().unwrap_or(Err(NotRun {
             why: Unrun::Nobody,
             refusals: Vec::new(),
@@ -193,10 +205,10 @@ struct Actor {
     lent: Arc<Lent>,
     /// By their instructions.
     errands: HashMap<Cid, Errand>,
-    waiting: HashMap<u64, SyncSender<Result<Ran, NotRun>>>,
+    /// Who waits, by tickets, and for what.
+    waiting: HashMap<u64, (Cid, SyncSender<Result<Ran, NotRun>>)>,
     /// What was lent for tasks, to whom.
     loans: HashMap<Cid, Vec<(PeerId, u64)>>,
-    next: u64,
     looked_at: Instant,
     clock: Clock,
     inputs: mpsc::Sender<Input>,
@@ -213,7 +225,8 @@ impl Actor {
                 }
             };
             match input {
-                Ok(Input::Want(errand, answer)) => self.want(*errand, answer),
+                Ok(Input::Want(ticket, errand, answer)) => self.want(ticket, *errand, answer),
+                Ok(Input::Recall(ticket)) => self.recall(ticket),
                 Ok(Input::Know(who)) => self.tell(RequesterInput::Know(who)),
                 Ok(Input::Told(told)) => self.told(&told),
                 Ok(Input::Unreached(who)) => self.tell(RequesterInput::Unreached(who)),
@@ -237,7 +250,9 @@ impl Actor {
                 Ok(Input::End) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        // The last word is that an answer has come.
+        let left: Vec<u64> = self.waiting.keys().copied().collect();
+        left.into_iter().for_each(|ticket| self.recall(ticket));
+        // The last word is that an answer has come, or that nobody waits for one.
         self.letters.settle(LAST_WORDS);
     }
 
@@ -257,13 +272,27 @@ impl Actor {
         }
     }
 
-    fn want(&mut self, errand: Errand, answer: SyncSender<Result<Ran, NotRun>>) {
-        let ticket = self.next;
-        self.next += 1;
-        self.waiting.insert(ticket, answer);
+    fn want(&mut self, ticket: u64, errand: Errand, answer: SyncSender<Result<Ran, NotRun>>) {
         let offer = errand.offer.clone();
+        self.waiting.insert(ticket, (offer.instruction, answer));
         self.errands.entry(offer.instruction).or_insert(errand);
         self.tell(RequesterInput::Want(ticket, Box::new(offer)));
+    }
+
+    /// Lets whoever it was given to end it, unless somebody else waits for the same.
+    fn recall(&mut self, ticket: u64) {
+        let Some((instruction, answer)) = self.waiting.remove(&ticket) else {
+            return;
+        };
+        self.tell(RequesterInput::Unwant(ticket));
+        let not_run = NotRun {
+            why: Unrun::Recalled,
+            refusals: Vec::new(),
+        };
+        if !self.requester.has(&instruction) {
+            self.forget(&instruction);
+        }
+        let _ = answer.send(Err(not_run));
     }
 
     fn told(&mut self, told: &Told) {
@@ -373,14 +402,18 @@ impl Actor {
     }
 
     fn end(&mut self, tickets: &[u64], instruction: &Cid, how: &Result<Ran, NotRun>) {
+        self.forget(instruction);
+        for ticket in tickets {
+            if let Some((_, answer)) = self.waiting.remove(ticket) {
+                let _ = answer.send(how.clone());
+            }
+        }
+    }
+
+    fn forget(&mut self, instruction: &Cid) {
         self.errands.remove(instruction);
         for (peer, bid) in self.loans.remove(instruction).unwrap_or_default() {
             self.lent.take_back(&peer, bid);
-        }
-        for ticket in tickets {
-            if let Some(answer) = self.waiting.remove(ticket) {
-                let _ = answer.send(how.clone());
-            }
         }
     }
 }

@@ -11,6 +11,8 @@ use homestar_net::{PeerId, Peers, PeersError, peer_of};
 
 /// Messages that wait to be looked at: some 16 MiB at most. More are forgotten, and said again if they matter.
 pub(crate) const MAIL_MAX: usize = 256;
+/// How long the last messages may take.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Messages that are on their way. More are forgotten.
 const SENT_MAX: usize = 256;
 

@@ -16,12 +16,13 @@ use homestar_core::market::{
 use homestar_core::receipt::Receipt;
 use homestar_core::schedule::Timestamp;
 use homestar_core::ucan::Did;
+use homestar_engine::Stop;
 use homestar_net::{Peers, did_of, peer_of};
 
 use super::announcer::Announcer;
 use super::clock::{Clock, seed};
 use super::lent::Lent;
-use super::letters::{Letters, MAIL_MAX, Told, pass_on};
+use super::letters::{LAST_WORDS, Letters, MAIL_MAX, Told, pass_on};
 
 /// How long who asked for a task may fetch what its receipt links to.
 const LENT: Duration = Duration::from_secs(600);
@@ -54,8 +55,8 @@ pub struct Admitted {
 pub trait Order: Send + fmt::Debug {
     /// Runs it, on a thread of its own, and returns the receipt once that is kept.
     ///
-    /// That it begins is noted durably before it reaches the outside.
-    fn run(self: Box<Self>) -> Result<Receipt, Broken>;
+    /// That it begins is noted durably before it reaches the outside. When it is stopped it ends, as soon as it can.
+    fn run(self: Box<Self>, stop: &Stop) -> Result<Receipt, Broken>;
 }
 
 /// Why there is no receipt of a task.
@@ -72,6 +73,7 @@ pub struct Broken {
 enum Input {
     Told(Told),
     Ended(Cid, Duration, Result<Receipt, Broken>),
+    Unreached(Did),
     Room(SyncSender<Room>),
     End,
 }
@@ -108,6 +110,7 @@ impl Worker {
             letters: Letters::new(peers),
             lent,
             orders: HashMap::new(),
+            stops: HashMap::new(),
             clock: Clock::start(),
             inputs: inputs.clone(),
         };
@@ -130,7 +133,7 @@ impl Worker {
         answered.recv().ok()
     }
 
-    /// Takes no more. What runs is left to itself: whoever asked for it hears no more of it, and gives it to somebody else.
+    /// Takes no more, and stops what runs. Whoever asked for it hears so, and gives it to somebody else.
     pub fn end(&self) {
         let _ = self.inputs.send(Input::End);
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
@@ -169,6 +172,8 @@ struct Actor {
     lent: Arc<Lent>,
     /// How tasks are run that wait.
     orders: HashMap<Cid, Box<dyn Order>>,
+    /// What ends those that run.
+    stops: HashMap<Cid, Stop>,
     clock: Clock,
     inputs: SyncSender<Input>,
 }
@@ -190,10 +195,13 @@ impl Actor {
                 Ok(Input::Room(answer)) => {
                     let _ = answer.send(self.executor.room());
                 }
+                Ok(Input::Unreached(who)) => self.tell(ExecutorInput::Unreached(who)),
                 Err(RecvTimeoutError::Timeout) => self.tell(ExecutorInput::Tick),
-                Ok(Input::End) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Input::End) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.tell(ExecutorInput::Close);
+        self.letters.settle(LAST_WORDS);
     }
 
     /// Tells the machine, and does what it says.
@@ -204,8 +212,11 @@ impl Actor {
                 ExecutorStep::Tell(to, message) => self.say(to, &message),
                 ExecutorStep::Admit { ask, award, .. } => self.admit(&ask, &award),
                 ExecutorStep::Start { instruction, .. } => self.start(instruction),
-                // Its limits end it.
-                ExecutorStep::Stop(_) => {}
+                ExecutorStep::Stop(instruction) => {
+                    if let Some(stop) = self.stops.get(&instruction) {
+                        stop.stop();
+                    }
+                }
             }
         }
     }
@@ -222,7 +233,11 @@ impl Actor {
             let roots = vec![answer.receipt];
             self.lent.lend(peer, answer.bid, roots, LENT);
         }
-        self.letters.send(&to, message, |_| {});
+        let inputs = self.inputs.clone();
+        self.letters.send(&to, message, move |_| {
+            // Whoever isn't told so is told that nothing was heard for long.
+            let _ = inputs.try_send(Input::Unreached(to));
+        });
     }
 
     fn admit(&mut self, ask: &Ask, award: &Award) {
@@ -243,10 +258,12 @@ impl Actor {
     fn start(&mut self, instruction: Cid) {
         let order = self.orders.remove(&instruction);
         let inputs = self.inputs.clone();
+        let stop = Stop::new();
+        self.stops.insert(instruction, stop.clone());
         let run = move || {
             let begin = Instant::now();
             let ended = match order {
-                Some(order) => order.run(),
+                Some(order) => order.run(&stop),
                 None => Err(Broken {
                     words: "nobody knows how it is run".to_owned(),
                     begun: false,
@@ -258,6 +275,7 @@ impl Actor {
         let builder = thread::Builder::new().name("homestar-task".to_owned());
         if let Err(error) = builder.spawn(run) {
             let words = format!("no thread can be started: {error}");
+            self.stops.remove(&instruction);
             self.tell(ExecutorInput::Broke {
                 instruction,
                 begun: false,
@@ -267,11 +285,20 @@ impl Actor {
     }
 
     fn ended(&mut self, instruction: Cid, took: Duration, ended: Result<Receipt, Broken>) {
+        let was_stopped = self
+            .stops
+            .remove(&instruction)
+            .is_some_and(|stop| stop.is_stopped());
         let input = match ended {
             Ok(receipt) => ExecutorInput::Ended {
                 instruction,
                 receipt: *receipt.link().cid(),
                 bytes: receipt.block().bytes().to_vec(),
+                took,
+            },
+            Err(Broken { begun, .. }) if was_stopped => ExecutorInput::Stopped {
+                instruction,
+                begun,
                 took,
             },
             Err(Broken { words, begun }) => ExecutorInput::Broke {

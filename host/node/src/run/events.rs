@@ -6,6 +6,7 @@
 //! | `started` | a task is called | `task`, `attempt`, `instruction` |
 //! | `ended` | what came of it is kept | `task`, `how`: `ran`, `memoised` or `failed`, `receipt`, `by`: who signed it, `out`, `fuel` |
 //! | `troubled` | it couldn't be called | `task`, `error` |
+//! | `stopped` | it was ended early, as if it had not begun | `task` |
 //! | `finished` | at the end | `run`, `how`: `well`, `failed` or `cancelled`, `counts`, `failed`, `skipped`, `results` |
 //!
 //! What a secret task gives is `null`.
@@ -50,6 +51,10 @@ impl Events {
                 waiting.push((*receipt.link().cid(), event));
             }
             News::Troubled(task, trouble) => tell(troubled(schedule, *task, trouble)),
+            News::Stopped(task) => tell(map([
+                ("event", text("stopped")),
+                ("task", text(schedule.label(*task))),
+            ])),
             News::Recorded(receipts) => {
                 for (task, link) in *receipts {
                     if let Some(event) = self.recorded(*task, link.cid()) {

@@ -9,6 +9,7 @@ use homestar_core::market::{Answer, Bid, Message, Offer, Unrun};
 use homestar_core::outcome::Outcome;
 use homestar_core::receipt::{Body, Meta, Receipt};
 use homestar_core::task::Instruction;
+use homestar_engine::Stop;
 use homestar_net::{
     BlockSource, Listener, PeerId, Peers, PeersSettings, Served, SourceError, Topic, Verdict,
     wait_for,
@@ -128,11 +129,12 @@ fn run(fakes: &[Arc<Fake>]) -> Result<homestar_node::Ran, homestar_node::NotRun>
         patience: Duration::from_secs(600),
         ..Offer::new(cid_of_raw(b"instruction"), key.did())
     };
-    errands.run(Errand {
+    let errand = Errand {
         offer,
         roots: Vec::new(),
         invoke: Box::new(|_| Ok(Vec::new())),
-    })
+    };
+    errands.run(errand, &Stop::new())
 }
 
 fn honest(key: &SigningKey, ran: Cid) -> Vec<u8> {

@@ -18,7 +18,7 @@ use homestar_core::ucan::{Delegation, Did};
 use homestar_core::unixfs::blocks_of_file;
 use homestar_core::wit::{self, Type, Value};
 use homestar_core::workflow::Site;
-use homestar_engine::{Blocks, Component, Done};
+use homestar_engine::{Blocks, Component, Done, Stop};
 use homestar_node::{
     Errand, Errands, Lent, NotRun, PeerAddress, PeerId, Peers, PeersSettings, Ran, Record, Source,
     did_of, links_of, now_ms, peer_of, wait_for,
@@ -30,6 +30,7 @@ use super::super::{node, storage, ucan};
 use super::request::{self, TokenOptions};
 use super::{Options, exit_code, show, sign};
 use crate::error::{Caused, CommandError};
+use crate::interrupt::{self, INTERRUPTED};
 use crate::settings::Settings;
 use crate::{files, keyring, print};
 
@@ -66,6 +67,20 @@ impl FromStr for On {
                     "not a peer's address such as /ip4/192.0.2.1/tcp/4808/p2p/12D3KooW…, its id, any, or local"
                 }),
         }
+    }
+}
+
+/// Why there is no receipt of what somebody else was to run.
+#[derive(Debug)]
+pub(in crate::commands) enum NotDone {
+    /// Nobody waits for it any more.
+    Stopped,
+    Failed(CommandError),
+}
+
+impl From<CommandError> for NotDone {
+    fn from(error: CommandError) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -193,7 +208,18 @@ impl Away {
             return Err(CommandError::usage(words).hint("`--receipt FILE` writes its receipt"));
         }
         let component = &loaded.component;
-        let Ran { by, receipt } = self.ran(loaded, instruction, &limits, data)?;
+        let stop = Stop::new();
+        let asked = stop.clone();
+        interrupt::on_first(move || asked.stop())?;
+        let Ran { by, receipt } = match self.ran(loaded, instruction, &limits, data, &stop) {
+            Ok(ran) => ran,
+            Err(NotDone::Stopped) => {
+                self.end();
+                print::note("whoever has it was told that nobody waits for it");
+                return Ok(INTERRUPTED);
+            }
+            Err(NotDone::Failed(error)) => return Err(error),
+        };
         fetch(&receipt, data)?;
         keep(&receipt, component, instruction, data)?;
         let outcome = whole(receipt.outcome(), component, instruction, &limits, data)?;
@@ -233,7 +259,8 @@ impl Away {
         instruction: &Instruction,
         limits: &Limits,
         data: &Data,
-    ) -> Result<Ran, CommandError> {
+        stop: &Stop,
+    ) -> Result<Ran, NotDone> {
         let (_, blocks) = blocks_of_file(&loaded.bytes()?);
         let content = data.content()?;
         content.put(&blocks).map_err(CommandError::host)?;
@@ -243,6 +270,7 @@ impl Away {
             instruction,
             limits,
             data,
+            stop,
         )
     }
 
@@ -269,8 +297,9 @@ impl Away {
         instruction: &Instruction,
         limits: &Limits,
         data: &Data,
-    ) -> Result<Receipt, CommandError> {
-        let ran = self.have_run(on, component, instruction, limits, data)?;
+        stop: &Stop,
+    ) -> Result<Receipt, NotDone> {
+        let ran = self.have_run(on, component, instruction, limits, data, stop)?;
         fetch(&ran.receipt, data)?;
         Ok(ran.receipt)
     }
@@ -288,7 +317,8 @@ impl Away {
         instruction: &Instruction,
         limits: &Limits,
         data: &Data,
-    ) -> Result<Ran, CommandError> {
+        stop: &Stop,
+    ) -> Result<Ran, NotDone> {
         let source = data.content()?.source();
         self.lent.from_store(Arc::clone(source.store()));
         let mut roots = vec![*component.cid()];
@@ -324,7 +354,12 @@ impl Away {
                 invoke.tokens(executor).map_err(|error| error.message())
             }),
         };
-        self.errands.run(errand).map_err(|not_run| unrun(&not_run))
+        self.errands
+            .run(errand, stop)
+            .map_err(|not_run| match not_run.why {
+                Unrun::Recalled => NotDone::Stopped,
+                _ => NotDone::Failed(unrun(&not_run)),
+            })
     }
 }
 
@@ -652,6 +687,7 @@ fn unrun(not_run: &NotRun) -> CommandError {
                 "nobody answered within {seconds} s who would run it; a node does that for whom its owner says"
             )
         }
+        Unrun::Recalled => "nobody waits for it any more".to_owned(),
         Unrun::TooOften => format!(
             "it was given to several, and came back from none: {}",
             said.join("; ")

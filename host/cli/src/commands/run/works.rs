@@ -16,7 +16,7 @@ use homestar_core::outcome::{Kind as Ended, Outcome};
 use homestar_core::receipt::Receipt;
 use homestar_core::task::{Instruction, Limits, RunRequest};
 use homestar_core::ucan::{Container, Did, Invocation};
-use homestar_engine::{Answers, Call, Engine};
+use homestar_engine::{Answers, Call, Engine, Stop};
 use homestar_node::{
     Admitted, Broken, Node, Order, PeerId, Record, Reference, Run, Source, Store, Workshop, now_ms,
     peer_of, seen,
@@ -268,11 +268,12 @@ impl std::fmt::Debug for Task {
 }
 
 impl Order for Task {
-    fn run(self: Box<Self>) -> Result<Receipt, Broken> {
+    fn run(self: Box<Self>, stop: &Stop) -> Result<Receipt, Broken> {
         let mut begun = false;
-        self.receipt(&mut begun).map_err(|error| {
+        self.receipt(stop, &mut begun).map_err(|error| {
             let words = match error.kind {
                 // What is wrong here is none of their business.
+                _ if stop.is_stopped() => "nobody waits for it".to_owned(),
                 Kind::Host | Kind::Silent => {
                     print::warning(&format!("a task for others failed: {}", error.message()));
                     "this host failed".to_owned()
@@ -285,7 +286,7 @@ impl Order for Task {
 }
 
 impl Task {
-    fn receipt(&self, begun: &mut bool) -> Result<Receipt, CommandError> {
+    fn receipt(&self, stop: &Stop, begun: &mut bool) -> Result<Receipt, CommandError> {
         let (shop, admitted) = (&self.shop, &self.admitted);
         let source = Arc::clone(&shop.others);
         let data = Arc::new(Data::new(move || Ok(Arc::clone(&source).into()), None));
@@ -309,6 +310,9 @@ impl Task {
                 return Ok(receipt);
             }
         }
+        if stop.is_stopped() {
+            return Err(CommandError::input("it was stopped"));
+        }
         *begun = !is_pure;
         admitted
             .accept(&data, is_pure)
@@ -317,6 +321,7 @@ impl Task {
         call.answers = Answers::Drivers(grants);
         call.leave = Some(Arc::clone(&admitted.leave));
         call.blocks = Some(data.clone());
+        call.stop = Some(stop.clone());
         let done = shop.engine.call(component, call);
         let mut done = done.map_err(|error| match error {
             homestar_engine::CallError::Host(_) => CommandError::host(error),

@@ -12,7 +12,7 @@ use homestar_core::workflow::Site;
 use homestar_engine::{Answers, Call, CallError, Component};
 use homestar_node::{Execute, Executed, Trouble, Work};
 
-use super::super::run::away::{self, Away};
+use super::super::run::away::{self, Away, NotDone};
 use super::super::run::sign;
 use super::board::Board;
 use super::guests::Guests;
@@ -39,9 +39,10 @@ impl Engine<'_> {
         on: &[Did],
         component: &Component,
         work: &Work,
-    ) -> Result<Executed, CommandError> {
+    ) -> Result<Executed, NotDone> {
         let (instruction, data) = (&work.instruction, &self.guests.data);
-        let receipt = away.receipt(on, component, instruction, &work.how.limits, data);
+        let stop = &work.stops.elsewhere;
+        let receipt = away.receipt(on, component, instruction, &work.how.limits, data, stop);
         Ok(Executed {
             receipt: receipt?,
             blocks: vec![instruction.block().clone()],
@@ -58,7 +59,7 @@ impl Execute for Engine<'_> {
             let on = away.candidates(site);
             if !work.is_secret && away::is_pure(&component) && !on.is_empty() {
                 let done = self.elsewhere(away, on, &component, work);
-                return done.map_err(unloaded);
+                return done.map_err(not_done);
             }
             if let (Some(Site::Peer(peer)), false) = (site, on.is_empty()) {
                 return Err(stays(peer));
@@ -69,6 +70,7 @@ impl Execute for Engine<'_> {
         call.leave = self.leave.cloned();
         call.blocks = Some(Arc::clone(&self.guests.data) as _);
         call.on_log = self.board.logger(work);
+        call.stop = Some(work.stops.here.clone());
         let done = self.guests.engine.call(&component, call);
         self.board.end_of_log(work.task);
         let mut done = done.map_err(uncalled)?;
@@ -102,6 +104,14 @@ fn stays(peer: &str) -> Trouble {
     Trouble {
         failure: Failure::new(Kind::Denied, words),
         may_pass: false,
+        was_stopped: false,
+    }
+}
+
+fn not_done(not_done: NotDone) -> Trouble {
+    match not_done {
+        NotDone::Stopped => Trouble::stopped(),
+        NotDone::Failed(error) => unloaded(error),
     }
 }
 
@@ -109,19 +119,23 @@ fn unloaded(error: CommandError) -> Trouble {
     Trouble {
         failure: Failure::new(Kind::Unavailable, error.message()),
         may_pass: error.kind == error::Kind::Host,
+        was_stopped: false,
     }
 }
 
 fn uncalled(error: CallError) -> Trouble {
     match error {
         CallError::Host(words) => host(words),
+        CallError::Stopped => Trouble::stopped(),
         error @ CallError::Linked { .. } => Trouble {
             failure: Failure::new(Kind::Unavailable, error.to_string()),
             may_pass: true,
+            was_stopped: false,
         },
         error => Trouble {
             failure: Failure::new(Kind::Input, error.to_string()),
             may_pass: false,
+            was_stopped: false,
         },
     }
 }
@@ -130,5 +144,6 @@ fn host(words: String) -> Trouble {
     Trouble {
         failure: Failure::new(Kind::Unavailable, format!("this host failed: {words}")),
         may_pass: true,
+        was_stopped: false,
     }
 }

@@ -31,6 +31,7 @@ use super::guests::Guests;
 use super::prepare;
 use super::results;
 use crate::error::{Caused, CommandError, code_of};
+use crate::interrupt::INTERRUPTED;
 use crate::settings::Settings;
 use crate::telemetry::{Telemetry, Traced};
 use crate::{interrupt, keyring, print};
@@ -79,9 +80,6 @@ const POOLED_MAX: u32 = 64;
 
 /// Room in the pool for each task at a time.
 const ROOM: u32 = 8;
-
-/// As of a program that ended by SIGINT.
-const INTERRUPTED: u8 = 130;
 
 /// How often a line on a terminal is written anew though nothing happens.
 const TICK: Duration = Duration::from_millis(250);
@@ -296,7 +294,7 @@ fn interruptible(run: &Run, board: &Arc<Board>) -> Result<Arc<AtomicBool>, Comma
         interrupted.store(true, Ordering::Relaxed);
         let canceller = canceller.lock().unwrap_or_else(PoisonError::into_inner);
         canceller.cancel();
-        board.say("stopping once the tasks that run have ended; Ctrl-C again stops at once");
+        board.say("stopping once the tasks that run here have ended; Ctrl-C again stops at once");
     })?;
     Ok(flag)
 }
@@ -340,6 +338,7 @@ fn tell(
             let words = failure(schedule, task, &trouble.failure);
             board.ended(task, &schedule.label(task), &words, true);
         }
+        News::Stopped(task) => board.ended(task, &schedule.label(task), "stopped", false),
         News::Recorded(_) => {}
     }
     board.draw(schedule.counts());

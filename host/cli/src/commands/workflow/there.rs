@@ -147,6 +147,9 @@ fn follow(node: &There, json: bool, run: &str, events: &str) -> Result<Ipld, Com
         let event = json::parse(&line).map_err(|_| not_understood())?;
         match &*text(&event, "event") {
             "begun" => all = number(&event, "tasks"),
+            "stopped" if !json => {
+                print::err(&print::shown(&format!("{}: stopped", text(&event, "task"))))
+            }
             "ended" | "troubled" if !json => tell(&event, all <= TOLD_MAX),
             "missed" if !json => {
                 let count = print::number(number(&event, "count") as u64);

@@ -333,10 +333,15 @@ fn a_run_that_is_cancelled_is_over() {
     let run = node.begin(&workflow);
     let follower = node.follow(&run, "");
     let asked = slow.asked.recv().unwrap();
-    let cancelled = node.ask("POST", &format!("/v1/runs/{run}/cancel"), "");
-    assert_eq!(cancelled.status, 202);
-    Slow::answer(asked);
+    let said = node.it.run(&["node", "cancel", &run]);
+    assert_eq!(said.stdout(), format!("run {run} ends\n"), "{said}");
+    // What it waits for never comes: it is ended as it waits.
     let told = follower.all();
+    drop(asked);
+    assert!(
+        told.iter().any(|event| event["event"] == "stopped"),
+        "{told:?}"
+    );
     let last = told.last().unwrap();
     assert_eq!(
         (&last["event"], &last["how"]),

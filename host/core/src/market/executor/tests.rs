@@ -334,6 +334,131 @@ fn what_nobody_waits_for_is_not_run() {
     assert!(stopped.contains(&ExecutorStep::Stop(task(3))));
 }
 
+impl Bench {
+    fn cancel(&mut self, from: u8, bid: u64) -> Vec<ExecutorStep> {
+        self.receive(from, Message::Cancel { leases: vec![bid] })
+    }
+
+    fn stopped(&mut self, instruction: u8, begun: bool, took: Duration) -> Vec<ExecutorStep> {
+        self.tell(ExecutorInput::Stopped {
+            instruction: task(instruction),
+            begun,
+            took,
+        })
+    }
+}
+
+#[test]
+fn what_is_stopped_makes_room_and_costs_what_it_took() {
+    let mut bench = Bench::new(ExecutorSettings::default());
+    let (first, _) = bench.take(1, 1, true);
+    bench.take(1, 2, true);
+    bench.take(1, 3, true);
+    bench.take(2, 4, true);
+    bench.take(2, 5, true);
+    assert_eq!(bench.cancel(1, first), [ExecutorStep::Stop(task(1))]);
+    // Until it has ended it takes its room.
+    assert_eq!(bench.executor.room().running, 1);
+    // It took as long as hundreds of others, so whoever wanted it is last.
+    let steps = bench.stopped(1, false, Duration::from_secs(500));
+    let mut turns = started(&steps);
+    for number in [4, 5, 2] {
+        turns.extend(started(&bench.end(number)));
+    }
+    assert_eq!(turns, [4, 5, 2, 3].map(task));
+    // That it was stopped twice, or without being asked, is nothing.
+    assert_eq!(bench.stopped(1, false, Duration::ZERO), []);
+}
+
+#[test]
+fn who_comes_while_it_is_stopped_has_it_run_again_or_gets_its_answer() {
+    let mut bench = Bench::new(ExecutorSettings::default());
+    for is_too_late in [false, true] {
+        let (first, _) = bench.take(1, 1, true);
+        assert_eq!(bench.cancel(1, first), [ExecutorStep::Stop(task(1))]);
+        let (second, steps) = bench.take(2, 1, true);
+        assert_eq!(started(&steps), []);
+        match is_too_late {
+            false => {
+                let steps = bench.stopped(1, false, Duration::from_millis(5));
+                assert_eq!(started(&steps), [task(1)]);
+                let steps = bench.end(1);
+                assert!(
+                    matches!(&told(&steps)[..], [(to, Message::Answer(it))] if *to == did(2) && it.bid == second)
+                );
+            }
+            true => assert!(matches!(
+                &told(&bench.end(1))[..],
+                [(_, Message::Answer(_))]
+            )),
+        }
+        bench.receive(2, Message::Ack { bid: second });
+    }
+}
+
+#[test]
+fn what_reaches_outside_and_was_stopped_has_begun_unless_it_had_not() {
+    let mut bench = Bench::new(ExecutorSettings::default());
+    for (number, begun) in [(1, true), (2, false)] {
+        let (bid, _) = bench.take(1, number, false);
+        assert_eq!(bench.cancel(1, bid), [ExecutorStep::Stop(task(number))]);
+        bench.stopped(number, begun, Duration::from_millis(5));
+        let (bid, steps) = bench.take(1, number, false);
+        match begun {
+            true => assert_eq!(gone(&steps).refusal.reason, Reason::Lost),
+            false => {
+                assert_eq!(started(&steps), [task(number)]);
+                bench.cancel(1, bid);
+                bench.stopped(number, false, Duration::ZERO);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_is_not_reached_is_waited_for_as_long_as_a_lease_lasts() {
+    let mut bench = Bench::new(ExecutorSettings::default());
+    let (pure, _) = bench.take(1, 1, true);
+    let mut lost = |reached: bool| {
+        let mut steps = Vec::new();
+        for _ in 0..4 {
+            steps.extend(bench.pass(Duration::from_secs(5)));
+            bench.tell(ExecutorInput::Unreached(did(1)));
+            if reached {
+                bench.receive(1, Message::Renew { leases: vec![pure] });
+            }
+        }
+        steps
+    };
+    assert!(!lost(true).contains(&ExecutorStep::Stop(task(1))));
+    assert!(lost(false).contains(&ExecutorStep::Stop(task(1))));
+    bench.stopped(1, false, Duration::ZERO);
+    // What has begun and reaches the outside goes on: who wanted it may ask what became of it.
+    bench.take(1, 2, false);
+    for _ in 0..20 {
+        let steps = bench.pass(Duration::from_secs(5));
+        assert!(!steps.contains(&ExecutorStep::Stop(task(2))));
+        bench.tell(ExecutorInput::Unreached(did(1)));
+    }
+}
+
+#[test]
+fn who_ends_says_so_to_all_who_wait() {
+    let mut bench = Bench::new(ExecutorSettings::default());
+    bench.take(1, 1, false);
+    bench.take(2, 2, true);
+    let steps = bench.tell(ExecutorInput::Close);
+    let said = told(&steps).into_iter().map(|(to, message)| match message {
+        Message::Gone(gone) => (to, gone.begun),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(
+        said.collect::<BTreeMap<_, _>>(),
+        [(did(1), true), (did(2), false)].into()
+    );
+    assert!(steps.contains(&ExecutorStep::Stop(task(1))));
+}
+
 #[test]
 fn a_flood_of_questions_and_awards_is_bounded() {
     let settings = ExecutorSettings {

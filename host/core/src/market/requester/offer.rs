@@ -225,4 +225,6 @@ pub enum Unrun {
     TooOften,
     /// It reaches the outside, and may have begun where nothing is heard of any more.
     Lost,
+    /// It was called back by who wanted it.
+    Recalled,
 }

@@ -4,7 +4,7 @@ use homestar_core::ipld::{Cid, cid_of_raw};
 use homestar_core::market::{Answer, Ask, Award, Bid, Gone, Message, Reason, Refusal};
 use homestar_core::ucan::Did;
 
-use super::world::Numbers;
+use super::numbers::Numbers;
 
 /// How likely things are, in thousandths.
 #[derive(Clone, Copy, Debug, Default)]

@@ -13,7 +13,7 @@ use homestar_core::ucan::Did;
 use sha2::{Digest, Sha256};
 
 use super::faults::Liar;
-use super::world::Numbers;
+use super::numbers::Numbers;
 
 /// A task that a node wants to have run.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub(super) struct Wish {
 pub(super) enum End {
     Answered,
     Unrun(Unrun),
+    /// It was called back.
+    Recalled,
 }
 
 /// See the module.
@@ -153,7 +155,7 @@ impl Judge for Shared {
     fn receipt(&self, bytes: &[u8]) -> Option<Said> {
         let (said, signature) = bytes.split_last_chunk::<32>()?;
         let (ran, issuer) = said.split_last_chunk::<32>()?;
-        let issuer = super::world::did_of(issuer)?;
+        let issuer = super::numbers::did_of(issuer)?;
         (mac(said, issuer) == *signature).then_some(())?;
         Some(Said {
             receipt: cid_of_raw(bytes),

@@ -2,179 +2,28 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use homestar_core::ipld::{Cid, cid_of_raw};
-use homestar_core::key::SigningKey;
 use homestar_core::market::{
     Admission, Announcement, Award, ExecutorInput, ExecutorStep, Message, Offer, Reason, Refusal,
     Requester, RequesterInput, RequesterSettings, RequesterStep, Said,
 };
 use homestar_core::ucan::Did;
 
-use super::faults::{Faults, Liar, Lie};
+use super::event::{Event, HowEnded};
+use super::faults::{Liar, Lie};
 use super::node::{End, Node, Shared, Wish, sign};
+use super::numbers::{DIDS, Numbers, number_of};
+use super::plan::Plan;
 
-/// Numbers that follow from a seed.
-#[derive(Debug)]
-pub(super) struct Numbers(u64);
-
-impl Numbers {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-
-    /// True for so many of a thousand.
-    fn chance(&mut self, thousandths: u64) -> bool {
-        self.below(1_000) < thousandths
-    }
-}
-
-/// Nodes of the largest network.
-const NODES_MAX: usize = 400;
-
-static DIDS: LazyLock<Vec<Did>> = LazyLock::new(|| {
-    let did = |number: usize| {
-        let mut seed = [7; 32];
-        seed[..8].copy_from_slice(&number.to_le_bytes());
-        SigningKey::from_seed(&seed).did()
-    };
-    (0..NODES_MAX).map(did).collect()
-});
-
-static NUMBERS: LazyLock<HashMap<Vec<u8>, usize>> = LazyLock::new(|| {
-    let numbered = DIDS.iter().enumerate();
-    numbered
-        .map(|(number, did)| (did.as_bytes().to_vec(), number))
-        .collect()
-});
-
-pub(super) fn did_of(bytes: &[u8]) -> Option<Did> {
-    NUMBERS.get(bytes).map(|number| DIDS[*number])
-}
-
-fn number_of(did: &Did) -> usize {
-    NUMBERS[did.as_bytes()]
-}
-
-/// A network, and what happens to it.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-    seed: u64,
-    nodes: usize,
-    /// Every so many-th node wants tasks.
-    requesters: usize,
-    tasks: u64,
-    /// One that wants so many more.
-    crowd: u64,
-    faults: Faults,
-    /// Of a thousand tasks.
-    reach_outside: u64,
-    takes_ms: u64,
-}
-
-impl Plan {
-    /// All that can go wrong, at once.
-    pub(super) fn of_everything(seed: u64) -> Self {
-        let mut numbers = Numbers(seed ^ 0x5eed);
-        let faults = Faults {
-            lost: numbers.below(150),
-            twice: numbers.below(100),
-            delay: 10 + numbers.below(400),
-            crashes: numbers.below(40),
-            partitions: numbers.below(4),
-            skew: numbers.below(20_000),
-            liars: numbers.below(250),
-        };
-        Self {
-            seed,
-            nodes: 40 + numbers.below(260) as usize,
-            requesters: 2 + numbers.below(6) as usize,
-            tasks: 1 + numbers.below(4),
-            crowd: numbers.below(2) * 60,
-            faults,
-            reach_outside: numbers.below(500),
-            takes_ms: 200 + numbers.below(20_000),
-        }
-    }
-
-    /// Nothing goes wrong.
-    pub(super) fn of_calm(seed: u64) -> Self {
-        Self {
-            faults: Faults {
-                delay: 50,
-                ..Faults::default()
-            },
-            nodes: 100,
-            crowd: 0,
-            takes_ms: 2_000,
-            ..Self::of_everything(seed)
-        }
-    }
-
-    /// Few executors, one requester with very many tasks, and some with one.
-    pub(super) fn of_crowd(seed: u64) -> Self {
-        Self {
-            nodes: 12,
-            requesters: 2,
-            tasks: 1,
-            crowd: 200,
-            takes_ms: 2_000,
-            reach_outside: 0,
-            ..Self::of_calm(seed)
-        }
-    }
-}
-
-/// What happens at a time.
-#[derive(Debug)]
-enum Event {
-    Deliver {
-        to: usize,
-        from: usize,
-        message: Message,
-    },
-    Unreached {
-        who: usize,
-        to: usize,
-    },
-    Wake(usize),
-    Want(usize, u64),
-    Admitted {
-        who: usize,
-        life: u64,
-        bid: u64,
-        admission: Result<Admission, Refusal>,
-    },
-    /// A task ends that runs; or the host fails in it.
-    Ends {
-        who: usize,
-        life: u64,
-        instruction: Cid,
-        took: Duration,
-        breaks: bool,
-    },
-    Fetched {
-        who: usize,
-        from: usize,
-        instruction: Cid,
-        receipt: Cid,
-    },
-    Announce(usize),
-    Talk(usize),
-    Crash(usize),
-    Restart(usize),
-    CutOff,
-    Heal,
+/// A task that runs somewhere.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    /// The how many-th of all that ran.
+    run: u64,
+    since: u64,
+    pure: bool,
 }
 
 /// How tasks stand.
@@ -186,6 +35,12 @@ pub(super) struct Counts {
     /// Of those that are pure.
     pub(super) pure_answered: u64,
     pub(super) open: u64,
+    /// That were called back before they had ended.
+    pub(super) recalled: u64,
+    /// That run at the end.
+    pub(super) running: u64,
+    /// That ran and were ended early.
+    pub(super) stopped: u64,
     pub(super) messages: u64,
 }
 
@@ -208,7 +63,20 @@ pub(super) struct World {
     awarded: HashSet<(usize, usize, Cid)>,
     /// Who began what reaches the outside.
     begun: HashMap<Cid, usize>,
+    /// What runs where.
+    running: BTreeMap<(usize, Cid), Running>,
+    runs: u64,
+    stopped: u64,
+    /// What runs that nobody waits for, and since when.
+    unwanted: BTreeMap<(usize, Cid), u64>,
+    looked_at: u64,
 }
+
+/// How long a task takes that never ends.
+const ENDLESS: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a task may run that nobody waits for: until nothing was heard of who wanted it for long enough, by a slow clock, and
+/// that was looked at.
+const STOPPED_WITHIN: u64 = 100_000;
 
 /// Within this time things go wrong, in milliseconds; after it they get well.
 const TROUBLE: u64 = 300_000;
@@ -217,7 +85,7 @@ const END: u64 = 6 * 3_600_000;
 
 impl World {
     pub(super) fn new(plan: Plan) -> Self {
-        let mut numbers = Numbers(plan.seed);
+        let mut numbers = Numbers::new(plan.seed);
         let mut nodes = Vec::new();
         let mut jobs = Vec::new();
         for did in &DIDS[..plan.nodes] {
@@ -260,6 +128,11 @@ impl World {
             announced: 0,
             awarded: HashSet::new(),
             begun: HashMap::new(),
+            running: BTreeMap::new(),
+            runs: 0,
+            stopped: 0,
+            unwanted: BTreeMap::new(),
+            looked_at: 0,
         };
         world.prepare();
         world
@@ -304,7 +177,13 @@ impl World {
         let mut offer = Offer::new(instruction, self.nodes[who].did);
         offer.pure = !reaches_outside;
         offer.patience = Duration::from_secs(3_600);
-        let takes = Duration::from_millis(self.numbers.below(self.plan.takes_ms));
+        let mut takes = Duration::from_millis(self.numbers.below(self.plan.takes_ms));
+        // Some are called back, and of those some would never end.
+        let may_recall = !is_common && (is_crowd || self.plan.recalled < 1_000);
+        let is_recalled = may_recall && self.numbers.chance(self.plan.recalled);
+        if is_recalled && self.numbers.chance(500) {
+            takes = ENDLESS;
+        }
         let takes = *self.takes.entry(instruction).or_insert(takes);
         if self.plan.faults.lost > 0 && self.numbers.chance(100) {
             offer.on = (0..2).map(|_| self.anybody()).collect();
@@ -316,6 +195,14 @@ impl World {
             200_000
         };
         let at = self.later(0, within, |_| Event::Want(who, ticket));
+        if is_recalled {
+            let longest = match takes == ENDLESS && self.plan.recalled < 1_000 {
+                true => 240_000,
+                false => 3 * self.plan.takes_ms,
+            };
+            let wait = at - self.now + self.numbers.below(longest);
+            self.later(wait, wait, |_| Event::Unwant(who, ticket));
+        }
         let wish = Wish {
             offer,
             takes,
@@ -345,9 +232,10 @@ impl World {
     pub(super) fn run(&mut self) {
         while let Some(Reverse((at, number))) = self.events.pop() {
             self.now = at;
-            if at > END || at > TROUBLE && self.counts_open() == 0 {
+            if at > END || at > TROUBLE && self.counts_open() == 0 && self.running.is_empty() {
                 break;
             }
+            self.nothing_runs_for_nobody();
             if let Some(event) = self.waiting.remove(&number) {
                 self.happen(event);
             }
@@ -366,6 +254,7 @@ impl World {
             Event::Unreached { who, to } => {
                 let to = self.nodes[to].did;
                 self.request(who, RequesterInput::Unreached(to));
+                self.execute(who, ExecutorInput::Unreached(to));
             }
             Event::Wake(who) => {
                 if self.nodes[who].wakes_at == Some(self.now) {
@@ -382,6 +271,13 @@ impl World {
                     self.request(who, RequesterInput::Want(ticket, offer));
                 }
             }
+            Event::Unwant(who, ticket) => {
+                let wish = self.nodes[who].wishes.get_mut(&ticket).expect("wanted");
+                if wish.end.is_none() {
+                    (wish.end, wish.ended_at) = (Some(End::Recalled), self.now);
+                    self.request(who, RequesterInput::Unwant(ticket));
+                }
+            }
             Event::Admitted {
                 who,
                 life,
@@ -396,9 +292,9 @@ impl World {
                 who,
                 life,
                 instruction,
-                took,
-                breaks,
-            } => self.ends(who, life, instruction, took, breaks),
+                run,
+                how,
+            } => self.ends(who, life, instruction, run, how),
             Event::Fetched {
                 who,
                 from,
@@ -424,6 +320,7 @@ impl World {
             Event::Crash(who) => {
                 if self.nodes[who].is_up {
                     self.nodes[who].is_up = false;
+                    self.running.retain(|(at, _), _| *at != who);
                     self.later(100, 60_000, |_| Event::Restart(who));
                 }
             }
@@ -653,8 +550,18 @@ impl World {
             ExecutorStep::Start {
                 instruction, pure, ..
             } => self.begin(who, instruction, pure),
-            // It ends when it ends.
-            ExecutorStep::Stop(_) => {}
+            ExecutorStep::Stop(instruction) => {
+                if let Some(running) = self.running.get(&(who, instruction)) {
+                    let run = running.run;
+                    self.later(1, 200, |_| Event::Ends {
+                        who,
+                        life,
+                        instruction,
+                        run,
+                        how: HowEnded::Stopped,
+                    });
+                }
+            }
         }
     }
 
@@ -683,29 +590,58 @@ impl World {
             assert_eq!(before, None, "what reaches the outside is begun twice");
         }
         let ms = took.as_millis() as u64;
+        let run = self.runs;
+        self.runs += 1;
+        let running = Running {
+            run,
+            since: self.now,
+            pure: is_pure,
+        };
+        let before = self.running.insert((who, instruction), running);
+        assert!(before.is_none(), "a task runs twice at a time on a node");
+        let how = if breaks {
+            HowEnded::Breaks
+        } else {
+            HowEnded::Well
+        };
         self.later(ms, ms, |_| Event::Ends {
             who,
             life,
             instruction,
-            took,
-            breaks,
+            run,
+            how,
         });
     }
 
-    fn ends(&mut self, who: usize, life: u64, instruction: Cid, took: Duration, breaks: bool) {
+    fn ends(&mut self, who: usize, life: u64, instruction: Cid, run: u64, how: HowEnded) {
         if self.nodes[who].life != life || !self.nodes[who].is_up {
             return;
         }
+        let running = self.running.get(&(who, instruction));
+        let Some(running) = running.filter(|running| running.run == run).copied() else {
+            // It ended in another way.
+            return;
+        };
+        self.running.remove(&(who, instruction));
+        let took = Duration::from_millis(self.now - running.since);
         let me = self.nodes[who].did;
         let mut bytes = sign(&instruction, me, me);
         let receipt = cid_of_raw(&bytes);
-        let input = match breaks {
-            true => ExecutorInput::Broke {
+        let input = match how {
+            HowEnded::Stopped => {
+                self.stopped += 1;
+                ExecutorInput::Stopped {
+                    instruction,
+                    begun: true,
+                    took,
+                }
+            }
+            HowEnded::Breaks => ExecutorInput::Broke {
                 instruction,
                 begun: true,
                 words: "the host failed".into(),
             },
-            false => {
+            HowEnded::Well => {
                 // Some are too large for a message.
                 if instruction.hash().digest()[0] % 16 == 0 {
                     bytes.resize(64 << 10, 0);
@@ -719,6 +655,34 @@ impl World {
             }
         };
         self.execute(who, input);
+    }
+
+    /// No pure task runs on that nobody waits for.
+    fn nothing_runs_for_nobody(&mut self) {
+        if self.now < self.looked_at + 5_000 {
+            return;
+        }
+        self.looked_at = self.now;
+        let nodes = self.nodes.iter().filter(|node| node.is_up);
+        let wishes = nodes.flat_map(|node| node.wishes.values());
+        let open = wishes.filter(|wish| wish.end.is_none());
+        let wanted: HashSet<Cid> = open.map(|wish| wish.offer.instruction).collect();
+        let mut unwanted = BTreeMap::new();
+        for (place, running) in &self.running {
+            // What has begun and reaches the outside may be asked for by who comes back.
+            if !running.pure || wanted.contains(&place.1) {
+                continue;
+            }
+            let since = self.unwanted.get(place).copied().unwrap_or(self.now);
+            assert!(
+                self.now <= since + STOPPED_WITHIN,
+                "{} runs what nobody waits for since {since}, at {}",
+                place.0,
+                self.now
+            );
+            unwanted.insert(*place, since);
+        }
+        self.unwanted = unwanted;
     }
 
     fn announce(&mut self, who: usize) {
@@ -761,10 +725,16 @@ impl World {
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts {
             messages: self.messages,
+            running: self.running.len() as u64,
+            stopped: self.stopped,
             ..Counts::default()
         };
         let honest = self.nodes.iter().filter(|node| node.liar.is_none());
         for wish in honest.flat_map(|node| node.wishes.values()) {
+            if wish.end == Some(End::Recalled) {
+                counts.recalled += 1;
+                continue;
+            }
             counts.all += 1;
             counts.pure += u64::from(wish.offer.pure);
             counts.open += u64::from(wish.end.is_none());
