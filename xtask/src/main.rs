@@ -1,4 +1,4 @@
-//! Chores of this repository: `cargo xtask demo`, `cargo xtask torture`.
+//! Chores of this repository: `cargo xtask demo`, `cargo xtask torture`, `cargo xtask simulate`.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,6 +13,8 @@ Chores of this repository.
   cargo xtask demo                     build homestar and its guests, then run an image guest on a photograph
   cargo xtask torture [SEED [SEEDS]]   let a store crash at 100 points of each of SEEDS seeds (1000), from SEED (1) on,
                                        then kill processes that use one
+  cargo xtask simulate [SEED [SEEDS]]  simulate networks of nodes that run each other's tasks, of SEEDS seeds (1000), from
+                                       SEED (0) on; SEED 1 simulates one again
 ";
 
 fn main() -> ExitCode {
@@ -23,6 +25,9 @@ fn main() -> ExitCode {
         ["torture"] => torture("1", "1000"),
         ["torture", seed] => torture(seed, "1000"),
         ["torture", seed, seeds] => torture(seed, seeds),
+        ["simulate"] => simulate("0", "1000"),
+        ["simulate", seed] => simulate(seed, "1000"),
+        ["simulate", seed, seeds] => simulate(seed, seeds),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
@@ -89,6 +94,17 @@ fn torture(seed: &str, seeds: &str) -> io::Result<()> {
     test.args(["test", "--release", "--package", "homestar-store"])
         .args(["--test", "torture", "--", "--seed", seed, "--seeds", seeds])
         .args(["--points", "100", "--rounds", "50"])
+        .current_dir(root());
+    succeed(test.status()?)
+}
+
+/// Simulates many networks in which everything goes wrong. A seed that breaks a rule is named.
+fn simulate(seed: &str, seeds: &str) -> io::Result<()> {
+    let mut test = Command::new(cargo());
+    test.args(["test", "--release", "--package", "homestar-core"])
+        .args(["--test", "all", "--", "market::"])
+        .env("HOMESTAR_SEED", seed)
+        .env("HOMESTAR_SEEDS", seeds)
         .current_dir(root());
     succeed(test.status()?)
 }
