@@ -176,13 +176,26 @@ impl Workflow {
                 }
             });
         }
-        let name = workflow.name.as_deref();
-        let written = written(name, &workflow.defaults, &workflow.tasks);
-        // What had a form has one with other names.
-        if let Ok(bytes) = ipld::encode_value(&written) {
-            workflow.block = Block::new(DAG_CBOR, bytes);
-        }
+        workflow.write();
         workflow
+    }
+
+    /// Returns the same workflow with these limits for what says none. Those of 2024 say all of it in each task.
+    #[must_use]
+    pub fn with_limits(&self, usual: &LimitTable) -> Self {
+        let mut workflow = self.clone();
+        workflow.defaults.limits = workflow.defaults.limits.or(usual);
+        workflow.write();
+        workflow
+    }
+
+    /// Writes what was changed.
+    fn write(&mut self) {
+        let written = written(self.name.as_deref(), &self.defaults, &self.tasks);
+        // What had a form has one that says something else.
+        if let Ok(bytes) = ipld::encode_value(&written) {
+            self.block = Block::new(DAG_CBOR, bytes);
+        }
     }
 
     /// The components that tasks use, each once with who is chosen to provide what it asks for.

@@ -44,7 +44,7 @@ use crate::elsewhere::{ASKED_AT_ONCE, read_links};
 use crate::facts::{map, number, or_null, text, texts};
 use crate::heard::{self, NAMED_MAX};
 use crate::market::{Announced, Worker};
-use crate::runs::{Runs, words};
+use crate::runs::{Runs, Wishes, words};
 use crate::{Elsewhere, Heard, ReadCarError, Source, read_car, shared, shared_receipts};
 
 /// The description of all routes.
@@ -394,7 +394,8 @@ impl About {
     }
 
     fn begin_run(&self, asked: &Asked<'_>) -> Result<ApiAnswer, Fault> {
-        let begun = self.runs.begin(asked.media_type, asked.body, asked.by)?;
+        let wishes = wishes(&asked.query)?;
+        let begun = (self.runs).begin(asked.media_type, asked.body, asked.by, &wishes)?;
         let events = format!("/v1/runs/{}/events", begun.id);
         let facts = map([
             ("events", text(events)),
@@ -511,6 +512,21 @@ fn links(body: &[u8]) -> Result<Vec<Cid>, Fault> {
     links.ok_or_else(|| {
         let words = format!("a list of at most {ASKED_AT_ONCE} links belongs there");
         Fault::usage(words)
+    })
+}
+
+/// Reads how a run is to be run.
+fn wishes(query: &Query<'_>) -> Result<Wishes, Fault> {
+    let results = query.text("result").into_iter();
+    let results = results.flat_map(|labels| labels.split(','));
+    Ok(Wishes {
+        jobs: query.number("jobs", 1, u64::from(u16::MAX))?,
+        fails_fast: match query.text("fail-fast") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Fault::usage("`fail-fast` has to be true or false")),
+        },
+        results: results.map(str::to_owned).collect(),
     })
 }
 

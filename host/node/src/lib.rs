@@ -64,7 +64,9 @@ pub use self::run::{
     Canceller, Ended, Events, Execute, Executed, News, OpenRun, OpenRunError, Run, RunEnd, RunLock,
     RunRecord, RunRecordError, RunTask, Sharing, Stops, Trouble, Work, now_ms,
 };
-pub use self::runs::{Manager, Prepared, RunTasks, is_of_others, scheduling};
+pub use self::runs::{
+    Manager, Prepared, ResultsError, RunTasks, is_of_others, labelled, scheduling,
+};
 pub use self::shared::{Kept, Shared, share, share_receipts, shared, shared_receipts, unshare};
 pub use self::tokens::{KeepError, KeptTokens, Token, Tokens, TokensError};
 

@@ -11,6 +11,7 @@
 
 mod asked;
 mod drive;
+mod wishes;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -31,6 +32,8 @@ use homestar_net::Feed;
 use homestar_store::Store;
 
 pub use self::asked::is_of_others;
+pub(crate) use self::wishes::Wishes;
+pub use self::wishes::{ResultsError, labelled};
 
 use self::drive::{Driven, tell};
 use crate::api::{Fault, FaultKind};
@@ -90,6 +93,31 @@ pub struct Prepared {
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Prepared({:?})", self.plan)
+    }
+}
+
+/// A run that may begin.
+struct Ready {
+    schedule: Schedule,
+    tasks: Box<dyn RunTasks>,
+    jobs: usize,
+}
+
+impl Ready {
+    fn of(prepared: Prepared, wishes: &Wishes) -> Result<Self, Fault> {
+        let Prepared { plan, tasks, jobs } = prepared;
+        let jobs = wishes.jobs(jobs);
+        let options = Options {
+            fails_fast: wishes.fails_fast,
+            ..scheduling(jobs)
+        };
+        let mut schedule = Schedule::new(plan, options);
+        wishes.give(&mut schedule)?;
+        Ok(Self {
+            schedule,
+            tasks,
+            jobs,
+        })
     }
 }
 
@@ -233,7 +261,7 @@ impl Runs {
     }
 
     fn go_on_with(self: &Arc<Self>, id: &str, asked: &Cid) -> Result<(), Fault> {
-        let by = asked::asked_by(&**self.store(), asked)?;
+        let (by, wishes) = asked::asked_for(&**self.store(), asked)?;
         let record = RunRecord::open(&**self.store(), id).map_err(Fault::host)?;
         let Some(record) = record.filter(|record| record.end.is_none()) else {
             return Ok(());
@@ -243,10 +271,10 @@ impl Runs {
         };
         let workflow = workflow_of(&**self.store(), &record).map_err(Fault::host)?;
         let hands = self.hands()?;
-        let prepared = hands.manager.prepare(&workflow, by.as_ref())?;
+        let ready = Ready::of(hands.manager.prepare(&workflow, by.as_ref())?, &wishes)?;
         let open = OpenRun::resume(&**self.store(), &hands.locks, id).map_err(not_opened)?;
         match open {
-            Some(open) => self.drive(open, &workflow, by, prepared, room).map(drop),
+            Some(open) => self.drive(open, &workflow, by, ready, room).map(drop),
             None => Ok(()),
         }
     }
@@ -257,11 +285,12 @@ impl Runs {
         media_type: Option<&str>,
         body: &[u8],
         by: Option<Did>,
+        wishes: &Wishes,
     ) -> Result<Begun, Fault> {
         let hands = self.hands()?;
         let room = self.room(by)?;
         let workflow = self.read(media_type, body)?;
-        let prepared = hands.manager.prepare(&workflow, by.as_ref())?;
+        let ready = Ready::of(hands.manager.prepare(&workflow, by.as_ref())?, wishes)?;
         let store = self.store();
         // What one asked for is nobody else's; what a person began by the command is the owner's.
         let may = |id: &str| match asked::asked(&**store, id) {
@@ -270,8 +299,8 @@ impl Runs {
             Err(_) => false,
         };
         let open = OpenRun::open(&**store, &hands.locks, &workflow, may).map_err(not_opened)?;
-        asked::note(&**store, &open.id, by).map_err(Fault::host)?;
-        self.drive(open, &workflow, by, prepared, room)
+        asked::note(&**store, &open.id, by, wishes).map_err(Fault::host)?;
+        self.drive(open, &workflow, by, ready, room)
     }
 
     fn room(&self, by: Option<Did>) -> Result<Room<'_>, Fault> {
@@ -356,7 +385,7 @@ impl Runs {
         open: OpenRun,
         workflow: &Workflow,
         by: Option<Did>,
-        prepared: Prepared,
+        ready: Ready,
         room: Room<'_>,
     ) -> Result<Begun, Fault> {
         let begun = Begun {
@@ -364,13 +393,12 @@ impl Runs {
             workflow: open.record.workflow,
             is_resumed: open.is_resumed,
         };
-        let Prepared {
-            plan,
+        let Ready {
+            schedule,
             mut tasks,
             jobs,
-        } = prepared;
+        } = ready;
         tasks.begun(&open.id, workflow, open.is_resumed);
-        let schedule = Schedule::new(plan, scheduling(jobs));
         let mut run = Run::new(schedule, Arc::clone(self.store()), jobs);
         run.remember(&open.id).map_err(Fault::host)?;
         if let Some(elsewhere) = &self.elsewhere {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use homestar_core::quantity;
 use homestar_core::task::Limits;
+use homestar_core::workflow::LimitTable;
 
 use crate::error::CommandError;
 use crate::paths;
@@ -50,6 +51,21 @@ pub(super) struct LimitOptions {
 }
 
 impl LimitOptions {
+    /// Returns what is given, for a workflow to say it.
+    pub(super) fn table(&self) -> LimitTable {
+        LimitTable {
+            fuel: self.fuel,
+            memory: self.memory,
+            time: self.time,
+            output: self.output_limit,
+            storage: self.storage_limit,
+            log: self.log_limit,
+            calls: self.calls,
+            call_bytes: self.call_bytes,
+            ..LimitTable::default()
+        }
+    }
+
     /// Returns these limits, and those of `usual` where none is given.
     pub(super) fn over(&self, usual: Limits) -> Limits {
         let limits = Limits {

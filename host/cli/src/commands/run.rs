@@ -10,6 +10,7 @@ mod reads;
 pub(in crate::commands) mod request;
 mod show;
 pub(in crate::commands) mod sign;
+mod there;
 mod watch;
 pub(in crate::commands) mod works;
 
@@ -289,6 +290,9 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     if let Some(to) = &options.tokens.invoke {
         return request::invoke(&options.tokens, to, &instruction, &limits).map(|()| 0);
     }
+    if let Some(url) = &options.tokens.node {
+        return there::run(options, &loaded, &instruction, is_command, &data, url);
+    }
     if let Some(away) = away {
         return away.run(options, &loaded, &instruction, limits, is_command, &data);
     }
@@ -383,6 +387,12 @@ fn many(options: &Options) -> Result<u8, CommandError> {
             json: options.json,
             node: There::at(url, options.tokens.proof.clone())?,
             url,
+            limits: options.limits.table(),
+            wishes: workflow::there::Wishes {
+                jobs: options.jobs,
+                fails_fast: options.fail_fast,
+                results: &options.results,
+            },
         });
     }
     let (usual, loading) = (
@@ -541,7 +551,6 @@ impl Options {
             ("--jobs", self.jobs.is_some()),
             ("--fail-fast", self.fail_fast),
             ("--result", !self.results.is_empty()),
-            ("--node", self.tokens.node.is_some()),
         ];
         let (options, other) = match is_workflow {
             true => (&of_one[..], "is for a component, and this is a workflow"),

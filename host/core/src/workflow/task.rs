@@ -35,6 +35,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// Whether it is called by a label of its own, and not one of 2024.
+    pub fn has_label(&self) -> bool {
+        self.of_2024.is_none()
+    }
+
     pub(super) fn read(
         label: String,
         place: Place,

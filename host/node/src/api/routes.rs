@@ -92,7 +92,10 @@ pub(super) static ROUTES: [Route; 21] = [
     post("/v1/receipts", READ, WORDS, About::find_receipts),
     post("/v1/content", WRITE, PIECE, About::bring),
     post("/v1/content/missing", WRITE, WORDS, About::missing),
-    post("/v1/runs", RUN, WORKFLOW, About::begin_run),
+    Route {
+        query: &["fail-fast", "jobs", "result"],
+        ..post("/v1/runs", RUN, WORKFLOW, About::begin_run)
+    },
     of_runs(get("/v1/runs", &["limit"], About::runs)),
     of_runs(get("/v1/runs/{run}", &["limit", "offset"], About::run)),
     of_runs(get("/v1/runs/{run}/events", &["after"], About::follow)),

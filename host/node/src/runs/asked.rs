@@ -7,6 +7,7 @@ use homestar_core::ucan::Did;
 use homestar_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
+use super::Wishes;
 use crate::api::Fault;
 use crate::{RunRecord, RunRecordError};
 
@@ -20,6 +21,8 @@ struct AskedFor {
     run: String,
     /// Who asked; nobody is the owner.
     by: Option<String>,
+    #[serde(default, skip_serializing_if = "Wishes::is_none")]
+    wishes: Wishes,
 }
 
 /// Tells whether somebody who isn't the owner asked a node for a run. It is theirs to go on with. What can't be read is nobody's.
@@ -30,23 +33,30 @@ pub fn is_of_others(store: &dyn Store, run: &str) -> bool {
 /// Returns who asked for a run, if that is known; nobody is the owner.
 pub(super) fn asked(store: &dyn Store, run: &str) -> Result<Option<Option<Did>>, Fault> {
     let name = store.name(&format!("{NAME}{run}")).map_err(Fault::host)?;
-    name.map(|cid| asked_by(store, &cid)).transpose()
+    name.map(|cid| asked_for(store, &cid).map(|(by, _)| by))
+        .transpose()
 }
 
-/// Returns who it says asked.
-pub(super) fn asked_by(store: &dyn Store, asked: &Cid) -> Result<Option<Did>, Fault> {
+/// Returns who it says asked, and how it is to be run.
+pub(super) fn asked_for(store: &dyn Store, asked: &Cid) -> Result<(Option<Did>, Wishes), Fault> {
     let block = store.get(asked).map_err(Fault::host)?;
     let block = block.ok_or_else(|| Fault::host(format!("block {asked} is missing")))?;
     let asked: AskedFor = ipld::decode(block.bytes()).map_err(Fault::host)?;
     let by = asked.by.map(|by| by.parse::<Did>());
-    by.transpose().map_err(Fault::host)
+    Ok((by.transpose().map_err(Fault::host)?, asked.wishes))
 }
 
-/// Notes who asked for a run.
-pub(super) fn note(store: &dyn Store, run: &str, by: Option<Did>) -> Result<(), RunRecordError> {
+/// Notes who asked for a run, and how.
+pub(super) fn note(
+    store: &dyn Store,
+    run: &str,
+    by: Option<Did>,
+    wishes: &Wishes,
+) -> Result<(), RunRecordError> {
     let block = Block::of_dag_cbor(&AskedFor {
         run: run.to_owned(),
         by: by.map(|by| by.to_string()),
+        wishes: wishes.clone(),
     })?;
     let _session = store.session()?;
     store.put(std::slice::from_ref(&block))?;
@@ -94,8 +104,17 @@ mod tests {
         };
         let (mine, theirs, none) = (begin(1), begin(2), begin(3));
         let friend = SigningKey::from_seed(&[2; 32]).did();
-        note(&store, &mine, None).unwrap();
-        note(&store, &theirs, Some(friend)).unwrap();
+        let wishes = Wishes {
+            jobs: Some(2),
+            ..Wishes::default()
+        };
+        note(&store, &mine, None, &Wishes::default()).unwrap();
+        note(&store, &theirs, Some(friend), &wishes).unwrap();
+        let noted = all(&store).unwrap();
+        let noted = noted
+            .iter()
+            .map(|(_, cid)| asked_for(&store, cid).unwrap().1);
+        assert_eq!(noted.filter(|it| *it == wishes).count(), 1);
         assert_eq!(asked(&store, &mine), Ok(Some(None)));
         assert_eq!(asked(&store, &theirs), Ok(Some(Some(friend))));
         assert_eq!(asked(&store, &none), Ok(None));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use homestar_core::ipld::Ipld;
+use homestar_core::ipld::{Block, Cid, Ipld};
 use homestar_core::json;
 use homestar_node::{LocalNode, RemoteNode, Said, Told, What};
 
@@ -96,6 +96,27 @@ impl There {
         let token = self.token(method, path, &body)?;
         let answer = self.node.ask(method, path, &token, body, media_type);
         self.answered(answer.map_err(unheard)?)
+    }
+
+    /// Gets a block from the node.
+    pub(in crate::commands) fn block(&self, cid: &Cid) -> Result<Block, CommandError> {
+        let path = format!("/ipfs/{cid}?format=raw");
+        let token = self.token("GET", &path, &[])?;
+        let said = self.node.ask("GET", &path, &token, Vec::new(), JSON);
+        let said = said.map_err(unheard)?;
+        if said.status != 200 {
+            let words = format!("the node gives no block {cid}");
+            return Err(match self.answered(said) {
+                Ok(_) => CommandError::host(words),
+                Err(error) if error.kind == Kind::Denied => error
+                    .hint("what is in its store is for whom its owner lets: /homestar/node/read"),
+                Err(error) => error,
+            });
+        }
+        let block = Block::new(cid.codec(), said.body);
+        (block.cid() == cid).then_some(block).ok_or_else(|| {
+            CommandError::host(format!("the node gives something else as block {cid}"))
+        })
     }
 
     /// Follows what happens there.

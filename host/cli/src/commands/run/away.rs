@@ -223,19 +223,12 @@ impl Away {
         fetch(&receipt, data)?;
         keep(&receipt, component, instruction, data)?;
         let outcome = whole(receipt.outcome(), component, instruction, &limits, data)?;
-        let done = done(outcome, &receipt, component, instruction)?;
+        let spent = (receipt.meta().fuel, receipt.meta().memory_peak);
+        let done = done(outcome, spent, component, instruction)?;
         if let Some(path) = &options.receipt {
             files::write(path, receipt.block().bytes())?;
         }
-        let shown = match &done.outcome {
-            // What a command wrote, which is passed on while it runs here.
-            Outcome::Ok(Ipld::Bytes(stdout))
-                if is_command && !options.json && options.output.is_none() =>
-            {
-                print::out(stdout)
-            }
-            _ => show::outcome(options, &done, is_command, data),
-        };
+        let shown = show(options, &done, is_command, data);
         let peer = peer_of(&by).map_or_else(String::new, |peer| format!("{peer}, "));
         print::note(&format!("{peer}{by} ran it"));
         if options.stats {
@@ -525,7 +518,7 @@ fn size(source: &Source, cid: &Cid) -> u64 {
 }
 
 /// Adds the links in a value.
-fn links(value: &Ipld, found: &mut Vec<Cid>) {
+pub(in crate::commands) fn links(value: &Ipld, found: &mut Vec<Cid>) {
     match value {
         Ipld::Link(cid) => found.push(*cid),
         Ipld::List(items) => items.iter().for_each(|item| links(item, found)),
@@ -574,7 +567,7 @@ fn keep(
 }
 
 /// Returns the outcome with what was too large for the receipt, which is fetched.
-fn whole(
+pub(super) fn whole(
     outcome: &Outcome,
     component: &Component,
     instruction: &Instruction,
@@ -618,7 +611,7 @@ fn types(component: &Component, instruction: &Instruction) -> (Option<Type>, Opt
 }
 
 /// Whether a function gives content, which stays what it is: a link.
-fn is_content(component: &Component, instruction: &Instruction) -> bool {
+pub(super) fn is_content(component: &Component, instruction: &Instruction) -> bool {
     fn is_link(ty: &Type) -> bool {
         match ty {
             Type::Own(_) | Type::Borrow(_) | Type::Stream(_) | Type::Future(_) => true,
@@ -631,10 +624,10 @@ fn is_content(component: &Component, instruction: &Instruction) -> bool {
         .is_some_and(|ty| is_link(&ty))
 }
 
-/// Returns what there would be if the task had run here, as far as the receipt tells.
-fn done(
+/// Returns what there would be if the task had run here, as far as is told. `spent` is fuel and memory.
+pub(super) fn done(
     outcome: Outcome,
-    receipt: &Receipt,
+    spent: (u64, u64),
     component: &Component,
     instruction: &Instruction,
 ) -> Result<Done, CommandError> {
@@ -660,14 +653,32 @@ fn done(
     Ok(Done {
         outcome,
         value,
-        fuel: receipt.meta().fuel,
-        memory_peak: receipt.meta().memory_peak,
+        fuel: spent.0,
+        memory_peak: spent.1,
         log: Vec::new(),
         asked: Vec::new(),
         recording: None,
         start_time: Duration::ZERO,
         run_time: Duration::ZERO,
     })
+}
+
+/// Prints what came of a task that ran elsewhere.
+pub(super) fn show(
+    options: &Options,
+    done: &Done,
+    is_command: bool,
+    data: &Data,
+) -> Result<(), CommandError> {
+    match &done.outcome {
+        // What a command wrote, which is passed on while it runs here.
+        Outcome::Ok(Ipld::Bytes(stdout))
+            if is_command && !options.json && options.output.is_none() =>
+        {
+            print::out(stdout)
+        }
+        _ => show::outcome(options, done, is_command, data),
+    }
 }
 
 /// Says why nobody ran it.

@@ -71,20 +71,20 @@ pub(super) struct TokenOptions {
     )]
     pub(super) on: Option<away::On>,
 
-    /// Run a workflow in the node at this URL, such as http://127.0.0.1:4807, by tokens that your key signs
+    /// Run it in the node at this URL, such as http://127.0.0.1:4807, by tokens that your key signs
     ///
-    /// What the workflow names is brought there. The node has to be yours, or its owner
-    /// has let you (--proof): /homestar/node/run, and /homestar/node/write to bring content. Tasks of whoever isn't its owner reach
-    /// nothing outside. Ctrl-C ends this command and not the run. `homestar node token --help` and docs/node.md tell more.
+    /// What it names is brought there. The node has to be yours, or its owner has let you (--proof): /homestar/node/run,
+    /// /homestar/node/write to bring content, and /homestar/node/read to get content or a receipt back. Tasks of whoever isn't its
+    /// owner reach nothing outside; those of its owner what --allow says of a call, or the file of a workflow. Limits are written
+    /// into the workflow. What a task logs stays there. Ctrl-C ends a call there too; of a workflow it ends this command and not the
+    /// run. `homestar node token --help` and docs/node.md tell more.
     #[arg(
         long,
         value_name = "URL",
         help_heading = "Network",
         group = "asking",
         conflicts_with_all = [
-            "ucan", "watch", "allow", "pin", "effects", "jobs", "fail_fast", "results", "no_cache", "fuel",
-            "memory", "time", "output_limit", "storage_limit", "log_limit", "calls", "call_bytes",
-            "compile_time", "compile_memory",
+            "ucan", "watch", "pin", "effects", "no_cache", "compile_time", "compile_memory",
         ]
     )]
     pub(super) node: Option<String>,

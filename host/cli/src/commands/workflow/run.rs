@@ -1,6 +1,5 @@
 //! `homestar run` of a workflow.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -16,7 +15,8 @@ use homestar_core::ucan::Did;
 use homestar_core::workflow::{Site, Workflow};
 use homestar_engine::Allocation;
 use homestar_node::{
-    Ended, Events, News, OpenRun, OpenRunError, Run, Sharing, is_of_others, now_ms, scheduling,
+    Ended, Events, News, OpenRun, OpenRunError, ResultsError, Run, Sharing, is_of_others, labelled,
+    now_ms, scheduling,
 };
 
 use super::super::data::Data;
@@ -242,21 +242,16 @@ fn stay(schedule: &Schedule) -> Result<(), CommandError> {
 
 /// Returns the tasks of these labels.
 fn asked(schedule: &Schedule, labels: &[String]) -> Result<Vec<TaskId>, CommandError> {
-    if labels.len() > RESULTS_MAX {
-        let (most, count) = (RESULTS_MAX as u64, labels.len() as u64);
-        let (most, count) = (print::number(most), print::number(count));
-        let words = format!("{count} results are asked for, and a run gives {most} at the most");
-        return Err(CommandError::input(words).hint("a task can gather what others give"));
-    }
-    let places: HashMap<_, _> = schedule
-        .tasks()
-        .map(|task| (schedule.label(task), task))
-        .collect();
-    let one = |label: &String| {
-        let task = places.get(label).copied();
-        task.ok_or_else(|| CommandError::input(format!("the workflow has no task `{label}`")))
-    };
-    labels.iter().map(one).collect()
+    labelled(schedule, labels).map_err(|error| match error {
+        ResultsError::TooMany(count) => {
+            let (most, count) = (RESULTS_MAX as u64, count as u64);
+            let (most, count) = (print::number(most), print::number(count));
+            let words =
+                format!("{count} results are asked for, and a run gives {most} at the most");
+            CommandError::input(words).hint("a task can gather what others give")
+        }
+        error => CommandError::input(error),
+    })
 }
 
 /// Tells the node of this machine, if one runs, and the person if something went wrong.

@@ -356,6 +356,106 @@ fn a_run_that_is_cancelled_is_over() {
     assert_eq!(node.ask("GET", "/v1/node", "").json()["runs"], 0);
 }
 
+/// A call runs there, by whoever is let, and prints what it prints here.
+#[test]
+fn a_call_runs_elsewhere() {
+    let node = Node::new(Environment::new());
+    let me = Environment::with(&["add", "lines"]);
+    let given = [
+        "ucan",
+        "delegate",
+        &did(&me),
+        "/homestar/node",
+        "-o",
+        "given",
+    ];
+    assert_eq!(node.it.run(&given).code, Some(0));
+    me.put("given", std::fs::read(node.it.path("given")).unwrap());
+    me.put("log", "seven 7\none 1\n".repeat(50_000));
+    let url = node.url();
+    let there = ["--node", &url, "--proof", "given"];
+    for call in [
+        &["run", "add.wasm", "add(1, 2)"][..],
+        &["run", "add.wasm", "add(1, 2)", "--json"],
+        &["run", "add.wasm", "--func", "add", "--args", "[20, 22]"],
+        &["run", "add.wasm", "add(7, 8)", "--fuel", "1"],
+        &["run", "add.wasm", "add(7, 8)", "--fuel", "1", "--json"],
+        &["run", "lines.wasm", "count(@log, \"7\")"],
+        &["run", "lines.wasm", "filter(@log, \"7\")"],
+    ] {
+        let (here, there) = (me.run(call), me.run(&[call, &there[..]].concat()));
+        assert_eq!(there.code, here.code, "{there}");
+        assert_eq!(there.stdout(), here.stdout(), "{there}");
+    }
+    // What it gave is fetched, and so is its receipt.
+    let filter = [
+        "run",
+        "lines.wasm",
+        "filter(@log, \"seven\")",
+        "-o",
+        "lines",
+    ];
+    let receipt = ["--receipt", "lines.receipt", "--stats"];
+    let said = me.run(&[&filter[..], &receipt, &there].concat());
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(me.read("lines"), "seven 7\n".repeat(50_000).into_bytes());
+    let shown = me
+        .run(&["receipt", "show", "lines.receipt", "--json"])
+        .json();
+    assert_eq!(shown["issuer"], did(&node.it).as_str(), "{shown}");
+    // What makes no sense there is said.
+    let add = ["run", "add.wasm", "add(1, 2)"];
+    for (more, words) in [
+        (["--jobs", "2"], "--jobs is for workflows"),
+        (["--result", "a"], "--result is for workflows"),
+        (
+            ["--receipt", "sum.car"],
+            "a .car file is written where a task runs",
+        ),
+        (["--pin", "a:b/c=d"], "--pin"),
+    ] {
+        let said = me.run(&[&add[..], &more, &there].concat());
+        assert_eq!(said.code, Some(2), "{said}");
+        assert!(said.stderr.contains(words), "{said}");
+    }
+}
+
+/// A workflow there has the options that it has here.
+#[test]
+fn a_workflow_elsewhere_is_run_as_is_asked() {
+    let node = Node::new(Environment::with(&["add"]));
+    let sum = |label: &str, args: &str| {
+        format!("  {label}: {{component: add.wasm, call: add, args: {args}}}\n")
+    };
+    let tasks = sum("three", "[1, 2]") + &sum("five", "[{await/ok: three}, 2]");
+    node.it.put("flow.yaml", format!("tasks:\n{tasks}"));
+    let url = node.url();
+    let run = |more: &[&str]| {
+        let run = ["run", "flow.yaml", "--node", &url];
+        node.it.run(&[&run[..], more].concat())
+    };
+    assert_eq!(run(&[]).stdout(), "5\n");
+    assert_eq!(run(&["--result", "three", "--jobs", "1"]).stdout(), "3\n");
+    let said = run(&["--result", "four"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(
+        said.stderr.contains("the workflow has no task `four`"),
+        "{said}"
+    );
+    // The node says so too, whoever asks.
+    let workflow = r#"{"tasks": {"a": {"component": "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", "call": "a"}}}"#;
+    for query in ["jobs=0", "fail-fast=yes", "other=1"] {
+        let path = format!("/v1/runs?{query}");
+        assert_eq!(node.ask("POST", &path, workflow).status, 400, "{query}");
+    }
+    // A limit that is typed is that of its tasks.
+    node.it
+        .put("flow.yaml", format!("tasks:\n{}", sum("seven", "[3, 4]")));
+    let said = run(&["--fuel", "1", "--fail-fast"]);
+    assert_ne!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("fuel"), "{said}");
+}
+
 /// What a workflow names comes along, and what happens there is told as if it were here.
 #[test]
 fn a_workflow_runs_elsewhere() {
