@@ -232,7 +232,7 @@ fn against_2024(place: &Place, effort: Effort) -> Result<Vec<Measurement>, Error
                 fs::remove_dir_all(&folder)?;
             }
             fs::create_dir_all(&folder)?;
-            ancestor::tasks(&program, &homestar_guests::add(), &folder, shape.tasks)
+            ancestor::tasks(&program, homestar_guests::add(), &folder, shape.tasks)
         }),
     ];
     Ok(programs("100 tasks, chain", effort.rounds(3), sides)?.into())

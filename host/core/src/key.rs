@@ -5,7 +5,7 @@ mod locked;
 use crate::ucan::did::Did;
 use crate::ucan::varsig::Algorithm;
 use ed25519_dalek::pkcs8::KeypairBytes;
-use p256::ecdsa::signature::Signer;
+use p256::ecdsa::signature::Signer as _;
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use std::fmt;
 use std::sync::Arc;
@@ -32,9 +32,14 @@ pub const SIGNATURE_BYTES: usize = 64;
 #[derive(Clone)]
 pub struct SigningKey {
     secret: Secret,
+    signer: Arc<Signer>,
+}
+
+/// Who signs.
+struct Signer {
     did: Did,
-    /// The DID as it is written: base58 takes a fifth of a signature, and each token says it.
-    issuer: Arc<str>,
+    /// As it is written: base58 takes a fifth of a signature, and each token says it.
+    written: String,
 }
 
 #[derive(Clone)]
@@ -51,11 +56,9 @@ impl SigningKey {
             Secret::P256(key) => Did::of_p256(*key.verifying_key()),
             Secret::Secp256k1(key) => Did::of_secp256k1(*key.verifying_key()),
         };
-        Self {
-            secret,
-            did,
-            issuer: did.to_string().into(),
-        }
+        let written = did.to_string();
+        let signer = Arc::new(Signer { did, written });
+        Self { secret, signer }
     }
 
     /// The Ed25519 key of a seed of 32 random bytes.
@@ -146,12 +149,12 @@ impl SigningKey {
 
     /// Who signs with this key.
     pub fn did(&self) -> Did {
-        self.did
+        self.signer.did
     }
 
     /// The same, as it is written.
     pub(crate) fn issuer(&self) -> &str {
-        &self.issuer
+        &self.signer.written
     }
 
     /// Signs a message. The same message always gets the same signature.
@@ -174,7 +177,7 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({})", self.issuer)
+        write!(f, "SigningKey({})", self.issuer())
     }
 }
 

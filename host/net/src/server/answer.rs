@@ -104,7 +104,7 @@ async fn raw(
         .headers_mut()
         .insert(CONTENT_LENGTH, bytes.len().into());
     if !wanted.is_head {
-        *response.body_mut() = Body::whole(bytes.into());
+        *response.body_mut() = Body::whole(bytes);
     }
     Ok(response)
 }
