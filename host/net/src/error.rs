@@ -158,8 +158,8 @@ pub enum What {
     /// A peer that speaks no Bitswap.
     #[error("speaks no Bitswap")]
     Mute,
-    /// A peer that sends what should be Bitswap and isn't.
-    #[error("sent what is no Bitswap: {0}")]
+    /// A peer that sends what doesn't follow the rules of what it speaks.
+    #[error("sent what can't be read: {0}")]
     Garbled(String),
     /// It wasn't asked, because of what it did before.
     #[error("isn't asked any more: it {0}")]

@@ -34,16 +34,29 @@ pub trait Fetch: Send + Sync + fmt::Debug {
         Box::pin(side::blocks(fetch, cids, take))
     }
 
-    /// Fetches a DAG, or a part of it, and hands its blocks over from the root on, depth first, each once: who takes a
-    /// block was given all that lead to it. `take` ends it by `Break`, which is [`FetchError::Stopped`].
+    /// Fetches a DAG, or a part of it, and hands its blocks over, each once: who takes a block was given all that lead to it.
+    /// What one has comes depth first. `take` ends it by `Break`, which is [`FetchError::Stopped`].
     fn dag<'a>(
         &'a self,
         root: &'a Cid,
         scope: Scope,
         take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
     ) -> Fetching<'a, ()> {
+        Box::pin(async move {
+            let mut walk = Walk::new(*root, scope);
+            self.walk(&mut walk, take).await
+        })
+    }
+
+    /// Fetches what is ahead on a walk, and hands it over as [`dag`](Self::dag) does. If something isn't to be had, the walk is
+    /// where it got to, and what came needn't come again. Where `take` ended it, the walk is of no more use.
+    fn walk<'a>(
+        &'a self,
+        walk: &'a mut Walk,
+        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Fetching<'a, ()> {
         let fetch = move |cid: Cid| async move { self.block(&cid).await };
-        Box::pin(side::walk(fetch, Walk::new(*root, scope), take))
+        Box::pin(side::walk(fetch, walk, take))
     }
 }
 

@@ -9,7 +9,6 @@
 
 mod address;
 mod dag;
-mod sections;
 mod settings;
 mod standing;
 
@@ -33,7 +32,7 @@ use crate::authorities::{self, AuthoritiesError};
 use crate::client::{Answer, Http, Refused};
 use crate::fetch::check;
 use crate::threads::Threads;
-use crate::{Fault, Fetch, FetchError, Fetching, Scope, What};
+use crate::{Fault, Fetch, FetchError, Fetching, Walk, What};
 
 const RAW_QUERY: &str = "format=raw";
 const RAW_TYPE: &str = "application/vnd.ipld.raw";
@@ -115,25 +114,23 @@ impl Gateways {
         ended.unwrap_or(Err(FetchError::Closed))
     }
 
-    /// Starts a job that hands blocks over one by one.
-    fn stream<'a, J>(
-        &'a self,
-        job: impl FnOnce(Arc<Shared>, mpsc::Sender<Block>) -> J + Send + 'a,
-        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
-    ) -> Fetching<'a, ()>
+    /// Starts a job that hands blocks over one by one, and returns what it does.
+    async fn stream<J, T: Send + 'static>(
+        &self,
+        job: impl FnOnce(Arc<Shared>, mpsc::Sender<Block>) -> J + Send,
+        take: &mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Result<T, FetchError>
     where
-        J: Future<Output = Result<(), FetchError>> + Send + 'static,
+        J: Future<Output = T> + Send + 'static,
     {
-        Box::pin(async move {
-            let (sender, mut blocks) = mpsc::channel(UNTAKEN_MAX);
-            let job = self.threads.spawn(job(self.shared.clone(), sender));
-            while let Some(block) = blocks.recv().await {
-                if take(block).is_break() {
-                    return Err(FetchError::Stopped);
-                }
+        let (sender, mut blocks) = mpsc::channel(UNTAKEN_MAX);
+        let job = self.threads.spawn(job(self.shared.clone(), sender));
+        while let Some(block) = blocks.recv().await {
+            if take(block).is_break() {
+                return Err(FetchError::Stopped);
             }
-            job.await.unwrap_or(Err(FetchError::Closed))
-        })
+        }
+        job.await.ok_or(FetchError::Closed)
     }
 }
 
@@ -149,17 +146,27 @@ impl Fetch for Gateways {
         take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
     ) -> Fetching<'a, ()> {
         let cids = cids.to_vec();
-        self.stream(move |shared, out| shared.blocks(cids, out), take)
+        Box::pin(async move {
+            let blocks = move |shared: Arc<Shared>, out| shared.blocks(cids, out);
+            self.stream(blocks, take).await?
+        })
     }
 
-    fn dag<'a>(
+    fn walk<'a>(
         &'a self,
-        root: &'a Cid,
-        scope: Scope,
+        walk: &'a mut Walk,
         take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
     ) -> Fetching<'a, ()> {
-        let root = *root;
-        self.stream(move |shared, out| shared.dag(root, scope, out), take)
+        Box::pin(async move {
+            let mut mine = std::mem::take(walk);
+            let job = move |shared: Arc<Shared>, out| async move {
+                let fetched = shared.walk(&mut mine, out).await;
+                (mine, fetched)
+            };
+            let (mine, fetched) = self.stream(job, take).await?;
+            *walk = mine;
+            fetched
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use homestar_core::ipld::{Block, Cid};
 
-use crate::{Fetch, FetchError, Fetching, Scope, Walk, side};
+use crate::{Fetch, FetchError, Fetching, Walk, side};
 
 /// Several ways by which blocks come: the next is tried for what the one before it doesn't have.
 #[derive(Clone, Debug)]
@@ -48,22 +48,27 @@ impl Fetch for InTurn {
         Box::pin(self.fetch(*cid))
     }
 
-    /// If only the last has the root, it has its own way to give the rest. Otherwise all are asked for each block.
-    fn dag<'a>(
+    /// Whoever has the block that comes next gives what it can, by its own way, and then whoever has the one that it can't.
+    fn walk<'a>(
         &'a self,
-        root: &'a Cid,
-        scope: Scope,
+        walk: &'a mut Walk,
         take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
     ) -> Fetching<'a, ()> {
         Box::pin(async move {
-            let (at, _) = self.find(*root).await?;
-            match &self.0[at..] {
-                [last] => last.dag(root, scope, take).await,
-                _ => {
-                    let walk = Walk::new(*root, scope);
-                    side::walk(|cid| self.fetch(cid), walk, take).await
+            while let Some(next) = walk.next_cid() {
+                let (at, block) = self.find(next).await?;
+                match self.0[at].walk(walk, take).await {
+                    Err(FetchError::Nowhere { .. } | FetchError::NoProvider { .. })
+                    | Err(FetchError::Closed) => {}
+                    ended => return ended,
+                }
+                // In any case, something came.
+                if walk.next_cid() == Some(next) {
+                    walk.give(&block)?;
+                    side::hand_over(take, block)?;
                 }
             }
+            Ok(())
         })
     }
 }
@@ -75,7 +80,7 @@ mod tests {
     use homestar_core::ipld::Ipld;
 
     use super::*;
-    use crate::{Fault, What, wait};
+    use crate::{Fault, Scope, What, wait};
 
     #[derive(Debug)]
     struct Way(&'static str, HashMap<Cid, Block>);

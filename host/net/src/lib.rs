@@ -67,8 +67,10 @@ mod peers;
 mod place;
 mod post;
 mod scope;
+mod sections;
 mod server;
 mod side;
+mod sift;
 mod threads;
 mod walk;
 

@@ -11,6 +11,7 @@
 
 mod actor;
 mod address;
+mod dags;
 mod deaf;
 mod direct;
 mod frame;
@@ -33,6 +34,7 @@ mod telling;
 mod who;
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
 
@@ -54,13 +56,17 @@ pub use self::status::{Counts, PeerStatus, PeersStatus, Reached};
 pub use self::who::{did_of, peer_of};
 
 use self::actor::{Actor, Command};
+use self::dags::{Asked, DagGiver, NoStream, Opened, Whole};
 use self::lookup::{Names, Ran};
 use self::network::Network;
 use self::outbox::Letter;
-use crate::{BlockSource, Fetch, FetchError, Fetching};
+use crate::threads::Job;
+use crate::{BlockSource, Fetch, FetchError, Fetching, Walk, What, side};
 
 /// Blocks that are wanted at one time: so many may be in memory, of 1 MiB at most each.
 const WANTED_MAX: usize = 128;
+/// Blocks of DAGs that came and weren't taken yet.
+const UNTAKEN_MAX: usize = 8;
 /// Messages to single peers that aren't delivered yet: of 64 KiB at most each.
 const LETTERS_MAX: usize = 256;
 /// Searches for providers that somebody waits for. Each asks some dozen peers.
@@ -251,10 +257,64 @@ impl Peers {
     }
 
     async fn fetch(&self, cid: Cid) -> Result<Block, FetchError> {
+        self.find(cid).await.map(|(_, block)| block)
+    }
+
+    /// Fetches a block, and says who gave it.
+    async fn find(&self, cid: Cid) -> Result<(PeerId, Block), FetchError> {
         crate::fetch::check(&cid)?;
         let _permit = self.wanted.acquire().await;
         let want = |answer| Command::Want { cid, answer };
         self.ask(want).await.unwrap_or(Err(FetchError::Closed))
+    }
+
+    /// Returns who may be asked for DAGs: `first`, if it may, and then others.
+    async fn givers(&self, first: PeerId) -> Result<Vec<DagGiver>, FetchError> {
+        let givers = self.ask(|answer| Command::Givers { first, answer });
+        givers.await.map_err(|_| FetchError::Closed)
+    }
+
+    /// Opens a stream to ask for a DAG.
+    async fn open(&self, peer: PeerId) -> Result<Opened, FetchError> {
+        let (answer, opened) = oneshot::channel();
+        let sent = self.commands.send(Command::Open { peer, answer }).await;
+        sent.map_err(|_| FetchError::Closed)?;
+        // Who waits for a stream of a connection that ends isn't answered.
+        Ok(opened.await.unwrap_or(Err(NoStream::Broke)))
+    }
+
+    /// Notes that a peer can't be asked for DAGs.
+    async fn gives_no_dags(&self, peer: PeerId) -> Result<(), FetchError> {
+        let noted = self.ask(|answer| Command::GivesNoDags { peer, answer });
+        noted.await.map_err(|_| FetchError::Closed)
+    }
+
+    /// Has nothing to do with a peer any more.
+    async fn part_with(&self, peer: PeerId, what: What) -> Result<(), FetchError> {
+        let parted = self.ask(|answer| Command::PartWith { peer, what, answer });
+        parted.await.map_err(|_| FetchError::Closed)
+    }
+
+    /// Fetches what is ahead on a walk: as DAGs from those who give such, and block by block what these leave out.
+    async fn go(
+        &self,
+        walk: &mut Walk,
+        take: &mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Result<(), FetchError> {
+        let (out, mut blocks) = mpsc::channel(UNTAKEN_MAX);
+        let whole = dags::whole(self.clone(), std::mem::take(walk), out);
+        let job = Job::of(self.threads.spawn(whole));
+        while let Some(block) = blocks.recv().await {
+            side::hand_over(take, block)?;
+        }
+        let asked = job.await.ok_or(FetchError::Closed)?;
+        *walk = asked.walk;
+        let ended = match asked.ended {
+            Ok(Whole::Through) => return Ok(()),
+            Ok(Whole::Rest) => side::walk(|cid| self.fetch(cid), walk, take).await,
+            Err(error) => Err(error),
+        };
+        ended.map_err(|error| Asked::blame(asked.faults, error))
     }
 }
 
@@ -268,6 +328,14 @@ fn check_size(message: &[u8], bytes_max: usize) -> Result<(), PeersError> {
 impl Fetch for Peers {
     fn block<'a>(&'a self, cid: &'a Cid) -> Fetching<'a, Block> {
         Box::pin(self.fetch(*cid))
+    }
+
+    fn walk<'a>(
+        &'a self,
+        walk: &'a mut Walk,
+        take: &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
+    ) -> Fetching<'a, ()> {
+        Box::pin(self.go(walk, take))
     }
 }
 

@@ -12,9 +12,9 @@ use crate::{FetchError, Walk};
 /// Blocks that are under way at one time.
 const WINDOW: usize = 32;
 
-type Take<'a> = &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send);
+pub(crate) type Take<'a> = &'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send);
 
-fn hand_over(
+pub(crate) fn hand_over(
     take: &mut (dyn FnMut(Block) -> ControlFlow<()> + Send),
     block: Block,
 ) -> Result<(), FetchError> {
@@ -50,7 +50,7 @@ pub(crate) async fn blocks<F: Future<Output = Result<Block, FetchError>>>(
 /// Fetches what is ahead on a walk, in its order, [`WINDOW`] at a time: so many are under way or wait for their turn.
 pub(crate) async fn walk<F: Future<Output = Result<Block, FetchError>>>(
     fetch: impl Fn(Cid) -> F,
-    mut walk: Walk,
+    walk: &mut Walk,
     take: Take<'_>,
 ) -> Result<(), FetchError> {
     let mut asked = HashSet::new();

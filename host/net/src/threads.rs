@@ -41,9 +41,16 @@ impl Drop for Threads {
     }
 }
 
-/// A job on these threads, which ends when it is dropped. Gives nothing if the threads ended before it did.
+/// A job on such threads, which ends when it is dropped. Gives nothing if the threads ended before it did.
 #[derive(Debug)]
 pub(crate) struct Job<T>(JoinHandle<T>);
+
+impl<T> Job<T> {
+    /// A job on other threads.
+    pub(crate) fn of(handle: JoinHandle<T>) -> Self {
+        Self(handle)
+    }
+}
 
 impl<T> Future for Job<T> {
     type Output = Option<T>;

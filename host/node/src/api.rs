@@ -226,6 +226,7 @@ impl About {
     fn counts(&self, counts: &Counts) -> Ipld {
         map([
             ("accepted", number(counts.accepted)),
+            ("dags", number(counts.dags)),
             ("gossips", number(counts.gossips as u64)),
             ("ignored", number(counts.ignored)),
             ("lookups", number(counts.lookups)),

@@ -27,9 +27,9 @@ pub struct Source {
 }
 
 #[derive(Debug)]
-struct Shared {
-    store: Arc<dyn Store>,
-    fetch: Option<Arc<dyn Fetch>>,
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) fetch: Option<Arc<dyn Fetch>>,
     /// What is being fetched.
     flights: Mutex<HashSet<Cid>>,
     landed: Condvar,
@@ -60,6 +60,11 @@ impl Source {
     /// Who is asked for what isn't in the store.
     pub fn fetch(&self) -> Option<&Arc<dyn Fetch>> {
         self.shared.fetch.as_ref()
+    }
+
+    /// What this and its readers share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Returns a block. It may take as long as others take to answer.
@@ -100,7 +105,7 @@ impl Drop for Source {
 }
 
 impl Shared {
-    fn get(&self, cid: &Cid) -> Result<Block, SourceError> {
+    pub(crate) fn get(&self, cid: &Cid) -> Result<Block, SourceError> {
         if let Some(block) = Block::inline(cid) {
             return Ok(block);
         }

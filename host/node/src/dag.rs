@@ -5,12 +5,13 @@ use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
 use homestar_core::car::{self, CarError, Parser, Piece};
-use homestar_core::ipld::{Block, Cid, RAW};
-use homestar_net::{FetchError, Scope, wait};
+use homestar_core::ipld::{Block, Cid};
+use homestar_net::{FetchError, Scope};
 use homestar_store::{Pin, Store, StoreError};
 use thiserror::Error;
 
-use crate::read::{AHEAD, Held, links_of};
+use crate::missing::{Missing, MissingError};
+use crate::read::{Held, links_of};
 use crate::staging::Staging;
 use crate::{ReadError, Source, SourceError};
 
@@ -36,56 +37,24 @@ fn complete(
     root: &Cid,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Held, ReadError> {
-    let mut seen = HashSet::from([*root]);
-    let mut todo = vec![*root];
-    let mut held = Held::default();
-    fetch(source, &[*root], progress)?;
-    while let Some(cid) = todo.pop() {
-        if cid.codec() == RAW {
-            match source.store().size(&cid)? {
-                Some(bytes) => {
-                    held.blocks += 1;
-                    held.bytes += bytes;
-                    continue;
-                }
-                // It holds its bytes itself, or is to be had now or never.
-                None => source.get(&cid)?,
-            };
-            continue;
+    let store = source.store();
+    let missing = Missing {
+        store: &**store,
+        roots: &[*root],
+        scope: Scope::All,
+        looked_at_max: usize::MAX,
+    };
+    let Some(fetch) = source.fetch() else {
+        if let Some(cid) = missing.first()? {
+            // It may be damaged, too.
+            source.get(&cid)?;
         }
-        let block = source.get(&cid)?;
-        held.blocks += 1;
-        held.bytes += block.bytes().len() as u64;
-        let links = homestar_core::unixfs::links(&block)?;
-        let new: Vec<_> = links
-            .into_iter()
-            .filter(|link| seen.insert(*link))
-            .collect();
-        fetch(source, &new, progress)?;
-        todo.extend(new.into_iter().rev());
-    }
-    Ok(held)
-}
-
-/// Fetches those of `cids` that aren't here: leaves side by side, anything else with all that it leads to.
-fn fetch(
-    source: &Source,
-    cids: &[Cid],
-    progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<(), ReadError> {
-    let missing = source.store().missing(cids)?;
-    let missing = missing
-        .into_iter()
-        .filter(|cid| Block::inline(cid).is_none());
-    let (leaves, others): (Vec<_>, Vec<_>) = missing.partition(|cid| cid.codec() == RAW);
-    let unavailable = |cid: Cid| match source.fetch() {
-        Some(fetch) => Ok(fetch),
-        None => Err(ReadError::Source(SourceError::Missing { cid })),
+        return source.held(root);
     };
     let mut failure = None;
     let mut take = |block: Block| {
         progress(block.bytes().len() as u64);
-        match source.store().stage(&[block]) {
+        match store.stage(&[block]) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
@@ -93,23 +62,18 @@ fn fetch(
             }
         }
     };
-    let mut fetched = Ok(());
-    let mut of = None;
-    if let Some(first) = leaves.first() {
-        of = Some(*first);
-        fetched = wait(unavailable(*first)?.blocks(&leaves, &mut take));
-    }
-    for cid in &others {
-        if fetched.is_err() {
-            break;
+    let fetched = missing.fetch(&**fetch, &mut take);
+    match (failure, fetched) {
+        (Some(error), _) => Err(error.into()),
+        (None, Ok(())) => source.held(root),
+        (None, Err(MissingError::Read(error))) => Err(error),
+        (None, Err(MissingError::Fetch(next, error))) => {
+            // If it can't be fetched, the damage is what a person has to know.
+            if let Some(next) = next {
+                store.get(&next)?;
+            }
+            Err(not_fetched(next.unwrap_or(*root), error))
         }
-        of = Some(*cid);
-        fetched = wait(unavailable(*cid)?.dag(cid, Scope::All, &mut take));
-    }
-    match (failure, fetched, of) {
-        (Some(error), ..) => Err(error.into()),
-        (None, Err(error), Some(cid)) => Err(not_fetched(cid, error)),
-        _ => Ok(()),
     }
 }
 
@@ -137,6 +101,7 @@ pub fn write_car(
         output.write_all(bytes).map_err(WriteCarError::Write)
     };
     put(&car::header(roots))?;
+    let follow = source.follow(roots.to_vec(), Scope::All);
     let mut seen = HashSet::new();
     let mut todo: Vec<_> = roots.iter().rev().copied().collect();
     let mut held = Held::default();
@@ -144,10 +109,7 @@ pub fn write_car(
         if Block::inline(&cid).is_some() || !seen.insert(cid) {
             continue;
         }
-        let next = todo.iter().rev().take(AHEAD - 1);
-        let next: Vec<_> = std::iter::once(&cid).chain(next).copied().collect();
-        source.ahead(&next);
-        let block = source.get(&cid).map_err(ReadError::from)?;
+        let block = follow.get(&cid).map_err(ReadError::from)?;
         put(&car::section_head(&block))?;
         put(block.bytes())?;
         held.blocks += 1;

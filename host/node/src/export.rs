@@ -4,13 +4,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use homestar_core::ipld::Cid;
 use homestar_core::unixfs::{Fault, UnixfsError};
+use homestar_net::Scope;
 use thiserror::Error;
 
+use crate::follow::Follow;
 use crate::import::DEPTH_MAX;
-use crate::read::{AHEAD, Kind};
+use crate::read::{FileStream, Kind};
 use crate::{ReadError, Source};
 
 /// What was written.
@@ -57,7 +60,7 @@ pub fn export(
         .map_err(unwritable(parent))?;
     let made = place.path().join("it");
     let mut export = Export {
-        source,
+        follow: Arc::new(source.follow(vec![*cid], Scope::All)),
         exported: Exported::default(),
         progress,
         target: path,
@@ -80,7 +83,7 @@ pub fn export(
 }
 
 struct Export<'a> {
-    source: &'a Source,
+    follow: Arc<Follow>,
     exported: Exported,
     progress: &'a mut dyn FnMut(u64),
     /// What a person asked for, for messages.
@@ -89,7 +92,7 @@ struct Export<'a> {
 
 impl Export<'_> {
     fn any(&mut self, cid: &Cid, place: &Path, depth: usize) -> Result<(), ExportError> {
-        let look = self.source.look(cid)?;
+        let look = self.follow.look(cid)?;
         match look.kind {
             Kind::File => self.file(cid, place),
             Kind::Directory | Kind::Shards => self.folder(cid, place, depth),
@@ -108,7 +111,7 @@ impl Export<'_> {
 
     fn file(&mut self, cid: &Cid, place: &Path) -> Result<(), ExportError> {
         let mut file = create(place).map_err(unwritable(self.target))?;
-        let mut stream = self.source.open(cid, 0..u64::MAX);
+        let mut stream = FileStream::new(Arc::clone(&self.follow), cid, 0..u64::MAX);
         loop {
             let bytes = stream.chunk()?;
             if bytes.is_empty() {
@@ -128,13 +131,8 @@ impl Export<'_> {
         }
         fs::create_dir(place).map_err(unwritable(self.target))?;
         self.exported.folders += 1;
-        let entries = self.source.list(cid)?;
-        for (at, entry) in entries.iter().enumerate() {
-            if at.is_multiple_of(AHEAD) {
-                let next = entries[at..].iter().take(2 * AHEAD);
-                self.source
-                    .ahead(&next.map(|entry| entry.cid).collect::<Vec<_>>());
-            }
+        let entries = self.follow.list(cid)?;
+        for entry in &entries {
             self.any(&entry.cid, &place.join(&entry.name), depth + 1)?;
         }
         Ok(())

@@ -19,17 +19,18 @@ use homestar_core::key::SigningKey;
 use homestar_core::market::ExecutorSettings;
 use homestar_net::{
     Api, AuthoritiesError, BlockSource, Fetch, FetchError, Fetching, GatewayServer, Gateways,
-    GatewaysSettings, InTurn, Peers, PeersError, PeersSettings, PeersStatus, Served, ServerError,
-    ServerSettings, SourceError as ServeError, Topic, wait_for,
+    GatewaysSettings, InTurn, Peers, PeersError, PeersSettings, PeersStatus, Scope, Served,
+    ServerError, ServerSettings, SourceError as ServeError, Topic, wait_for,
 };
 use homestar_store::Store;
 use thiserror::Error;
 
 use crate::api::About;
 use crate::api::gate::Gate;
+use crate::follow::served;
 use crate::market::{Announced, Ears, Lent, Mailbox, Worker, Workshop};
 use crate::runs::{Manager, Runs};
-use crate::{Believed, Elsewhere, Heard, Kept, Shared, Source, SourceError, Way};
+use crate::{Believed, Elsewhere, Heard, Kept, Shared, Source, Way};
 
 /// Blocks that this machine's programs ask for at one time.
 const READS_MAX: usize = 64;
@@ -289,14 +290,11 @@ struct Everything(Arc<Source>);
 
 impl BlockSource for Everything {
     fn get(&self, cid: &Cid) -> Result<Option<Block>, ServeError> {
-        match self.0.get(cid) {
-            Ok(block) => Ok(Some(block)),
-            Err(SourceError::Missing { .. }) => Ok(None),
-            // It is asked by whom it belongs to, who may know whom it has asked.
-            Err(SourceError::Unavailable { source, .. }) => {
-                Err(ServeError::Nowhere(source.to_string()))
-            }
-            Err(error) => Err(ServeError::Failed(error.to_string())),
-        }
+        // It is asked by whom it belongs to, who may know whom it has asked.
+        served(self.0.get(cid))
+    }
+
+    fn of_walk(&self, root: &Cid, scope: Scope) -> Option<Arc<dyn BlockSource>> {
+        Some(Arc::new(self.0.follow(vec![*root], scope)))
     }
 }

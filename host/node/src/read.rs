@@ -3,19 +3,18 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::ops::Range;
+use std::sync::Arc;
 
 use homestar_core::ipld::{Block, Cid, DAG_CBOR, DAG_PB, RAW};
 use homestar_core::unixfs::{
-    self, DirEntry, FileReader, Found, ListStep, Listing, Node, PathError, Resolve, ResolveStep,
-    Step, UnixfsError,
+    self, DirEntry, FileReader, Found, Node, PathError, Resolve, ResolveStep, Step, UnixfsError,
 };
+use homestar_net::{EntityBytes, Scope, WalkError};
 use homestar_store::StoreError;
 use thiserror::Error;
 
+use crate::follow::Follow;
 use crate::{ContentPath, Source, SourceError};
-
-/// Blocks that are fetched ahead while a file is read.
-pub(crate) const AHEAD: usize = 16;
 
 impl Source {
     /// Finds the block where a path leads, through folders and DAG-CBOR.
@@ -35,18 +34,7 @@ impl Source {
 
     /// Lists a directory: sorted by name if it lies in one block, in the order of the names' hashes otherwise.
     pub fn list(&self, cid: &Cid) -> Result<Vec<DirEntry>, ReadError> {
-        let mut listing = Listing::new(*cid);
-        let mut entries = Vec::new();
-        loop {
-            match listing.step()? {
-                ListStep::Need(cid) => {
-                    self.ahead(&listing.upcoming(AHEAD));
-                    listing.give(&self.get(&cid)?)?;
-                }
-                ListStep::Entry(entry) => entries.push(entry),
-                ListStep::Done => return Ok(entries),
-            }
-        }
+        self.follow(vec![*cid], Scope::Entity).list(cid)
     }
 
     /// Says what a block is, without reading what it leads to.
@@ -60,6 +48,11 @@ impl Source {
         let mut seen = HashSet::from([*cid]);
         let mut todo = vec![*cid];
         while let Some(cid) = todo.pop() {
+            if let Some(block) = Block::inline(&cid) {
+                let links = links_of(&block).into_iter();
+                todo.extend(links.filter(|link| seen.insert(*link)));
+                continue;
+            }
             if cid.codec() == RAW {
                 held.count(self.store().size(&cid)?);
                 continue;
@@ -73,13 +66,16 @@ impl Source {
     }
 
     /// Reads a range of a file, or of what there is of it.
-    pub fn open(&self, cid: &Cid, range: Range<u64>) -> FileStream<'_> {
-        FileStream {
-            source: self,
-            reader: FileReader::range(*cid, range),
-            block: None,
-            inline: Vec::new(),
-        }
+    pub fn open(&self, cid: &Cid, range: Range<u64>) -> FileStream {
+        let scope = match range.start == 0 && range.end == u64::MAX {
+            true => Scope::Entity,
+            false => {
+                let end = range.end.min(i64::MAX.cast_unsigned());
+                let bytes = EntityBytes::try_from(range.start..end);
+                bytes.map_or(Scope::Block, Scope::Bytes)
+            }
+        };
+        FileStream::new(Arc::new(self.follow(vec![*cid], scope)), cid, range)
     }
 }
 
@@ -104,7 +100,7 @@ pub struct Look {
 }
 
 impl Look {
-    fn of(block: &Block) -> Result<Self, UnixfsError> {
+    pub(crate) fn of(block: &Block) -> Result<Self, UnixfsError> {
         let block_bytes = block.bytes().len() as u64;
         let links = links_of(block).len();
         let (kind, content_bytes, target) = match block.cid().codec() {
@@ -190,10 +186,10 @@ impl Held {
     }
 }
 
-/// A file that is read from its beginning to its end, with a few blocks fetched ahead.
+/// A file that is read from its beginning to its end. What of it isn't here is fetched a little ahead.
 #[derive(Debug)]
-pub struct FileStream<'a> {
-    source: &'a Source,
+pub struct FileStream {
+    follow: Arc<Follow>,
     reader: FileReader,
     /// What was given last.
     block: Option<Block>,
@@ -201,14 +197,23 @@ pub struct FileStream<'a> {
     inline: Vec<u8>,
 }
 
-impl FileStream<'_> {
+impl FileStream {
+    /// A file that is read by itself, or that belongs to what is read.
+    pub(crate) fn new(follow: Arc<Follow>, cid: &Cid, range: Range<u64>) -> Self {
+        Self {
+            follow,
+            reader: FileReader::range(*cid, range),
+            block: None,
+            inline: Vec::new(),
+        }
+    }
+
     /// Returns the next bytes, some of them; none at the end.
     pub fn chunk(&mut self) -> Result<&[u8], ReadError> {
         loop {
             match self.reader.step()? {
                 Step::Need(cid) => {
-                    self.source.ahead(&self.reader.upcoming(AHEAD));
-                    let block = self.source.get(&cid)?;
+                    let block = self.follow.get(&cid)?;
                     self.reader.give(&block)?;
                     self.block = Some(block);
                 }
@@ -249,6 +254,9 @@ pub enum ReadError {
     /// A block isn't what is needed.
     #[error(transparent)]
     Unixfs(#[from] UnixfsError),
+    /// There is more of it than can be followed.
+    #[error(transparent)]
+    Walk(WalkError),
     /// The path is none.
     #[error(transparent)]
     Path(#[from] PathError),

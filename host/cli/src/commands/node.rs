@@ -219,6 +219,7 @@ fn counts(facts: &Ipld) -> Vec<(&'static str, String)> {
             number("provided")
         ),
     )];
+    rows.push(("DAGs", format!("{} given to peers", number("dags"))));
     if number("topics") != "0" {
         rows.push((
             "gossip",

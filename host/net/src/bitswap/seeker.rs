@@ -61,8 +61,8 @@ pub(crate) enum SeekerStep {
     /// Find out who provides a block, connect to them ([`Seeker::dialing`]), and say by [`Seeker::searched`] that it is
     /// done.
     Search(Cid),
-    /// Here it is.
-    Found(Ticket, Block),
+    /// Here it is, and who gave it.
+    Found(Ticket, PeerId, Block),
     /// It isn't to be had.
     NotFound(Ticket, FetchError),
     /// Have nothing to do with a peer any more.
@@ -455,7 +455,7 @@ impl Seeker {
         }
         for ticket in self.finish(cid) {
             self.steps
-                .push_back(SeekerStep::Found(ticket, block.clone()));
+                .push_back(SeekerStep::Found(ticket, id, block.clone()));
         }
     }
 

@@ -7,20 +7,15 @@ use homestar_core::ipld::{Block, Cid, RAW};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::sections::Sections;
 use super::{Member, Shared, hand_over};
 use crate::client::{Answer, Refused};
 use crate::fetch::check;
-use crate::{FetchError, Given, Scope, Walk, What};
+use crate::sections::Sections;
+use crate::sift::{Filter, Unfit};
+use crate::{FetchError, Scope, Walk, What};
 
 const CAR_TYPE: &str = "application/vnd.ipld.car";
 const CAR_ACCEPT: &str = "application/vnd.ipld.car; version=1; order=dfs; dups=y";
-
-/// Blocks of no interest in one CAR file before it is closed.
-const UNEXPECTED_MAX: usize = 16;
-/// Bytes of blocks that came before, besides as many as there were new ones. Of a file of nothing but zeros all blocks
-/// are the same one.
-const AGAIN_BYTES_MAX: usize = 4 << 20;
 
 /// How reading a CAR file ended before its end.
 enum Broken {
@@ -42,40 +37,61 @@ impl From<FetchError> for Broken {
     }
 }
 
+impl From<Unfit> for Broken {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Sender(what) => what.into(),
+            Unfit::Walk(error) => error.into(),
+        }
+    }
+}
+
 impl Shared {
-    /// Fetches a DAG. The gateways are asked for a CAR file of it, until one begins with it; what that leaves out is
-    /// fetched block by block, from all of them.
-    pub(super) async fn dag(
+    /// Fetches what is ahead on a walk. The gateways are asked for a CAR file of what hangs on the next block, until one begins with
+    /// it; what that leaves out is fetched block by block, from all of them.
+    pub(super) async fn walk(
         self: Arc<Self>,
-        root: Cid,
-        scope: Scope,
+        walk: &mut Walk,
         out: mpsc::Sender<Block>,
     ) -> Result<(), FetchError> {
-        check(&root)?;
-        let mut walk = Walk::new(root, scope);
-        let is_one_block = scope == Scope::Block || root.codec() == RAW;
-        if !is_one_block {
-            for at in self.order().0 {
-                let member = &self.members[at];
-                if member.record.has_no_car() {
-                    continue;
-                }
-                match self.car(member, root, scope, &mut walk, &out).await {
-                    Ok(()) => {
-                        member.record.note_good();
-                        return Ok(());
-                    }
-                    Err(Broken::Fetch(error)) => return Err(*error),
-                    Err(Broken::Gateway(refused)) => {
-                        let _ = self.note::<()>(member, Err(refused));
-                    }
-                }
-                if walk.next_cid() != Some(root) {
-                    break;
-                }
+        while let Some((root, scope)) = walk.next_scope() {
+            check(&root)?;
+            let is_one_block = scope == Scope::Block || root.codec() == RAW;
+            if is_one_block || !self.cars(root, scope, walk, &out).await? {
+                break;
             }
         }
         self.rest(walk, &out).await
+    }
+
+    /// Returns whether a gateway gave a CAR file with all of it.
+    async fn cars(
+        &self,
+        root: Cid,
+        scope: Scope,
+        walk: &mut Walk,
+        out: &mpsc::Sender<Block>,
+    ) -> Result<bool, FetchError> {
+        for at in self.order().0 {
+            let member = &self.members[at];
+            if member.record.has_no_car() {
+                continue;
+            }
+            match self.car(member, root, scope, walk, out).await {
+                Ok(()) => {
+                    member.record.note_good();
+                    return Ok(true);
+                }
+                Err(Broken::Fetch(error)) => return Err(*error),
+                Err(Broken::Gateway(refused)) => {
+                    let _ = self.note::<()>(member, Err(refused));
+                }
+            }
+            if walk.next_cid() != Some(root) {
+                break;
+            }
+        }
+        Ok(false)
     }
 
     async fn car(
@@ -112,7 +128,7 @@ impl Shared {
     /// Fetches what is ahead on a walk block by block, several at a time.
     async fn rest(
         self: &Arc<Self>,
-        mut walk: Walk,
+        walk: &mut Walk,
         out: &mpsc::Sender<Block>,
     ) -> Result<(), FetchError> {
         let window = self.window();
@@ -162,63 +178,22 @@ async fn read(
 ) -> Result<(), Broken> {
     let mut sections = Sections::default();
     let mut filter = Filter::default();
+    let before = walk.count();
+    let is_through = |walk: &mut Walk| walk.next_cid().is_none() || walk.count() < before;
     while let Some(chunk) = answer.chunk().await? {
         let mut piece = chunk.as_ref();
         while let Some((cid, bytes)) = sections.next(&mut piece).map_err(What::Malformed)? {
             if let Some(block) = filter.sift(walk, cid, bytes)? {
                 hand_over(out, block).await?;
                 // Nothing that could follow is of interest.
-                if walk.next_cid().is_none() {
+                if is_through(walk) {
                     return Ok(());
                 }
             }
         }
     }
     match walk.next_cid() {
-        None => Ok(()),
-        Some(cid) => Err(What::Incomplete { cid }.into()),
+        Some(cid) if walk.count() >= before => Err(What::Incomplete { cid }.into()),
+        _ => Ok(()),
     }
 }
-
-/// Keeps what comes next on a walk, and counts the rest.
-#[derive(Debug, Default)]
-struct Filter {
-    unexpected: usize,
-    fresh_bytes: usize,
-    again_bytes: usize,
-}
-
-impl Filter {
-    fn sift(&mut self, walk: &mut Walk, cid: Cid, bytes: Vec<u8>) -> Result<Option<Block>, Broken> {
-        match walk.judge(&cid) {
-            Given::Next => {
-                check(&cid)?;
-                self.fresh_bytes += bytes.len();
-                let block = Block::verify(cid, bytes).map_err(|_| What::Lied { cid })?;
-                walk.give(&block).map_err(FetchError::from)?;
-                Ok(Some(block))
-            }
-            // Not worth a hash: nobody keeps it.
-            Given::Again => {
-                self.again_bytes += bytes.len();
-                match self.again_bytes > self.fresh_bytes + AGAIN_BYTES_MAX {
-                    true => Err(What::Repeated.into()),
-                    false => Ok(None),
-                }
-            }
-            Given::Unexpected => {
-                self.unexpected += 1;
-                match self.unexpected > UNEXPECTED_MAX {
-                    true => {
-                        let blocks = self.unexpected;
-                        Err(What::Flooded { blocks }.into())
-                    }
-                    false => Ok(None),
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

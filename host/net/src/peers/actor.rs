@@ -3,13 +3,17 @@
 //! It waits for one thing, does what follows from it, and waits again: a command of a handle, the end of a job, an event
 //! of the swarm, or time.
 
+mod around;
+mod dags;
+mod nearby;
 mod report;
 mod words;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -17,15 +21,16 @@ use homestar_core::ipld::{Block, Cid};
 use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
 use libp2p::futures::StreamExt;
-use libp2p::kad::{GetProvidersOk, InboundRequest, QueryId, QueryResult, RecordKey};
+use libp2p::kad::{QueryId, RecordKey};
 use libp2p::request_response::OutboundRequestId;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, identify, kad, relay};
+use libp2p::{Multiaddr, PeerId, Swarm, identify, relay};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 
+use super::dags::{DagGiver, Opened};
 use super::jobs::{self, Done};
 use super::lookup::{Names, Ran};
 use super::network::{Event, Network, Protocols};
@@ -48,13 +53,9 @@ const LOOK_AGAIN: u32 = 20;
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time that connections have to close when all ends.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
-/// Providers of a block to which connections are made.
-const PROVIDERS_MAX: usize = 8;
 /// Searches at one time. Each asks some dozen peers.
 const SEARCHES_MAX: usize = 16;
 
-/// Connections up to which those are connected to that are seen nearby. Whoever is in our network may say that there are thousands.
-const NEARBY_MAX: usize = 32;
 /// Messages of gossip that are looked at by the listener at one time. What comes when there are so many is forgotten.
 const HEARING_MAX: usize = 64;
 /// Look-ups of receipts for peers at one time. Who asks when there are so many isn't answered.
@@ -68,12 +69,32 @@ const AGENT_CHARS_MAX: usize = 64;
 /// Addresses of one peer that are remembered.
 const ADDRESSES_MAX: usize = 16;
 
+/// Who waits for a block, and is told who gave it.
+type Waiting = oneshot::Sender<Result<(PeerId, Block), FetchError>>;
+
 /// What a handle asks for.
 #[derive(Debug)]
 pub(super) enum Command {
     Want {
         cid: Cid,
-        answer: oneshot::Sender<Result<Block, FetchError>>,
+        answer: Waiting,
+    },
+    Givers {
+        first: PeerId,
+        answer: oneshot::Sender<Vec<DagGiver>>,
+    },
+    Open {
+        peer: PeerId,
+        answer: oneshot::Sender<Opened>,
+    },
+    GivesNoDags {
+        peer: PeerId,
+        answer: oneshot::Sender<()>,
+    },
+    PartWith {
+        peer: PeerId,
+        what: What,
+        answer: oneshot::Sender<()>,
     },
     Connect {
         address: PeerAddress,
@@ -138,13 +159,15 @@ pub(super) struct Actor {
     ticks: tokio::time::Interval,
     tick: u32,
     next_ticket: u64,
-    waiting: HashMap<Ticket, oneshot::Sender<Result<Block, FetchError>>>,
+    waiting: HashMap<Ticket, Waiting>,
     connecting: HashMap<PeerId, Vec<oneshot::Sender<Result<(), String>>>>,
     searches: HashMap<QueryId, Cid>,
     providers: Providers,
     lookups: HashMap<OutboundRequestId, oneshot::Sender<Result<Names, PeersError>>>,
     /// A permit for each look-up of receipts for a peer.
     naming: Arc<Semaphore>,
+    /// How many DAGs are given to each.
+    giving: HashMap<PeerId, usize>,
     outbox: Outbox,
     scores: Scores,
     /// A permit for each message that the listener looks at.
@@ -165,8 +188,11 @@ pub(super) struct Actor {
 struct Known {
     agent: Option<String>,
     rtt: Option<Duration>,
-    came_bytes: u64,
-    went_bytes: u64,
+    /// Whether it gives DAGs, if that is known.
+    gives_dags: Option<bool>,
+    /// Bytes of blocks. What comes and goes as DAGs is counted where it does.
+    came_bytes: Arc<AtomicU64>,
+    went_bytes: Arc<AtomicU64>,
 }
 
 impl Actor {
@@ -203,6 +229,7 @@ impl Actor {
             providers: Providers::default(),
             lookups: HashMap::new(),
             naming: Arc::new(Semaphore::new(NAMING_MAX)),
+            giving: HashMap::new(),
             outbox: Outbox::default(),
             scores: Scores::default(),
             hearing: Arc::new(Semaphore::new(HEARING_MAX)),
@@ -307,6 +334,18 @@ impl Actor {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Want { cid, answer } => self.want(cid, answer),
+            Command::Givers { first, answer } => {
+                let _ = answer.send(self.givers(first));
+            }
+            Command::Open { peer, answer } => self.swarm.behaviour_mut().dags.open(peer, answer),
+            Command::GivesNoDags { peer, answer } => {
+                self.gives_no_dags(&peer);
+                let _ = answer.send(());
+            }
+            Command::PartWith { peer, what, answer } => {
+                self.seeker.drop_peer(peer, what, Instant::now());
+                let _ = answer.send(());
+            }
             Command::Connect { address, answer } => self.connect(address, answer),
             Command::Provide { cid, answer } => {
                 self.telling
@@ -339,7 +378,7 @@ impl Actor {
         }
     }
 
-    fn want(&mut self, cid: Cid, answer: oneshot::Sender<Result<Block, FetchError>>) {
+    fn want(&mut self, cid: Cid, answer: Waiting) {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.waiting.insert(ticket, answer);
@@ -430,6 +469,7 @@ impl Actor {
             Done::Verified(id, all) => self.seeker.verified(id, all, Instant::now()),
             Done::Looked(id, all, answers) => self.giver.looked(id, all, answers),
             Done::Heard(id, message, verdict) => self.heard(&id, &message, verdict),
+            Done::Gave(id, gave) => self.gave(id, gave),
             Done::Named(channel, names) => {
                 let lookup = &mut self.swarm.behaviour_mut().lookup;
                 let _ = lookup.send_response(channel, names);
@@ -464,14 +504,12 @@ impl Actor {
             }
             SeekerStep::Verify(id, payloads) => {
                 let known = self.known.entry(id).or_default();
-                known.came_bytes += payloads
-                    .iter()
-                    .map(|one| one.data.len() as u64)
-                    .sum::<u64>();
+                let bytes = payloads.iter().map(|one| one.data.len() as u64).sum();
+                known.came_bytes.fetch_add(bytes, Ordering::Relaxed);
                 self.jobs.spawn_blocking(move || jobs::verify(id, payloads));
             }
             SeekerStep::Search(cid) => self.search(cid),
-            SeekerStep::Found(ticket, block) => self.answer(ticket, Ok(block)),
+            SeekerStep::Found(ticket, id, block) => self.answer(ticket, Ok((id, block))),
             SeekerStep::NotFound(ticket, error) => self.answer(ticket, Err(error)),
             SeekerStep::Drop(id, _) => {
                 self.giver.gone(&id);
@@ -480,7 +518,7 @@ impl Actor {
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, fetched: Result<Block, FetchError>) {
+    fn answer(&mut self, ticket: Ticket, fetched: Result<(PeerId, Block), FetchError>) {
         if let Some(answer) = self.waiting.remove(&ticket) {
             let _ = answer.send(fetched);
         }
@@ -489,24 +527,15 @@ impl Actor {
     fn give(&mut self, step: GiverStep) {
         match step {
             GiverStep::Look(id, all) => {
-                let source = match self.settings.trusted.contains(&id) {
-                    true => Arc::clone(&self.served.trusted),
-                    false => {
-                        let strangers = &self.served.strangers;
-                        let theirs = strangers.of_peer(&id);
-                        theirs.unwrap_or_else(|| Arc::clone(strangers))
-                    }
-                };
+                let source = self.blocks_for(&id);
                 self.jobs
                     .spawn_blocking(move || jobs::look(id, all, &source));
             }
             GiverStep::Send(id, message) => {
                 let known = self.known.entry(id).or_default();
-                known.went_bytes += message
-                    .payloads
-                    .iter()
-                    .map(|one| one.data.len() as u64)
-                    .sum::<u64>();
+                let payloads = message.payloads.iter();
+                let bytes = payloads.map(|one| one.data.len() as u64).sum();
+                known.went_bytes.fetch_add(bytes, Ordering::Relaxed);
                 self.swarm
                     .behaviour_mut()
                     .bitswap
@@ -533,6 +562,9 @@ impl Actor {
             SwarmEvent::Behaviour(Event::Bitswap(event)) => self.exchanged(event, now),
             SwarmEvent::Behaviour(Event::Identify(event)) => self.identified(*event),
             SwarmEvent::Behaviour(Event::Kad(event)) => self.looked_around(*event, now),
+            SwarmEvent::Behaviour(Event::Dag(super::dags::Event(id, stream))) => {
+                self.give_dag(id, stream, now);
+            }
             SwarmEvent::Behaviour(Event::Direct(event)) => self.written(event, now),
             SwarmEvent::Behaviour(Event::Lookup(event)) => self.asked(event, now),
             SwarmEvent::Behaviour(Event::Relay(relay::client::Event::ReservationReqAccepted {
@@ -641,6 +673,7 @@ impl Actor {
         if let Some(known) = self.known.get_mut(&peer_id) {
             let agent = info.agent_version.chars().filter(|c| !c.is_control());
             known.agent = Some(agent.take(AGENT_CHARS_MAX).collect());
+            known.gives_dags = Some(info.protocols.contains(&super::dags::PROTOCOL));
         }
         let Some(address) = self.address(&peer_id).cloned() else {
             return;
@@ -659,89 +692,10 @@ impl Actor {
         }
     }
 
-    /// Connects to those who are seen nearby. Where they are is known as long as they are seen.
-    fn look_nearby(&mut self) {
-        let nearby = self.swarm.behaviour().nearby.as_ref();
-        let seen = nearby.map(|nearby| nearby.discovered_nodes().copied().collect());
-        let mut seen: HashSet<PeerId> = seen.unwrap_or_default();
-        seen.retain(|id| !self.swarm.is_connected(id) && self.settings.admits(id));
-        seen.retain(|id| self.seeker.dropped(id).is_none() && !self.scores.is_shunned(id));
-        let room = NEARBY_MAX.saturating_sub(self.known.len());
-        for id in seen.into_iter().take(room) {
-            self.dial(id, Vec::new());
-        }
-    }
-
     /// Returns where a peer is that is connected.
     fn address(&self, id: &PeerId) -> Option<&Multiaddr> {
         let (_, endpoint) = self.connections.get(id)?.first()?;
         Some(endpoint.get_remote_address())
-    }
-
-    fn looked_around(&mut self, event: kad::Event, now: Instant) {
-        match event {
-            kad::Event::OutboundQueryProgressed {
-                id,
-                result: QueryResult::GetProviders(result),
-                step,
-                ..
-            } => {
-                if let Ok(GetProvidersOk::FoundProviders { mut providers, .. }) = result {
-                    providers.remove(self.swarm.local_peer_id());
-                    providers.retain(|id| self.seeker.dropped(id).is_none());
-                    providers.retain(|id| !self.scores.is_shunned(id));
-                    if self.providers.found(&id, &providers)
-                        && let Some(mut query) = self.swarm.behaviour_mut().kad.query_mut(&id)
-                    {
-                        query.finish();
-                    }
-                    self.found(providers);
-                }
-                if step.last {
-                    self.providers.end(&id);
-                    if let Some(cid) = self.searches.remove(&id) {
-                        self.seeker.searched(cid, now);
-                    }
-                }
-            }
-            kad::Event::OutboundQueryProgressed {
-                id,
-                result: QueryResult::StartProviding(_),
-                stats,
-                ..
-            } => self
-                .telling
-                .told(&mut self.swarm.behaviour_mut().kad, &id, &stats),
-            kad::Event::RoutingUpdated {
-                is_new_peer: true, ..
-            } => self
-                .telling
-                .somebody_new(&mut self.swarm.behaviour_mut().kad),
-            kad::Event::InboundRequest {
-                request:
-                    InboundRequest::AddProvider {
-                        record: Some(record),
-                    },
-            } => {
-                let store = self.swarm.behaviour_mut().kad.store_mut();
-                self.others.take(store, record, now);
-            }
-            _ => {}
-        }
-    }
-
-    /// Connects to them. Where they are is known as long as the search goes on.
-    fn found(&mut self, providers: HashSet<PeerId>) {
-        for id in providers.into_iter().take(PROVIDERS_MAX) {
-            if !self.swarm.is_connected(&id) {
-                self.dial(id, Vec::new());
-            }
-        }
-    }
-
-    fn look_for(&mut self, cid: &Cid, max: usize, answer: oneshot::Sender<Vec<PeerId>>) {
-        let query = self.swarm.behaviour_mut().kad.get_providers(key(cid));
-        self.providers.begin(query, max, answer);
     }
 
     /// What a peer gets.

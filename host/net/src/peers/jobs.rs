@@ -8,6 +8,7 @@ use libp2p::gossipsub::MessageId;
 use libp2p::request_response::ResponseChannel;
 
 use super::Verdict;
+use super::dags::Gave;
 use super::lookup::{Names, RECEIPTS_OF_ONE_MAX, Ran};
 use crate::BlockSource;
 use crate::bitswap::{Answer, Asked, Checked, Payload, Prefix};
@@ -19,6 +20,8 @@ pub(super) enum Done {
     Looked(PeerId, Vec<Asked>, Vec<Answer>),
     /// What is to become of gossip that a peer passed on.
     Heard(PeerId, MessageId, Verdict),
+    /// A DAG was given to a peer.
+    Gave(PeerId, Gave),
     /// Which receipts there are of what a peer asked for.
     Named(ResponseChannel<Names>, Names),
 }

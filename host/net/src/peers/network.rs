@@ -11,6 +11,7 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::transport::{Boxed, MemoryTransport, Transport};
 use libp2p::core::upgrade::Version;
+use libp2p::futures::io::BufReader;
 use libp2p::identity::{Keypair, ecdsa, secp256k1};
 use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
 use libp2p::swarm::NetworkBehaviour;
@@ -23,7 +24,7 @@ use libp2p::{
 
 use super::deaf::Deaf;
 use super::judged::Judged;
-use super::{PeerAddress, PeersError, PeersSettings, direct, gossip, lookup};
+use super::{PeerAddress, PeersError, PeersSettings, dags, direct, gossip, lookup};
 use crate::bitswap;
 
 /// Among Homestars, and nobody else: what it holds is theirs.
@@ -39,6 +40,8 @@ const PENDING_MAX: u32 = 64;
 /// from the start. js-libp2p sends frames as large as it was granted, and ours refuses frames of more than 1 MiB: with so
 /// many streams, no stream is granted more.
 const STREAMS_MAX: usize = 4093;
+/// Bytes that are read of TCP at one time. Noise by itself asks for 8 KiB, whatever there is.
+const READ_BYTES: usize = 128 << 10;
 /// Circuits that go through this node if it is a relay, and of one peer. Each is a connection to either side.
 const CIRCUITS_MAX: usize = 64;
 const CIRCUITS_PER_PEER_MAX: usize = 4;
@@ -69,6 +72,7 @@ pub(super) struct Protocols {
     ping: ping::Behaviour,
     pub(super) kad: Judged,
     pub(super) bitswap: bitswap::Behaviour,
+    pub(super) dags: dags::Behaviour,
     pub(super) direct: direct::Behaviour,
     pub(super) lookup: lookup::Behaviour,
     pub(super) gossip: gossip::Behaviour,
@@ -89,6 +93,7 @@ pub(super) enum Event {
     Ping(ping::Event),
     Kad(Box<kad::Event>),
     Bitswap(bitswap::Event),
+    Dag(dags::Event),
     Direct(direct::Event),
     Lookup(lookup::Event),
     Gossip(Box<gossipsub::Event>),
@@ -206,6 +211,7 @@ fn direct(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, PeersErr
     let quic = quic::tokio::Transport::new(quic::Config::new(keypair))
         .map(|(id, muxer), _| (id, StreamMuxerBox::new(Deaf(muxer))));
     let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
+        .map(|stream, _| BufReader::with_capacity(READ_BYTES, stream))
         .upgrade(Version::V1Lazy)
         .authenticate(noise.clone())
         .multiplex(yamux.clone())
@@ -266,6 +272,7 @@ fn protocols(
         ping: ping::Behaviour::default(),
         kad: kad(id, settings),
         bitswap: bitswap::Behaviour::new(kept),
+        dags: dags::Behaviour::default(),
         direct: direct::behaviour(takes_messages),
         lookup: lookup::behaviour(),
         gossip: gossip::behaviour(keypair)?,
@@ -317,6 +324,12 @@ fn kad(id: PeerId, settings: &PeersSettings) -> Judged {
 impl From<bitswap::Event> for Event {
     fn from(event: bitswap::Event) -> Self {
         Self::Bitswap(event)
+    }
+}
+
+impl From<dags::Event> for Event {
+    fn from(event: dags::Event) -> Self {
+        Self::Dag(event)
     }
 }
 

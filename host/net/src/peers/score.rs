@@ -30,6 +30,11 @@ const ASKED: Rate = Rate {
     burst: 100.0,
     each_second: 20.0,
 };
+/// DAGs that a peer may ask for. Of a large one it asks again for each 256 MiB.
+const DAGS: Rate = Rate {
+    burst: 200.0,
+    each_second: 50.0,
+};
 /// Messages that a peer may pass on: what ten thousand nodes say, each twice a minute.
 const PASSED_ON: Rate = Rate {
     burst: 1_000.0,
@@ -56,6 +61,7 @@ pub(super) struct Scores {
 struct Peer {
     messages: Bucket,
     asked: Bucket,
+    dags: Bucket,
     passed_on: Bucket,
     /// Zero or less, at that time.
     points: f64,
@@ -77,6 +83,16 @@ impl Scores {
     pub(super) fn may_ask(&mut self, id: &PeerId, now: Instant) -> bool {
         let peer = self.peer(id, now);
         let may = peer.asked.take(ASKED, now);
+        if !may {
+            peer.add(TOO_MANY, now);
+        }
+        may
+    }
+
+    /// Tells whether a peer may ask for a DAG now.
+    pub(super) fn may_ask_for_dag(&mut self, id: &PeerId, now: Instant) -> bool {
+        let peer = self.peer(id, now);
+        let may = peer.dags.take(DAGS, now);
         if !may {
             peer.add(TOO_MANY, now);
         }
@@ -144,6 +160,7 @@ impl Scores {
         self.peers.entry(*id).or_insert_with(|| Peer {
             messages: MESSAGES.full(now),
             asked: ASKED.full(now),
+            dags: DAGS.full(now),
             passed_on: PASSED_ON.full(now),
             points: 0.0,
             at: now,

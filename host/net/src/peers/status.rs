@@ -57,6 +57,8 @@ pub struct Counts {
     pub messages: u64,
     /// Look-ups of receipts for peers.
     pub lookups: u64,
+    /// DAGs, or parts of some, that were given to peers.
+    pub dags: u64,
     /// Peers that aren't spoken to for a while.
     pub shunned: usize,
 }

@@ -18,13 +18,15 @@ use libp2p::swarm::{
     self, ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm,
     NetworkBehaviour, SubstreamProtocol, SwarmEvent, THandlerInEvent, ToSwarm,
 };
-use libp2p::{StreamProtocol, Swarm};
+use libp2p::{Stream, StreamProtocol, Swarm};
 use tokio::runtime::Runtime;
 
 use super::network::{Event, Protocols};
 use super::*;
 use crate::bitswap::{self, Message, Payload, Prefix};
 use crate::{SourceError, What, wait};
+
+mod dags;
 
 #[derive(Debug)]
 struct Nothing;
@@ -108,7 +110,15 @@ struct Evil {
 }
 
 impl Evil {
-    fn new(mut answer: impl FnMut(Message) -> Vec<Message> + Send + 'static) -> Self {
+    fn new(answer: impl FnMut(Message) -> Vec<Message> + Send + 'static) -> Self {
+        Self::with_dags(answer, drop)
+    }
+
+    /// One that does something with streams on which it is asked for a DAG.
+    fn with_dags(
+        mut answer: impl FnMut(Message) -> Vec<Message> + Send + 'static,
+        on_dag: impl Fn(Stream) + Send + 'static,
+    ) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -127,18 +137,18 @@ impl Evil {
         });
         runtime.spawn(async move {
             loop {
-                let event = swarm.select_next_some().await;
-                if let SwarmEvent::Behaviour(Event::Bitswap(bitswap::Event::Received(
-                    id,
-                    message,
-                ))) = event
-                {
-                    for message in answer(message) {
-                        swarm
-                            .behaviour_mut()
-                            .bitswap
-                            .send(id, &message, bitswap::Sender::Giver);
+                let SwarmEvent::Behaviour(event) = swarm.select_next_some().await else {
+                    continue;
+                };
+                match event {
+                    Event::Bitswap(bitswap::Event::Received(id, message)) => {
+                        for message in answer(message) {
+                            let bitswap = &mut swarm.behaviour_mut().bitswap;
+                            bitswap.send(id, &message, bitswap::Sender::Giver);
+                        }
                     }
+                    Event::Dag(super::dags::Event(_, stream)) => on_dag(stream),
+                    _ => {}
                 }
             }
         });

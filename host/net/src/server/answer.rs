@@ -69,6 +69,7 @@ async fn serve(
         return Ok(not_modified(response));
     }
     if !wanted.is_head {
+        let reader = reader.of_walk(&route.last, scope);
         let walk = walk(route.last, scope, dups);
         let blocks = Blocks::new(wanted.cid, route.blocks, walk, reader);
         *response.body_mut() = blocks.spawn();

@@ -10,6 +10,8 @@ use libp2p::PeerId;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
+use crate::Scope;
+
 /// Where the blocks come from that others get.
 ///
 /// All that this gives is served to everybody who asks whoever has this source. What is private must not be given: for a block that is there and none of
@@ -25,6 +27,12 @@ pub trait BlockSource: Send + Sync + fmt::Debug {
 
     /// Returns what a peer gets instead, if it gets anything else than whoever else has this source.
     fn of_peer(&self, _peer: &PeerId) -> Option<Arc<dyn BlockSource>> {
+        None
+    }
+
+    /// Returns where a walk is read that begins at a root, if that makes a difference: somebody who fetches what it doesn't have
+    /// knows by it what will be asked for.
+    fn of_walk(&self, _root: &Cid, _scope: Scope) -> Option<Arc<dyn BlockSource>> {
         None
     }
 
@@ -65,6 +73,15 @@ impl Reader {
         Self {
             source,
             permits: Arc::new(Semaphore::new(reads_max)),
+        }
+    }
+
+    /// Reads what comes on a walk.
+    pub(super) fn of_walk(self, root: &Cid, scope: Scope) -> Self {
+        let source = self.source.of_walk(root, scope);
+        Self {
+            source: source.unwrap_or(self.source),
+            ..self
         }
     }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use homestar_core::ipld::{Block, Cid, RAW, cid_of_raw};
 use homestar_core::key::SigningKey;
 use homestar_net::{
-    Fetch, FetchError, PeerAddress, Peers, PeersSettings, Scope, Served, What, wait,
+    EntityBytes, Fetch, FetchError, PeerAddress, Peers, PeersSettings, Scope, Served, What, wait,
 };
 
 use crate::helia::Helia;
-use crate::kept::{Kept, dag, file, now};
+use crate::kept::{Kept, dag, directory, file, now};
 use crate::kubo::Kubo;
 
 fn key(number: u8) -> SigningKey {
@@ -59,6 +59,8 @@ fn a_file_comes_from_a_peer() {
         let came = dag(&peers, blocks[0].cid(), Scope::All).unwrap();
         assert_eq!(came, blocks, "{listen}");
         let status = now(server.status()).unwrap();
+        // The root was found by Bitswap, and the rest came at once.
+        assert_eq!(status.counts.dags, 1, "{listen}");
         let bytes: usize = blocks.iter().map(|block| block.bytes().len()).sum();
         assert_eq!(status.peers[0].went_bytes, bytes as u64);
         assert!(status.peers[0].is_incoming);
@@ -82,7 +84,46 @@ fn several_peers_give_parts_of_one_file() {
     let (_second, second) = node(4, MEMORY, part(odd));
     let peers = client(5, &[&first, &second]);
     let came = dag(&peers, blocks[0].cid(), Scope::All).unwrap();
-    assert_eq!(came, blocks);
+    // What one doesn't have comes later.
+    let all = |blocks: &[Block]| blocks.iter().map(|it| *it.cid()).collect::<HashSet<_>>();
+    assert_eq!((came.len(), all(&came)), (blocks.len(), all(&blocks)));
+}
+
+#[test]
+fn a_part_of_a_file_and_a_folder_come_as_they_are_asked_for() {
+    let blocks = file(250, 1000);
+    let small = Block::raw(b"small".to_vec());
+    let below = directory(&[(small.cid(), "small")]);
+    let folder = directory(&[(below.cid(), "below"), (blocks[0].cid(), "file")]);
+    let all = [&[folder.clone(), below, small], &blocks[..]].concat();
+    let (_server, address) = node(31, TCP, to_all(Kept::new(all.clone())));
+    let peers = client(32, &[&address]);
+    let came = |root: &Block, scope| dag(&peers, root.cid(), scope).unwrap();
+    assert_eq!(came(&folder, Scope::All), all);
+    assert_eq!(came(&folder, Scope::Entity), all[..1]);
+    assert_eq!(came(&blocks[0], Scope::Entity), blocks);
+    assert_eq!(came(&blocks[0], Scope::Block), blocks[..1]);
+    // The last piece of the first node and the first of the second.
+    let bytes = EntityBytes::try_from(99_999..100_001).unwrap();
+    let expected = [0, 1, 101, 102, 103].map(|at: usize| blocks[at].clone());
+    assert_eq!(came(&blocks[0], Scope::Bytes(bytes)), expected);
+}
+
+/// Some have hundreds of MiB, which no answer may have.
+#[test]
+fn what_is_more_than_one_answer_comes_in_several() {
+    let blocks = file(300, 1 << 20);
+    let (server, address) = node(33, MEMORY, to_all(Kept::new(blocks.clone())));
+    let peers = client(34, &[&address]);
+    let mut came = 0;
+    let mut take = |block: Block| {
+        assert_eq!(block, blocks[came]);
+        came += 1;
+        std::ops::ControlFlow::Continue(())
+    };
+    wait(peers.dag(blocks[0].cid(), Scope::All, &mut take)).unwrap();
+    assert_eq!(came, blocks.len());
+    assert_eq!(now(server.status()).unwrap().counts.dags, 2);
 }
 
 #[test]
@@ -150,6 +191,42 @@ fn strangers_get_less_than_friends() {
         panic!("{refused:?}");
     };
     assert_eq!(faults[0].what, What::Lacks);
+}
+
+/// Of a DAG, too, they get no more than what is theirs, whoever has its root.
+#[test]
+fn strangers_get_of_a_dag_what_is_shared() {
+    let blocks = file(250, 1000);
+    let friend = client(35, &[]);
+    let settings = PeersSettings {
+        listen: vec![MEMORY.parse().unwrap()],
+        trusted: HashSet::from([friend.id()]),
+        ..PeersSettings::default()
+    };
+    let served = Served {
+        strangers: Kept::new(blocks[..120].to_vec()),
+        trusted: Kept::new(blocks.clone()),
+        listener: None,
+    };
+    let server = Peers::spawn(settings, &key(36), served).unwrap();
+    let address = now(server.status()).unwrap().addresses[0].clone();
+    let stranger = client(37, &[&address]);
+    now(friend.connect(address)).unwrap();
+    assert_eq!(
+        dag(&friend, blocks[0].cid(), Scope::All),
+        Ok(blocks.clone())
+    );
+    let mut came = Vec::new();
+    let mut take = |block| {
+        came.push(block);
+        std::ops::ControlFlow::Continue(())
+    };
+    let refused = wait(stranger.dag(blocks[0].cid(), Scope::All, &mut take));
+    let Err(FetchError::Nowhere { faults, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(faults[0].what, What::Lacks);
+    assert_eq!(came, blocks[..120]);
 }
 
 #[test]

@@ -137,6 +137,11 @@ impl Metrics {
                 "Look-ups of receipts that were answered to peers.",
                 counts.lookups,
             ),
+            (
+                "homestar_dags_total",
+                "DAGs, or parts of some, that were given to peers.",
+                counts.dags,
+            ),
         ] {
             page.one(name, "counter", help, value);
         }

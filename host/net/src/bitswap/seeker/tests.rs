@@ -87,7 +87,7 @@ impl Stage {
                     self.seeker.verified(id, checked, self.now);
                 }
                 SeekerStep::Search(cid) => self.searches.push(cid),
-                SeekerStep::Found(ticket, block) => self.ended.push((ticket, Ok(block))),
+                SeekerStep::Found(ticket, _, block) => self.ended.push((ticket, Ok(block))),
                 SeekerStep::NotFound(ticket, error) => self.ended.push((ticket, Err(error))),
                 SeekerStep::Drop(id, what) => self.dropped.push((id, what)),
             }

@@ -1,5 +1,7 @@
 //! What a node says of itself.
 
+use std::sync::atomic::Ordering;
+
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
@@ -38,8 +40,8 @@ impl Actor {
             is_incoming: endpoint.is_listener(),
             agent: known.agent.clone(),
             rtt: known.rtt,
-            came_bytes: known.came_bytes,
-            went_bytes: known.went_bytes,
+            came_bytes: known.came_bytes.load(Ordering::Relaxed),
+            went_bytes: known.went_bytes.load(Ordering::Relaxed),
             score,
         })
     }

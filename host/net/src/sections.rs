@@ -1,4 +1,6 @@
 //! A CAR file that comes in pieces, cut into its sections. Never more than one of them is held.
+//!
+//! What peers send is the same without the header, and with a length of zero at the end.
 
 use homestar_core::ipld::{Cid, MAX_BLOCK_BYTES};
 
@@ -9,9 +11,11 @@ const HEADER_BYTES_MAX: usize = 64 << 10;
 
 /// Cuts sections.
 #[derive(Debug, Default)]
-pub(super) struct Sections {
+pub(crate) struct Sections {
     state: State,
     is_past_header: bool,
+    /// Whether a length of zero is the end, and not a mistake.
+    has_end: bool,
 }
 
 #[derive(Debug)]
@@ -28,6 +32,8 @@ enum State {
     },
     /// What is left of the header.
     Header(usize),
+    /// What follows is no section any more.
+    Ended,
 }
 
 impl Default for State {
@@ -37,9 +43,23 @@ impl Default for State {
 }
 
 impl Sections {
+    /// Cuts what has no header, and an end.
+    pub(crate) fn with_end() -> Self {
+        Self {
+            is_past_header: true,
+            has_end: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the end has come.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
     /// Takes from `piece` what belongs to the next section, and returns its name and bytes when it is whole. The bytes
     /// aren't verified.
-    pub(super) fn next(&mut self, piece: &mut &[u8]) -> Result<Option<(Cid, Vec<u8>)>, String> {
+    pub(crate) fn next(&mut self, piece: &mut &[u8]) -> Result<Option<(Cid, Vec<u8>)>, String> {
         loop {
             match &mut self.state {
                 State::Length(number, bits) => {
@@ -56,6 +76,7 @@ impl Sections {
                         self.state = self.begin(length)?;
                     }
                 }
+                State::Ended => return Ok(None),
                 State::Header(left) => {
                     let taken = take(piece, *left).len();
                     *left -= taken;
@@ -100,6 +121,7 @@ impl Sections {
                 Err(format!("its header has {length} bytes"))
             }
             false => Ok(State::Header(length)),
+            true if length == 0 && self.has_end => Ok(State::Ended),
             true if length > MAX_BLOCK_BYTES + CID_BYTES_MAX => {
                 Err(format!("a block has {length} bytes"))
             }
@@ -140,6 +162,25 @@ mod tests {
             }
         }
         Ok(found)
+    }
+
+    #[test]
+    fn the_end_is_known_where_there_is_one() {
+        let block = Block::raw(b"block".to_vec());
+        let mut sent = car::section_head(&block);
+        sent.extend_from_slice(block.bytes());
+        sent.extend([0, 7]);
+        let mut sections = Sections::with_end();
+        let mut piece = &sent[..];
+        let section = sections.next(&mut piece);
+        assert_eq!(section, Ok(Some((*block.cid(), block.bytes().to_vec()))));
+        assert!(!sections.has_ended());
+        assert_eq!(sections.next(&mut piece), Ok(None));
+        assert!(sections.has_ended());
+        assert_eq!(piece, [7]);
+        // In a CAR file it is none.
+        let file = car::write(&[*block.cid()], []);
+        assert!(cut(&[&file[..], &[0]].concat(), 3).is_err());
     }
 
     proptest! {

@@ -3,6 +3,8 @@ use homestar_core::ipld::Ipld;
 use proptest::prelude::*;
 
 use super::*;
+use crate::Scope;
+use crate::sections::Sections;
 
 /// A DAG from numbers: each block links to some that were made before it.
 fn grow(shape: &[(u8, Vec<usize>)]) -> Vec<Block> {
@@ -106,11 +108,5 @@ fn a_file_of_equal_blocks_ends_the_car_file() {
     for _ in 0..5 {
         assert!(matches!(sift(), Ok(None)));
     }
-    assert!(matches!(
-        sift(),
-        Err(Broken::Gateway(Refused {
-            what: What::Repeated,
-            ..
-        }))
-    ));
+    assert!(matches!(sift(), Err(Unfit::Sender(What::Repeated))));
 }
