@@ -18,6 +18,7 @@ mod grants;
 mod http;
 mod live;
 mod measure;
+mod nodes;
 mod peers;
 mod streams;
 mod ucan;
@@ -53,6 +54,7 @@ const BENCHES: &[(&str, &str, Bench)] = &[
         files::files,
     ),
     ("http", "pages from a server beside us", http::http),
+    ("peers", "a file from another node", nodes::nodes),
     ("grant", "whether something is granted", grants::grant),
     (
         "workflow",
