@@ -113,16 +113,8 @@ impl Blocks {
 
 /// Sends a block with its length and its name. Returns whether it is taken.
 async fn section(out: &mpsc::Sender<Result<Bytes, Cut>>, block: Block) -> bool {
-    let (cid, bytes) = block.into_parts();
-    let name = cid.to_bytes();
-    let mut start = Vec::with_capacity(name.len() + 4);
-    let mut length = name.len() + bytes.len();
-    while length >= 0x80 {
-        start.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    start.push(length as u8);
-    start.extend_from_slice(&name);
+    let start = car::section_head(&block);
+    let (_, bytes) = block.into_parts();
     out.send(Ok(start.into())).await.is_ok()
         && (bytes.is_empty() || out.send(Ok(bytes)).await.is_ok())
 }
